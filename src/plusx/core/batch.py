@@ -1,0 +1,44 @@
+"""Batch: what the engine moves to its device and gives to a task."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`images`: B, C, H, W, uint8 (0..255) from a loader, float after normalisation.
+
+    `targets`: class indices (B,) int64; class probabilities or multi-label 0/1 (B, classes) float32; values
+    (B, K) float32; None when the data set has none. `names`: one per image. `indices`: (B,) int64, positions of
+    the samples in their split.
+    """
+
+    images: Tensor
+    targets: Tensor | None
+    names: tuple[str, ...]
+    indices: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format) -> "Batch":
+        """On `device`; the copy does not wait where memory is pinned."""
+        images = self.images.to(device, non_blocking=True, memory_format=memory_format)
+        targets = None if self.targets is None else self.targets.to(device, non_blocking=True)
+        return replace(self, images=images, targets=targets)
+
+
+class Batches(Protocol):
+    """A source of batches whose order is a function of (seed, epoch) alone, so that a run can go on at any step."""
+
+    def __len__(self) -> int:
+        """Batches in one epoch."""
+        ...
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of epoch `number` (from 0), from batch `start` on."""
+        ...

@@ -1,0 +1,60 @@
+"""Errors for users: what was found, what was expected, what to do. The command line prints them without a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PlusxError(Exception):
+    """Any failure that a user can mend. Its text says what was found, what was expected and what to do."""
+
+
+class InputError(PlusxError, ValueError):
+    """A setting, path or array that cannot be used."""
+
+
+class DataError(InputError):
+    """A data set, annotation or image that cannot be used; the text names file and field."""
+
+
+class WeightsError(InputError):
+    """A weights file that does not fit, is damaged or would execute code."""
+
+
+class OfflineError(PlusxError, OSError):
+    """A file that has to be downloaded and could not be; the text says which file to put where."""
+
+
+class MissingExtraError(PlusxError, ImportError):
+    """An optional library is needed; the text holds the command that installs it."""
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {library}, which is not installed. Install it with: pip install 'plusx[{extra}]'"
+        )
+
+
+class NonFiniteLossError(PlusxError, ArithmeticError):
+    """Training met NaN or infinity; the text names the loss part, the step and the samples."""
+
+
+class DisagreementError(PlusxError, RuntimeError):
+    """An exported file does not give the results of the model it was made from."""
+
+
+class StorageError(PlusxError, OSError):
+    """A file could not be written (disk full, no permission); what was there before is untouched."""
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The `count` known names that look most like `name`, best first."""
+    known = list(known)
+    lowered = {candidate.lower(): candidate for candidate in reversed(known)}
+    close = difflib.get_close_matches(name.lower(), lowered, n=count, cutoff=0.0)
+    return [lowered[candidate] for candidate in close]
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not in a list of names: says which three come nearest."""
+    candidates = nearest(name, known)
+    hint = f" Did you mean {', '.join(candidates)}?" if candidates else ""
+    return InputError(f"Unknown {what} {name!r}.{hint}")

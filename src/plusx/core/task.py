@@ -1,0 +1,67 @@
+"""Task: backbone and head, loss, decoding and metrics. Knows nothing of devices, checkpoints or epochs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol, overload
+
+from torch import Tensor, nn
+
+from plusx.core.backbone import Backbone
+from plusx.core.prediction import Prediction
+from plusx.core.registry import Registry
+
+
+class Metrics(Protocol):
+    """Counts over batches what the task is judged by."""
+
+    primary: str  # the name that best-checkpoint and early stopping go by
+    higher_is_better: bool
+
+    def update(self, outputs: Tensor, targets: Tensor) -> None:
+        """outputs as `Task.forward(images)` gives them, targets as in `Batch`."""
+        ...
+
+    def compute(self) -> dict[str, float]:
+        """Name → value over all that was counted."""
+        ...
+
+
+class Task(nn.Module, ABC):
+    """`backbone` and `head` are submodules; everything that trains or exports goes through these methods."""
+
+    name: ClassVar[str]
+    backbone: Backbone
+    head: nn.Module
+
+    @overload
+    def forward(self, images: Tensor) -> Tensor: ...
+    @overload
+    def forward(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]: ...
+    @abstractmethod
+    def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor | dict[str, Tensor]:
+        """Without targets the outputs (tensors only, exportable); with targets the named losses, each a scalar."""
+
+    @abstractmethod
+    def decode(self, outputs: Tensor) -> Tensor:
+        """Outputs in the user's terms: probabilities (B, classes) or values (B, K). Becomes part of exported files."""
+
+    @abstractmethod
+    def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
+        """Decoded predictions, one per image."""
+
+    @abstractmethod
+    def metrics(self) -> Metrics:
+        """A fresh counter."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """JSON values from which `tasks.create` builds an equal task on an equal backbone."""
+
+
+class TaskFactory(Protocol):
+    """Builds a task on a backbone from the values of `Task.config`."""
+
+    def __call__(self, backbone: Backbone, config: Mapping[str, Any]) -> Task: ...
+
+
+TASKS: Registry[TaskFactory] = Registry("task")
