@@ -85,5 +85,6 @@ class Card:
         plain: dict[str, Any] = dict(values)
         plain["classes"] = tuple(plain["classes"])
         plain["source"] = Source(**plain["source"])
-        plain["input"] = Input(**{k: tuple(v) if isinstance(v, list) else v for k, v in plain["input"].items()})
+        pixels: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain["input"].items()}
+        plain["input"] = Input(**pixels)
         return Card(**plain)
