@@ -71,6 +71,7 @@ class FitSettings:
     rate: float | None = option(None, "peak learning rate; none: the recipe's")
     frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's")
     patience: int | None = option(None, "stop after this many epochs without improvement; none: never")
+    flip: bool = option(True, "mirror training images at random; switch off where left and right differ (digits, text)")
     accumulate: int = option(1, "batches whose gradients are added up for one step")
     seed: int = option(0, "seed of everything random")
     # the machine

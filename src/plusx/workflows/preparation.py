@@ -1,0 +1,121 @@
+"""From the user's data to splits that can be trained on: read, exclude, audit, split, write down."""
+
+import csv
+import hashlib
+import io
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plusx.core.errors import DataError, InputError
+from plusx.core.sample import Listing
+from plusx.core.storage import write_text
+from plusx.core.targets import Label, Labels, Target, Value
+from plusx.data.audit import Audit, audit
+from plusx.data.formats.read import ReadOptions, read
+from plusx.data.split import with_validation
+from plusx.workflows.directory import RunDirectory, write_json
+from plusx.workflows.settings import FitSettings
+
+log = logging.getLogger("plusx")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set ready for training: readable samples only, with a validation split."""
+
+    listing: Listing
+    audit: Audit
+    fingerprint: str  # of names, targets and splits
+
+
+def read_listing(data: Any, settings: FitSettings, validation_data: Any = None) -> Listing:
+    """`data` in any known format, without the samples that the user excluded."""
+    options = ReadOptions(
+        image_column=settings.image_column,
+        label_column=settings.label_column,
+        separator=settings.separator,
+        group_column=settings.group_column,
+        group_pattern=settings.group_pattern,
+        validation_data=validation_data,
+    )
+    listing = read(data, options)
+    return listing if settings.exclude is None else without(listing, settings.exclude)
+
+
+def without(listing: Listing, exclude: Path) -> Listing:
+    """Leaves out the samples named in the file, one name a line (first column of a CSV)."""
+    try:
+        rows = list(csv.reader(io.StringIO(exclude.read_text(encoding="utf-8-sig"))))
+    except OSError as error:
+        raise InputError(f"--exclude {exclude} could not be read: {error.strerror}") from error
+    names = {row[0] for row in rows if row}
+    kept = {split: tuple(s for s in samples if s.name not in names) for split, samples in listing.splits.items()}
+    left_out = sum(map(len, listing.splits.values())) - sum(map(len, kept.values()))
+    return listing.with_splits(kept, f"{left_out} images left out by {exclude}")
+
+
+def prepare(listing: Listing, settings: FitSettings, cache: Path, progress: Callable[[int, int], None]) -> Prepared:
+    """Audits every file, leaves out the unreadable ones and makes a validation split where there is none.
+
+    DataError when nothing trainable is left, or at any finding with `strict`.
+    """
+    report = audit(listing, cache=cache, workers=settings.workers or 2, progress=progress)
+    if settings.strict and any(finding.severity != "note" for finding in report.findings):
+        raise DataError("The data audit has findings and --strict was given:\n" + "\n".join(report.summary()))
+    listing = with_validation(report.clean(listing), settings.val_fraction, settings.seed)
+    if not listing.splits.get("train"):
+        raise DataError(f"No readable image is left to train on, of {report.files}:\n" + "\n".join(report.summary()))
+    if listing.kind != "value" and len(listing.classes) < 2:
+        raise DataError(
+            f"All images have the same label ({', '.join(listing.classes)}); at least two classes are needed to learn "
+            "the difference."
+        )
+    return Prepared(listing, report, fingerprint(listing))
+
+
+def fingerprint(listing: Listing) -> str:
+    """A digest of which images, with which targets, are in which split."""
+    digest = hashlib.sha256()
+    for split in sorted(listing.splits):
+        for sample in listing.splits[split]:
+            digest.update(f"{split}\0{sample.name}\0{target_text(sample.target, listing.classes)}\n".encode())
+    return digest.hexdigest()
+
+
+def target_text(target: Target | None, classes: tuple[str, ...]) -> str:
+    """The target in the user's words."""
+    match target:
+        case Label(index):
+            return classes[index]
+        case Labels(indices):
+            return ";".join(classes[index] for index in indices)
+        case Value(values):
+            return ";".join(repr(value) for value in values)
+        case _:
+            return ""
+
+
+def write_down(prepared: Prepared, run: RunDirectory) -> None:
+    """data.json, split.csv and audit.json of the run."""
+    listing = prepared.listing
+    counts = {split: len(samples) for split, samples in listing.splits.items()}
+    about = {
+        "format": listing.format,
+        "kind": listing.kind,
+        "root": listing.root,
+        "classes": listing.classes,
+        "images": counts,
+        "notes": listing.notes,
+        "fingerprint": prepared.fingerprint,
+    }
+    write_json(run.data, about)
+    write_json(run.audit, prepared.audit.to_json())
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(["split", "image", "target", "group"])
+    for split, samples in listing.splits.items():
+        writer.writerows((split, s.name, target_text(s.target, listing.classes), s.group or "") for s in samples)
+    write_text(run.split, rows.getvalue())
