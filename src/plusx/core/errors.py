@@ -37,6 +37,10 @@ class NonFiniteLossError(PlusxError, ArithmeticError):
     """Training met NaN or infinity; the text names the loss part, the step and the samples."""
 
 
+class NonFiniteOutputError(PlusxError, ArithmeticError):
+    """A model answered with NaN or infinity; the text says for how many images."""
+
+
 class DisagreementError(PlusxError, RuntimeError):
     """An exported file does not give the results of the model it was made from."""
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, overload
 from torch import Tensor, nn
 
 from plusx.core.backbone import Backbone
+from plusx.core.details import Details
 from plusx.core.prediction import Prediction
 from plusx.core.registry import Registry
 
@@ -23,6 +24,10 @@ class Metrics(Protocol):
 
     def compute(self) -> dict[str, float]:
         """Name → value over all that was counted."""
+        ...
+
+    def details(self) -> Details:
+        """The tables and points behind the values, for the report."""
         ...
 
 

@@ -1,0 +1,56 @@
+"""What a score is made of: the tables and points behind the metrics, for reports. Plain numbers; needs no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """One class against the rest. Shares are 0..1; None where nothing defines the value, e.g. the recall of a class
+    that has no image.
+    """
+
+    name: str
+    support: int  # images that have this class
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    ranking: Mapping[str, float] = field(default_factory=dict)  # e.g. {"AUROC": 0.98}; undefined ones left out
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """`counts[i][j]`: images of class i that were taken for class j."""
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Images whose confidence fell into (lower, upper]: how many, their mean confidence, how many were right (0..1)."""
+
+    lower: float
+    upper: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """True and predicted values of one column, in the user's unit, one pair an image."""
+
+    column: str
+    true: tuple[float, ...]
+    predicted: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Whatever a task's metrics know beyond single numbers; empty where they know nothing."""
+
+    classes: tuple[ClassScore, ...] = ()
+    confusion: Confusion | None = None
+    reliability: tuple[ReliabilityBin, ...] = ()
+    pairs: tuple[Pairs, ...] = ()
