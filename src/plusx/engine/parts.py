@@ -1,0 +1,50 @@
+"""What the loop is given and what it gives back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+
+from plusx.core.batch import Batch
+from plusx.core.task import Task
+from plusx.engine.interrupt import Interrupt
+from plusx.engine.observer import Observer, Stopped
+
+Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
+"""uint8 batch on its device → float, normalised, augmented; all randomness from the generator (of that device)."""
+
+
+@dataclass(frozen=True)
+class TrainParts:
+    """`evaluate` is called after each epoch with the task to judge (the averaged one when there is an EMA).
+
+    It returns metric name → value; `primary` names the one that best weights and patience go by. Without `evaluate`
+    the last weights are the best. `directory` gets `last.pt`, `previous.pt` and `best.pt`.
+    """
+
+    prepare: Prepare
+    directory: Path
+    evaluate: Callable[[Task], dict[str, float]] | None = None
+    primary: str = ""
+    higher_is_better: bool = True
+    observers: Sequence[Observer] = ()
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    checkpoint_minutes: float | None = None  # also saves inside an epoch when this much time has passed
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `best_epoch` counts from 1, 0 when nothing was evaluated (`best_metric` is None then).
+
+    `history`: one mapping per epoch, with "epoch", "step", "train/loss", "train/<part>" when there are several,
+    "train/rate", "train/seconds", "train/images_per_second" and "val/<metric>".
+    """
+
+    epochs_done: int
+    steps_done: int
+    best_metric: float | None
+    best_epoch: int
+    stopped: Stopped
+    history: tuple[dict[str, float], ...]

@@ -1,0 +1,128 @@
+"""Plan: everything that decides how the weights change, as one frozen value that is saved with the run.
+
+Continuing a run with another plan: only `epochs` may change. The schedule is then computed over the new total and
+goes on at the step that was reached: the rate may jump, up when epochs were added, down when some were taken away.
+Any other changed field is refused by name (`check_continues`), for the result would be that of neither plan.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from plusx.core.errors import InputError
+from plusx.core.registry import Registry
+from plusx.engine.optimizers.adamw import AdamW
+from plusx.engine.optimizers.optimizer import OptimizerConfig, check_positive, check_range
+from plusx.engine.optimizers.sgd import SGD
+from plusx.engine.schedules.constant import Constant
+from plusx.engine.schedules.cosine import Cosine
+from plusx.engine.schedules.multistep import MultiStep
+from plusx.engine.schedules.schedule import Schedule
+
+OPTIMIZERS: Registry[Callable[..., OptimizerConfig]] = Registry("optimizer")
+SCHEDULES: Registry[Callable[..., Schedule]] = Registry("schedule")
+for _name, _optimizer in {"sgd": SGD, "adamw": AdamW}.items():
+    OPTIMIZERS.register(_name)(_optimizer)
+for _name, _schedule in {"cosine": Cosine, "constant": Constant, "multistep": MultiStep}.items():
+    SCHEDULES.register(_name)(_schedule)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`epochs` counts all passes over the data, the first `frozen_epochs` of which train everything but the backbone.
+
+    A stage's rate is `optimizer.rate` × schedule × `stage_decay` ^ (its distance from the head; the last stage has 1).
+    """
+
+    epochs: int = 10
+    optimizer: OptimizerConfig = field(default_factory=AdamW)
+    schedule: Schedule = field(default_factory=Cosine)
+    accumulate: int = 1  # batches whose gradients make one step, each weighted by its number of samples
+    clip: float | None = None  # largest L2 norm of all gradients together
+    ema: float | None = None  # decay of the averaged weights, 0..1; they are what gets evaluated and kept
+    frozen_epochs: int = 0
+    stage_decay: float = 1.0
+    frozen_norm: bool = False  # the backbone's BatchNorms keep their statistics; their scale and shift still learn
+    patience: int | None = None  # epochs without a better metric before stopping early
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("Plan.epochs", self.epochs, 1, float("inf"))
+        check_range("Plan.accumulate", self.accumulate, 1, float("inf"))
+        check_range("Plan.frozen_epochs", self.frozen_epochs, 0, self.epochs + 1)
+        check_positive("Plan.stage_decay", self.stage_decay)
+        if self.clip is not None:
+            check_positive("Plan.clip", self.clip)
+        if self.ema is not None:
+            check_range("Plan.ema", self.ema, 0, 1)
+        if self.patience is not None:
+            check_range("Plan.patience", self.patience, 1, float("inf"))
+
+    def factor(self, step: int, steps_per_epoch: int) -> float:
+        """The rate's factor at `step` (from 0) of the whole run.
+
+        The frozen phase is a phase of its own: a linear rise over its first `FROZEN_WARMUP`, then the full rate.
+        When the backbone joins, the schedule begins at its start, over the steps that are left.
+        """
+        frozen = self.frozen_epochs * steps_per_epoch
+        if step < frozen:
+            return Constant(FROZEN_WARMUP).factor(step, frozen)
+        return self.schedule.factor(step - frozen, self.epochs * steps_per_epoch - frozen)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; `Plan.from_json` gives an equal plan."""
+        named = {"optimizer": _named(OPTIMIZERS, self.optimizer), "schedule": _named(SCHEDULES, self.schedule)}
+        return {**vars(self), **named}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "Plan":
+        optimizer, schedule = dict(values["optimizer"]), dict(values["schedule"])
+        built: dict[str, Any] = {
+            "optimizer": OPTIMIZERS[optimizer.pop("name")](**_tuples(optimizer)),
+            "schedule": SCHEDULES[schedule.pop("name")](**_tuples(schedule)),
+        }
+        return Plan(**{**values, **built})
+
+
+FROZEN_WARMUP = 0.3
+"""Fraction of the frozen phase that rises: a new head's first gradients are large and all point one way."""
+
+
+def check_continues(saved: Plan, now: Plan, epochs_done: int) -> None:
+    """Raises InputError when a run that was begun with `saved` cannot go on with `now`; the text lists what differs."""
+    before, after = _flat(saved.to_json()), _flat(now.to_json())
+    changed = [
+        f"{field}: {before.get(field, 'unset')} → {after.get(field, 'unset')}"
+        for field in sorted({*before, *after})
+        if field != "epochs" and before.get(field) != after.get(field)
+    ]
+    if changed:
+        raise InputError(
+            f"This run was begun with other settings ({'; '.join(changed)}). Only epochs may change when a run "
+            "continues. Set the others back, or begin a new run."
+        )
+    if now.epochs < epochs_done:
+        raise InputError(
+            f"epochs is {now.epochs}, but this run has finished {epochs_done} already. Ask for {epochs_done} or more."
+        )
+
+
+def _named(registry: Registry[Any], config: Any) -> dict[str, Any]:
+    names = {kind: name for name, kind in registry.items()}
+    assert type(config) in names, f"{type(config).__name__} is in no table of {registry.what}s"
+    return {"name": names[type(config)], **asdict(config)}
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings under dotted names; sequences as tuples, as JSON does not tell lists from tuples."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": v for inner, v in _tuples(value).items()})
+        else:
+            flat[key] = value
+    return flat
