@@ -1,0 +1,43 @@
+"""ReadOptions: what a user may say about a data set that its content does not say clearly enough."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from plusx.core.errors import InputError
+from plusx.core.sample import Kind
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """All optional: without them the readers decide by content and write down in `Listing.notes` what they decided.
+
+    InputError for a pattern that is no regular expression.
+    """
+
+    image_column: str | None = None  # column of a table that names the image
+    label_column: str | tuple[str, ...] | None = None  # several columns: several values, or 0/1 for every class
+    separator: str | None = None  # between several labels of one image; "": labels are never taken apart
+    split_column: str | None = None  # column that says train, val or test
+    group_column: str | None = None  # equal values are never split between training and validation
+    group_pattern: str | None = None  # regular expression on the file name: its first group, or the whole match
+    classes: tuple[str, ...] | None = None  # names and order of the classes, e.g. those of a trained model
+    validation_data: Any = None  # a second source of any kind, which becomes the split "val"
+    kind: Kind | None = None  # what the labels are to be taken for, where they could be two things
+    missing_files: Literal["skip", "error"] = "skip"  # rows of a table whose image does not exist
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.group_pattern or "")
+        except re.error as error:
+            raise InputError(
+                f"group_pattern {self.group_pattern!r} is not a regular expression: {error}. "
+                r"Example: ^(\d+)_ keeps 12_a.jpg and 12_b.jpg together."
+            ) from None
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """`label_column` as a tuple, empty when it is not given."""
+        if self.label_column is None:
+            return ()
+        return (self.label_column,) if isinstance(self.label_column, str) else tuple(self.label_column)
