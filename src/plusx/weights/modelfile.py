@@ -3,12 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from plusx.backbones.create import build
 from plusx.core.card import Card
+from plusx.core.errors import InputError, WeightsError
+from plusx.core.storage import replacing
 from plusx.core.task import Task
+from plusx.tasks import create as tasks
+from plusx.weights.header import Header
+from plusx.weights.matching import Mismatch
+from plusx.weights.reading import Checkpoint, read_checkpoint
 
-NO_EXTRA: Mapping[str, Any] = {}
+NO_EXTRA: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -23,9 +35,29 @@ class LoadedModel:
 def save_model(path: Path, task: Task, card: Card, extra: Mapping[str, Any] = NO_EXTRA) -> None:
     """Write `task` and `card` to `path`, all or nothing: a file already there stays until the new one is complete.
 
-    `extra`: JSON values that travel along. Raises `StorageError` when the disk refuses.
+    `extra`: JSON values that travel along. Raises `InputError` where `card` does not describe the task's backbone,
+    `StorageError` when the disk refuses.
     """
-    raise NotImplementedError
+    header = Header(card, task.name, task.config(), extra)
+    expected = _empty_task(header).state_dict()
+    tensors = task.state_dict()
+    mismatch = Mismatch.between(expected, tensors, same_dtype=False)
+    if mismatch:
+        raise InputError(
+            f"{path} was not written: its card says {card.architecture} with {card.input.channels} input channels, "
+            f"but the model's tensors differ.\n{mismatch}"
+        )
+    write_tensors(path, tensors, header.to_metadata())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """A safetensors file, whole or not at all; raises `StorageError` when the disk refuses."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        try:
+            save_file(plain, temporary, dict(metadata))
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
 
 
 def load_model(path: Path, device: str = "cpu") -> LoadedModel:
@@ -33,4 +65,30 @@ def load_model(path: Path, device: str = "cpu") -> LoadedModel:
 
     Raises `WeightsError` where the file is damaged or no plusx model file.
     """
-    raise NotImplementedError
+    return restore(read_checkpoint(path), device)
+
+
+def restore(checkpoint: Checkpoint, device: str = "cpu") -> LoadedModel:
+    """As `load_model`, from what was read already."""
+    header = checkpoint.header
+    if header is None:
+        raise WeightsError(
+            f"{checkpoint.path} holds tensors but no plusx header. Load it as weights of an architecture: "
+            f'create_model("resnet50", weights="{checkpoint.path}").'
+        )
+    try:
+        task = _empty_task(header)
+    except InputError as error:
+        raise WeightsError(f"{checkpoint.path} cannot be rebuilt: {error}") from error
+    mismatch = Mismatch.between(task.state_dict(), checkpoint.tensors, same_dtype=False)
+    if mismatch:
+        raise WeightsError(f"The tensors of {checkpoint.path} are not those of its header.\n{mismatch}")
+    task.load_state_dict({name: tensor.clone() for name, tensor in checkpoint.tensors.items()}, assign=True)
+    return LoadedModel(task.to(device).eval(), header.card, header.extra)
+
+
+def _empty_task(header: Header) -> Task:
+    """A task as the header describes it, with untrained weights."""
+    card = header.card
+    backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
+    return tasks.create(header.task, backbone, header.config)

@@ -1,0 +1,92 @@
+"""State dicts that `torch.save` wrote, read by torch's restricted unpickler: nothing in them is executed."""
+
+import argparse
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plusx.core.errors import WeightsError
+
+_INSIDE: Final = (  # where training scripts put it; averaged weights first: they are the ones a script reports
+    "state_dict_ema",  # timm
+    "model_ema",  # torchvision's references
+    "state_dict",
+    "model",
+    "model_state",
+    "model_state_dict",
+    "net",
+    "weights",
+)
+_PREFIXES: Final = ("module.", "_orig_mod.", "model.")  # DataParallel, torch.compile, Lightning
+_COUNTER: Final = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
+
+_HARMLESS: Final[list[Any]] = [  # plain values beside the weights: arguments of the script, its best score
+    argparse.Namespace,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("bool", "int32", "int64", "float32", "float64")),
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+]
+
+
+def read_torch(path: Path) -> dict[str, Tensor]:
+    """The state dict of a file that `torch.save` wrote, prefixes dropped; raises `WeightsError`."""
+    try:
+        with torch.serialization.safe_globals(_HARMLESS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise _refusal(path, str(error)) from error
+    except Exception as error:  # a damaged archive surfaces as whatever its bytes happen to mean
+        raise WeightsError(
+            f"{path} is cut off or damaged ({type(error).__name__}: {_first_line(error)}). Get the file again."
+        ) from error
+    return without_prefixes(_state_dict(content, path))
+
+
+def without_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names without what wrappers put before all of them (`module.`), and without the counter of averaged models."""
+    names = {name: tensor for name, tensor in tensors.items() if name != _COUNTER}
+    stripped = True
+    while stripped and names:
+        stripped = False
+        for prefix in _PREFIXES:
+            if all(name.startswith(prefix) for name in names):
+                names = {name.removeprefix(prefix): tensor for name, tensor in names.items()}
+                stripped = True
+    return names
+
+
+def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
+    """`content` itself, or the first of the known places inside it that holds tensors by name."""
+    while isinstance(content, Mapping):
+        if content and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
+            return {name: tensor.detach() for name, tensor in content.items()}
+        inside = next((key for key in _INSIDE if isinstance(content.get(key), Mapping)), None)
+        if inside is None:
+            break
+        content = content[inside]
+    found = f"a dict with {', '.join(map(repr, list(content)[:8]))}" if isinstance(content, Mapping) else type(content)
+    raise WeightsError(
+        f"{path} holds {found}, not tensors by name; expected a state dict, or one under {', '.join(_INSIDE)}."
+    )
+
+
+def _refusal(path: Path, text: str) -> WeightsError:
+    """The error for a pickle that asks for more than tensors and plain values."""
+    called = re.search(r"GLOBAL ([\w.]+)", text) or re.search(r"Can only \w+ .*?([\w.]+\.[\w.]+)", text)
+    if called is None:
+        return WeightsError(f"{path} is damaged or would execute code: {text.splitlines()[0][:200]}")
+    return WeightsError(
+        f"{path} was refused: it asks to call {called.group(1)}, and a weights file must not execute code. "
+        "If you trust its writer, have them save model.state_dict() alone, best as .safetensors."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no details"])[0][:200]
