@@ -1,0 +1,68 @@
+"""What a report tells: plain values gathered by the verbs. Needs no torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from plusx.core.details import Details
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One image that the model got wrong, worst first in the report.
+
+    jpeg: a thumbnail, some 200 pixels on its long side; None if the image could not be read again. true, predicted:
+    in the user's words, with unit where there is one. probability: of what was predicted, 0..1; None for values.
+    """
+
+    jpeg: bytes | None
+    name: str
+    true: str
+    predicted: str
+    probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A piece of code that works on this run as it stands: `where` is "shell" or "Python"."""
+
+    where: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything on the page. Fields left at their default leave their section out.
+
+    title: the run's name. trained: one line, what was trained on what, e.g. "resnet18.a1_in1k, fine-tuned to 10
+    classes of clothing". created: date and time as text. primary: the key of `metrics` that goes into the verdict.
+    scored_on: e.g. "168 validation images".
+    history: one mapping an epoch, in order. "epoch" counts from 1; losses are "loss" (the sum) and "loss/PART";
+    "learning_rate", "images_per_second" and "seconds" are taken by these names; every other number is a validation
+    metric.
+    agreement: how the exported file was compared and with what result, one sentence.
+    findings: of the data audit, with "code", "severity" ("error", "warning", "note"), "image", "split", "message",
+    "advice"; None where no audit was made, empty where nothing was found.
+    card: `Card.to_json()` of what was started from or came out. settings, environment: any JSON values.
+    """
+
+    title: str
+    trained: str
+    created: str
+    command: str
+    primary: str
+    metrics: Mapping[str, float]
+    higher_is_better: bool = True
+    scored_on: str = ""
+    best_epoch: int | None = None
+    history: Sequence[Mapping[str, Any]] = ()
+    details: Details = Details()
+    mistakes: Sequence[Mistake] = ()
+    findings: Sequence[Mapping[str, Any]] | None = None
+    audited_files: int | None = None
+    agreement: str | None = None
+    usage: Sequence[Snippet] = ()
+    card: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()  # what the user should know, shown below the verdict

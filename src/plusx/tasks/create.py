@@ -1,0 +1,22 @@
+"""Every task by name. Importing this file is what fills `core.task.TASKS`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plusx.core.backbone import Backbone
+from plusx.core.sample import Kind
+from plusx.core.task import TASKS, Task
+from plusx.tasks import classify, multilabel, regress
+
+__all__ = ["TASK_OF_KIND", "classify", "create", "multilabel", "regress"]
+
+TASK_OF_KIND: Mapping[Kind, str] = {"label": "classify", "labels": "multilabel", "value": "regress"}
+"""Which task learns which kind of target."""
+
+
+def create(name: str, backbone: Backbone, config: Mapping[str, Any]) -> Task:
+    """The task `name` on `backbone`, from values as `Task.config` gives them.
+
+    InputError for an unknown task (with the nearest names), an unknown or missing setting, or a value out of range.
+    """
+    return TASKS[name](backbone, config)
