@@ -4,30 +4,34 @@ Needs no torch, so that `plusx fit --help` answers at once.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from plusx.core.errors import unknown
-
-S = TypeVar("S")
+from plusx.workflows.values import S, read_settings
 
 
-def option(default: Any, help: str) -> Any:  # noqa: A002 - the word the shell uses
-    """A field with the text that `--help` shows."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def option(
+    default: Any,
+    help: str,  # noqa: A002 - the word the shell uses
+    *,
+    section: str = "",
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A field with the text that `--help` shows, and the numbers it takes. `section`: the headline above it there."""
+    limits = {"least": least, "above": above, "below": below}
+    return dataclasses.field(default=default, metadata={"help": help, "section": section, **limits})
 
 
-def settings_from(cls: type[S], values: Mapping[str, Any]) -> S:
-    """`cls(**values)`; InputError with the three nearest names for a setting that does not exist."""
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-    known = [field.name for field in fields]
-    for name in values:
-        if name not in known:
-            raise unknown("setting", name, known)
-    paths = {field.name for field in fields if "Path" in str(field.type)}
-    return cls(**{k: Path(v) if k in paths and isinstance(v, str) else v for k, v in values.items()})
+def settings_from(cls: type[S], values: Mapping[str, Any], spell: Callable[[str], str] = str) -> S:
+    """`cls(**values)`, each brought to its field's type; InputError that names all that do not exist or do not fit.
+
+    `spell` turns a field's name into the word for it that the user wrote, such as `--batch-size`.
+    """
+    return read_settings(cls, values, spell)
 
 
 def changed_from_default(settings: Any) -> dict[str, Any]:
@@ -40,48 +44,49 @@ def changed_from_default(settings: Any) -> dict[str, Any]:
 class FitSettings:
     """Fine-tune a residual network on your own images."""
 
-    # the model
-    model: str = option("resnet18", "architecture, or architecture.tag for pretrained weights: resnet50.a1_in1k")
+    model: str = option(
+        "resnet18", "architecture, or architecture.tag for pretrained weights: resnet50.a1_in1k", section="The model"
+    )
     weights: str | None = option(
         None, "imagenet (best permissive weights), a tag, or a local file; none: train from scratch"
     )
     task: Literal["auto", "classify", "multilabel", "regress"] = option("auto", "auto: what the labels are")
-    # the data
-    image_column: str | None = option(None, "column of a table that names the image; none: found by content")
+    image_column: str | None = option(
+        None, "column of a table that names the image; none: found by content", section="The data"
+    )
     label_column: tuple[str, ...] | None = option(None, "column of a table with the label; several for several values")
     separator: str | None = option(None, "what stands between several labels of one image, e.g. ';'")
     group_column: str | None = option(None, "column whose equal values stay on one side of the validation split")
     group_pattern: str | None = option(None, "regular expression on the file name; equal matches stay on one side")
-    val_fraction: float = option(0.2, "share of the images to validate on, where the data brings no validation split")
+    val_fraction: float = option(
+        0.2, "share of the images to validate on, where the data brings no validation split", above=0, below=1
+    )
     balance: Literal["none", "weights", "sampling"] = option(
         "none", "against class imbalance: weigh the loss or the draw"
     )
     image_size: int | None = option(
-        None, "height and width of the network's input in pixels; none: that of the weights"
+        None, "height and width of the network's input in pixels; none: that of the weights", least=32
     )
     image_fit: Literal["crop", "squash", "pad"] | None = option(None, "how an image is brought to that size")
     strict: bool = option(False, "stop at any finding of the data audit")
     exclude: Path | None = option(None, "file with one image name a line to leave out")
-    # the training
     recipe: Literal["auto", "finetune", "scratch-small", "paper"] = option(
-        "auto", "set of published settings to start from"
+        "auto", "set of published settings to start from", section="The training"
     )
-    epochs: int | None = option(None, "passes over the training images; none: the recipe's")
-    batch_size: int | None = option(None, "images per step; none: the recipe's")
-    rate: float | None = option(None, "peak learning rate; none: the recipe's")
-    frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's")
-    patience: int | None = option(None, "stop after this many epochs without improvement; none: never")
+    epochs: int | None = option(None, "passes over the training images; none: the recipe's", least=0)
+    batch_size: int | None = option(None, "images per step; none: the recipe's", least=1)
+    rate: float | None = option(None, "peak learning rate; none: the recipe's", above=0)
+    frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's", least=0)
+    patience: int | None = option(None, "stop after this many epochs without improvement; none: never", least=1)
     flip: bool = option(True, "mirror training images at random; switch off where left and right differ (digits, text)")
-    accumulate: int = option(1, "batches whose gradients are added up for one step")
-    seed: int = option(0, "seed of everything random")
-    # the machine
-    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps")
+    accumulate: int = option(1, "batches whose gradients are added up for one step", least=1)
+    seed: int = option(0, "seed of everything random", least=0)
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps", section="The machine")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = option("auto", "auto: what this device runs faster")
     channels_last: Literal["auto", "yes", "no"] = option("auto", "auto: what this device runs faster")
     compile: Literal["auto", "yes", "no"] = option("auto", "auto: only when the run is long enough to repay it")
-    workers: int | None = option(None, "processes that load images; none: as the machine has cores")
-    # the run
-    out: Path | None = option(None, "directory of the run; none: a new one below runs/")
+    workers: int | None = option(None, "processes that load images; none: as the machine has cores", least=0)
+    out: Path | None = option(None, "directory of the run; none: a new one below runs/", section="The run")
     overwrite: bool = option(False, "replace the directory given by --out if it exists")
     resume: Path | None = option(None, "run directory to go on with; only --epochs may change")
     export: bool = option(True, "leave model.onnx as well, compared with the model")
@@ -97,9 +102,9 @@ class EvaluateSettings:
     split: str = option("auto", "train, val or test; auto: test where there is one, else val, else all")
     image_column: str | None = option(None, "column of a table that names the image")
     label_column: tuple[str, ...] | None = option(None, "column of a table with the label")
-    batch_size: int = option(32, "images per step")
+    batch_size: int = option(32, "images per step", least=1)
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps")
-    workers: int | None = option(None, "processes that load images; none: as the machine has cores")
+    workers: int | None = option(None, "processes that load images; none: as the machine has cores", least=0)
     json: bool = option(False, "print one JSON object")
 
 
@@ -108,9 +113,9 @@ class PredictSettings:
     """Predict for files, folders and globs."""
 
     format: Literal["table", "json", "csv"] = option("table", "how to print: a table, JSON lines or CSV")
-    top: int = option(3, "how many classes to print for each image")
-    batch_size: int = option(32, "images per step")
-    workers: int | None = option(None, "threads that decode images; none: as the machine has cores")
+    top: int = option(3, "how many classes to print for each image", least=1)
+    batch_size: int = option(32, "images per step", least=1)
+    workers: int | None = option(None, "threads that decode images; none: as the machine has cores", least=0)
     runtime: Literal["auto", "onnx", "torch"] = option("auto", "auto: the exported file where there is one")
     out: Path | None = option(None, "file to write to; none: print")
 
@@ -129,7 +134,7 @@ class CheckSettings:
     image_column: str | None = option(None, "column of a table that names the image")
     label_column: tuple[str, ...] | None = option(None, "column of a table with the label")
     separator: str | None = option(None, "what stands between several labels of one image, e.g. ';'")
-    workers: int | None = option(None, "processes that read images; none: as the machine has cores")
+    workers: int | None = option(None, "processes that read images; none: as the machine has cores", least=0)
     strict: bool = option(False, "exit with an error at any finding")
     json: bool = option(False, "print one JSON object")
 
