@@ -1,14 +1,16 @@
 """The order of samples: a function of (seed, epoch) alone, so that a run can go on anywhere. Needs no torch."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plusx.core.targets import Target
+from plusx.core.errors import InputError
+from plusx.core.targets import Label, Labels, Target, Value
 
 Indices: TypeAlias = NDArray[np.int64]
 
@@ -21,14 +23,19 @@ class Order(ABC):
         """Positions in 0..count-1, `count` of them."""
 
 
+@final
 @dataclass(frozen=True)
 class InOrder(Order):
     """As they stand: for validation."""
 
     def indices(self, count: int, epoch: int) -> Indices:
-        raise NotImplementedError
+        return np.arange(count, dtype=np.int64)
 
 
+IN_ORDER = InOrder()
+
+
+@final
 @dataclass(frozen=True)
 class Shuffled(Order):
     """Every sample once, shuffled anew each epoch."""
@@ -36,18 +43,29 @@ class Shuffled(Order):
     seed: int = 0
 
     def indices(self, count: int, epoch: int) -> Indices:
-        raise NotImplementedError
+        return np.random.default_rng((self.seed, epoch)).permutation(count)
 
 
+@final
 @dataclass(frozen=True)
 class Weighted(Order):
-    """Sample i comes count · weights[i] / sum(weights) times on average, in every epoch that number rounded up or down."""
+    """Sample i comes n_i = count · w_i / Σ w times on average; in each epoch ⌊n_i⌋ or ⌈n_i⌉ times.
+
+    Systematic resampling of a shuffled list: evenly spaced marks on the cumulative weights. Independent draws, the
+    usual way, would leave out a third of the samples of an epoch even where all weights are equal.
+    """
 
     weights: tuple[float, ...]
     seed: int = 0
 
     def indices(self, count: int, epoch: int) -> Indices:
-        raise NotImplementedError
+        assert count == len(self.weights), f"{len(self.weights)} weights for {count} samples"
+        rng = np.random.default_rng((self.seed, epoch))
+        shuffled = rng.permutation(count)
+        cumulative = np.cumsum(np.asarray(self.weights)[shuffled])
+        marks = (np.arange(count) + rng.random()) * (cumulative[-1] / count)
+        chosen = shuffled[np.searchsorted(cumulative, marks, side="right").clip(max=count - 1)]
+        return rng.permutation(chosen)
 
 
 def balanced(targets: Sequence[Target | None], seed: int = 0) -> Weighted:
@@ -55,4 +73,44 @@ def balanced(targets: Sequence[Target | None], seed: int = 0) -> Weighted:
 
     Raises InputError for values: they have no classes.
     """
-    raise NotImplementedError
+    labels = [_classes_of(target) for target in targets]
+    counts = Counter(index for indices in labels for index in indices)
+    return Weighted(tuple(1 / min(counts[index] for index in indices) for indices in labels), seed)
+
+
+_NO_CLASS = -1
+
+
+def _classes_of(target: Target | None) -> tuple[int, ...]:
+    match target:
+        case Label(index):
+            return (index,)
+        case Labels(indices):
+            return indices or (_NO_CLASS,)
+        case Value():
+            raise InputError(
+                "Balanced sampling needs classes, but the targets are values. Choose another balance or none."
+            )
+    raise InputError("Balanced sampling needs a label for every image, and at least one has none.")
+
+
+def repeats(indices: Indices) -> Indices:
+    """For every position how often its index stood before it: 0, 1, 2, ..."""
+    by_index = np.argsort(indices, kind="stable")
+    ordered = indices[by_index]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    lengths = np.diff(np.append(starts, len(ordered)))
+    counts = np.empty_like(indices)
+    counts[by_index] = np.arange(len(ordered)) - np.repeat(starts, lengths)
+    return counts
+
+
+def batch_bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
+    """Where each batch begins and ends. A lone last sample joins the batch before it.
+
+    Batch normalisation cannot learn from a batch of one, and dropping the sample would hide it from the epoch.
+    """
+    ends = list(range(batch_size, count, batch_size))
+    if len(ends) > 0 and batch_size > 1 and count - ends[-1] == 1:
+        ends.pop()
+    return list(zip([0, *ends], [*ends, count], strict=True)) if count else []

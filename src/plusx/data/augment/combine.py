@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import torch
 
 from plusx.core.batch import Batch
+from plusx.core.errors import InputError
 from plusx.data.augment.augment import BatchAugment
+from plusx.data.augment.mixing import draw_numpy
 
 
 @dataclass(frozen=True)
@@ -14,8 +16,13 @@ class OneOf(BatchAugment):
 
     choices: tuple[BatchAugment, ...]
 
+    def __post_init__(self) -> None:
+        if not self.choices:
+            raise InputError("OneOf needs at least one augmentation to choose from")
+
     def apply(self, batch: Batch, generator: torch.Generator) -> Batch:
-        raise NotImplementedError
+        chosen = draw_numpy(generator).integers(len(self.choices))
+        return self.choices[chosen].apply(batch, generator)
 
 
 @dataclass(frozen=True)
@@ -25,4 +32,6 @@ class InTurn(BatchAugment):
     parts: tuple[BatchAugment, ...] = ()
 
     def apply(self, batch: Batch, generator: torch.Generator) -> Batch:
-        raise NotImplementedError
+        for part in self.parts:
+            batch = part.apply(batch, generator)
+        return batch

@@ -1,0 +1,35 @@
+"""Starting child processes that neither print tracebacks on Ctrl-C nor need the user's script to be importable."""
+
+import multiprocessing
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.context import BaseContext
+
+
+def forking() -> BaseContext | None:
+    """Copies of this process where that is safe (Linux): they share all that is in memory. Elsewhere None."""
+    return multiprocessing.get_context("fork") if sys.platform == "linux" else None
+
+
+def ignore_interrupt() -> None:
+    """For child processes: Ctrl-C reaches the whole group, and it is the parent who decides."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Children started inside never see Ctrl-C, not even before `ignore_interrupt`; the parent gets it afterwards.
+
+    Python 3.12 and later warn of any fork beside threads; ours of Pillow and PyTorch hold no locks while we start.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if sys.platform == "linux" else None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")
+            yield
+    finally:
+        if blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
