@@ -56,7 +56,7 @@ class Facts:
     scored_on: str = ""
     best_epoch: int | None = None
     history: Sequence[Mapping[str, Any]] = ()
-    details: Details = Details()
+    details: Details = field(default_factory=Details)
     mistakes: Sequence[Mistake] = ()
     findings: Sequence[Mapping[str, Any]] | None = None
     audited_files: int | None = None
