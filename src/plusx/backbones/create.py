@@ -1,0 +1,26 @@
+"""A backbone from its name."""
+
+import importlib
+from typing import Any
+
+from plusx.backbones.catalogue import architecture
+from plusx.backbones.variant import VARIANTS, at_least, changed
+from plusx.core.backbone import Backbone
+from plusx.core.errors import InputError
+
+OUTPUT_STRIDES = (8, 16, 32)
+
+
+def build(name: str, *, in_channels: int = 3, output_stride: int = 32, **settings: Any) -> Backbone:
+    """The backbone `name` with random weights.
+
+    in_channels: of the images, 1 or more. output_stride: 32, 16 or 8, input pixels between the points of the last
+    map at the most; what a network strides beyond it becomes dilation. settings: fields of the paper file's
+    configuration, e.g. eps, bias. Raises InputError for an unknown name (three nearest) or setting.
+    """
+    at_least(1, in_channels=in_channels)
+    if output_stride not in OUTPUT_STRIDES:
+        raise InputError(f"output_stride is {output_stride!r}; expected 8, 16 or 32")
+    importlib.import_module(f"plusx.backbones.{architecture(name).module}")
+    variant = VARIANTS[name]
+    return variant.backbone(changed(variant.config, settings, name), in_channels, output_stride)
