@@ -1,34 +1,52 @@
 """Backbones and models by name, with or without published weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from plusx.backbones.catalogue import architectures, cards
+from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.card import Card
+from plusx.core.errors import InputError
 from plusx.core.task import Task
+from plusx.tasks import create as tasks
+from plusx.weights.importing import LOG, import_tensors
+from plusx.weights.resolve import Resolved, Weights, published_card, resolve
+from plusx.weights.vocabularies import vocabulary
+
+_NAMES_KEY: Final = {"regress": "columns"}  # of a task's configuration; "classes" for the others
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Sorted names of architectures that match a shell pattern such as `resnet*`."""
-    raise NotImplementedError
+    """Sorted names that match a shell pattern: architectures (`resnet*`), or with a dot weights (`resnet50.*`)."""
+    return cards(pattern) if "." in pattern else architectures(pattern)
 
 
-def card_for(name: str, weights: str | None = None) -> Card | None:
-    """The card that `name` and `weights` mean; None for no weights or a local file without card.
+def card_for(name: str, weights: Weights = None) -> Card | None:
+    """The card that `name` and `weights` mean; None for no weights, and for a local file without card.
 
     `name`: an architecture, or architecture and tag (`resnet50.a1_in1k`). `weights`: None, "imagenet" (best
-    permissive card), a card's name, a tag, or the path of a local file. Raises `InputError` for unknown names.
+    permissive card), a card's name, a tag, or the path of a local file. Nothing is downloaded. Raises `InputError`
+    for unknown names.
     """
-    raise NotImplementedError
+    card = published_card(name, weights)
+    return card if card is not None or weights is None else resolve(name, weights).card
 
 
-def create_backbone(
-    name: str, *, weights: str | None = None, in_channels: int = 3, output_stride: int = 32
-) -> Backbone:
-    """A backbone by name, with weights where asked; arguments as for `create_model`.
+def create_backbone(name: str, *, weights: Weights = None, in_channels: int = 3, output_stride: int = 32) -> Backbone:
+    """A backbone by name; `name`, `weights` and `in_channels` as in `create_model`.
 
     `output_stride`: 32, 16 or 8 input pixels per pixel of the last stage.
     """
-    raise NotImplementedError
+    meant = resolve(name, weights)
+    backbone = build(meant.architecture, in_channels=in_channels, output_stride=output_stride, **meant.settings)
+    if meant.loaded is not None:
+        expected = {f"backbone.{key}": tensor for key, tensor in backbone.state_dict().items()}
+        checkpoint, layout = meant.loaded.checkpoint, meant.loaded.layout
+        found = import_tensors(expected, checkpoint.tensors, layout, str(checkpoint.path))
+        expected.update(found)
+        backbone.load_state_dict({key.removeprefix("backbone."): tensor for key, tensor in expected.items()})
+    return backbone
 
 
 def create_model(
@@ -36,13 +54,63 @@ def create_model(
     *,
     task: str = "classify",
     classes: int | Sequence[str] = 1000,
-    weights: str | None = None,
+    weights: Weights = None,
     in_channels: int = 3,
 ) -> Task:
     """A task on a backbone; its `forward(images)` gives outputs (B, classes).
 
-    `weights`: None, "imagenet", a card's name, a tag, or the path of a local file in any layout. `classes`: their
-    number or names. Other classes than those of the weights get a new head, another number of channels an adapted
-    first convolution; both are said on the logger `plusx`. Raises `WeightsError` where anything else differs.
+    `name`: an architecture, or architecture and tag, which means those weights. `weights`: None, "imagenet", a card's
+    name, a tag, or the path of a local file in any layout. `classes`: their number or names (of `regress`: of the
+    values). Other classes than those of the weights get a new head, another number of channels an adapted first
+    convolution; both are said on the logger `plusx`. Raises `WeightsError` where anything else differs.
     """
-    raise NotImplementedError
+    meant = resolve(name, weights)
+    backbone = build(meant.architecture, in_channels=in_channels, **meant.settings)
+    kept = _kept_head(meant, task, classes)
+    model = tasks.create(task, backbone, kept or {_names_key(task): _names(classes)})
+    if meant.loaded is None:
+        return model
+    checkpoint, layout, head = meant.loaded.checkpoint, meant.loaded.layout, meant.loaded.head
+    state = model.state_dict()
+    if kept is None:
+        count, had = len(_names(classes)), "no head" if head is None else f"{head} of their own"
+        LOG.warning("%s: new untrained head for %d %s; the weights have %s", name, count, _names_key(task), had)
+    expected = {key: tensor for key, tensor in state.items() if kept is not None or key.startswith("backbone.")}
+    state.update(import_tensors(expected, checkpoint.tensors, layout, str(checkpoint.path)))
+    model.load_state_dict(state)
+    return model
+
+
+def _kept_head(meant: Resolved, task: str, classes: int | Sequence[str]) -> Mapping[str, Any] | None:
+    """The configuration of the task with the file's own head; None where another head is needed."""
+    if meant.loaded is None or meant.loaded.head is None:
+        return None
+    header, key = meant.loaded.checkpoint.header, _names_key(task)
+    if task != ("classify" if header is None else header.task):
+        return None
+    known = _known_names(meant) if header is None else tuple(header.config[key])
+    wanted = known or _names(classes) if isinstance(classes, int) else _names(classes)
+    if len(_names(classes)) != meant.loaded.head or wanted != (known or wanted):
+        return None
+    return {**({} if header is None else header.config), key: wanted}
+
+
+def _known_names(meant: Resolved) -> tuple[str, ...] | None:
+    """The class names of the weights, where their card knows them."""
+    if meant.card is None:
+        return None
+    return meant.card.classes or vocabulary(meant.card.vocabulary)
+
+
+def _names(classes: int | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(classes, int):
+        if classes < 1:
+            raise InputError(f"classes is {classes}; expected their number, 1 or more, or their names")
+        return tuple(map(str, range(classes)))
+    if isinstance(classes, str):
+        raise InputError(f"classes is the text {classes!r}; expected a number or a list of names")
+    return tuple(classes)
+
+
+def _names_key(task: str) -> str:
+    return _NAMES_KEY.get(task, "classes")

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -39,7 +40,8 @@ def save_model(path: Path, task: Task, card: Card, extra: Mapping[str, Any] = NO
     `StorageError` when the disk refuses.
     """
     header = Header(card, task.name, task.config(), extra)
-    expected = _empty_task(header).state_dict()
+    with torch.device("meta"):
+        expected = _empty_task(header).state_dict()
     tensors = task.state_dict()
     mismatch = Mismatch.between(expected, tensors, same_dtype=False)
     if mismatch:

@@ -1,0 +1,86 @@
+"""From a file's tensors to a network's: every tensor has its place, or an error says which have not."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from torch import Tensor
+
+from plusx.core.errors import WeightsError
+from plusx.weights.matching import Mismatch
+from plusx.weights.sources.layout import COUNTER, Layout
+from plusx.weights.sources.place import Place, place
+
+LOG: Final = logging.getLogger("plusx")
+_HEAD: Final = (Place("head", "fc", "weight"), Place("head", "fc", "bias"))
+
+
+def head_size(tensors: Mapping[str, Tensor], layout: Layout) -> int | None:
+    """How many outputs the file's head has; None where the file has no head."""
+    sizes = [len(tensors[name]) for name in layout.names(_HEAD[1]) if name in tensors and tensors[name].ndim]
+    return sizes[0] if sizes else None
+
+
+def import_tensors(
+    expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], layout: Layout, origin: str
+) -> dict[str, Tensor]:
+    """A tensor of the file for every name of `expected`, in its shape and dtype.
+
+    expected: a task's names, `backbone.*` and, where the file's head is wanted, `head.*`; without them a head in the
+    file is left out. A first convolution for another number of channels is adapted, which is logged. `origin`: the
+    file, for messages. Raises `WeightsError` with four lists where anything is missing, left over, or of other shape
+    or dtype.
+    """
+    found, names = dict(tensors), _file_names(expected, tensors, layout)
+    if not any(name.startswith("head.") for name in expected):
+        for name in (name for head in _HEAD for name in layout.names(head)):
+            found.pop(name, None)
+    for theirs, ours in names.items():
+        if theirs in found and (spot := place(ours)) is not None:
+            array = layout.imported(spot, found[theirs])
+            found[theirs] = _adapted(array, expected[ours], origin) if _is_first(spot) else array
+    mismatch = Mismatch.between({theirs: expected[ours] for theirs, ours in names.items()}, found)
+    if mismatch:
+        raise WeightsError(
+            f"{origin} does not fit the network; nothing was loaded.\n{mismatch}\n"
+            "Name the architecture that the file was made with, or take another file."
+        )
+    return {ours: found[theirs].to(expected[ours].dtype) for theirs, ours in names.items()}
+
+
+def adapt_channels(weight: Tensor, in_channels: int) -> Tensor:
+    """A first convolution (O, I, k, k) for images of another number of channels: O, in_channels, k, k.
+
+    One channel: the sum over the I channels, so that a grey image gives what its copies in all channels gave. More:
+    the I kernels repeated in turn, times I / in_channels, so that the sum of all keeps its size. The rule that timm
+    publishes (https://huggingface.co/docs/timm/models, "in_chans"; timm/models/_manipulate.py).
+    """
+    channels = weight.shape[1]
+    if in_channels == 1:
+        return weight.sum(dim=1, keepdim=True)
+    turns = [channel % channels for channel in range(in_channels)]
+    return weight[:, turns] * (channels / in_channels)
+
+
+def _file_names(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], layout: Layout) -> dict[str, str]:
+    """The file's name → ours, for all that the layout has; of several usual names the one that is there."""
+    names = {}
+    for ours in expected:
+        spot = place(ours)
+        theirs = (ours,) if spot is None else layout.names(spot)
+        there = [name for name in theirs if name in tensors]
+        if theirs and (there or not ours.endswith(COUNTER)):
+            names[(there or theirs)[0]] = ours
+    return names
+
+
+def _is_first(spot: Place) -> bool:
+    return spot.role == "stem" and spot.kind == "conv" and spot.variable == "weight"
+
+
+def _adapted(weight: Tensor, expected: Tensor, origin: str) -> Tensor:
+    channels = expected.shape[1]
+    if weight.ndim != expected.ndim or weight.shape[1] == channels:
+        return weight
+    LOG.warning("%s: the first convolution was made for %d channels, adapted to %d", origin, weight.shape[1], channels)
+    return adapt_channels(weight, channels)

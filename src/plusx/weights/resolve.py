@@ -1,0 +1,129 @@
+"""What a user means by a name and `weights`: an architecture with its settings, a card, a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from plusx.backbones.catalogue import Architecture, architecture, best_card, card, cards
+from plusx.core.card import Card, Source
+from plusx.core.errors import InputError, WeightsError, nearest
+from plusx.weights.download import fetch
+from plusx.weights.importing import head_size
+from plusx.weights.reading import Checkpoint, read_checkpoint
+from plusx.weights.sources.layout import Layout
+from plusx.weights.sources.recognise import recognise
+from plusx.weights.vocabularies import VOCABULARY_SIZES
+
+Weights = str | Path | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A file's tensors under the usual names of its layout."""
+
+    checkpoint: Checkpoint
+    layout: Layout
+    head: int | None  # outputs; None where the file has no head
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """`settings`: changes to the architecture's own; `card`: None for random weights and files without one."""
+
+    architecture: str
+    settings: Mapping[str, Any]
+    card: Card | None
+    loaded: Loaded | None
+
+
+def resolve(name: str, weights: Weights = None) -> Resolved:
+    """Reads, and where it has to downloads, the file. Raises `InputError` for what there is not."""
+    published = published_card(name, weights)
+    if published is not None:
+        return Resolved(published.architecture, published.build, published, load(fetch(published)))
+    if weights is None:
+        return Resolved(architecture(name).name, {}, None, None)
+    return _local(name, load(Path(weights).expanduser()))
+
+
+def published_card(name: str, weights: Weights = None) -> Card | None:
+    """The card of the catalogue that is meant; None for no weights and for local files."""
+    tagged = name in cards()
+    prefix = name.split(".")[0] if tagged else architecture(name).name
+    if weights is None or (tagged and weights == "imagenet"):
+        return card(name) if tagged else None
+    if weights == "imagenet":
+        return best_card(prefix)
+    fitting = {
+        full: card(full) for full in cards() if full.split(".")[0] == prefix or card(full).architecture == prefix
+    }
+    for full, candidate in fitting.items():
+        if weights in (full, full.partition(".")[2]):
+            return candidate
+    if weights in cards():
+        raise InputError(f"The weights {weights} are not for {prefix}. Take create_model({str(weights)!r}) instead.")
+    if not _is_path(weights):
+        known = ", ".join(nearest(str(weights), fitting)) or "no published weights"
+        raise InputError(f"Unknown weights {str(weights)!r} for {prefix}: neither a file nor a card. Known: {known}.")
+    return None
+
+
+def load(path: Path) -> Loaded:
+    """A file in any layout that plusx knows; raises `WeightsError` for other networks."""
+    checkpoint = read_checkpoint(path)
+    layout = recognise(checkpoint.tensors)
+    if layout is None:
+        some = ", ".join(list(checkpoint.tensors)[:6])
+        raise WeightsError(
+            f"{path} holds a network that plusx does not know (its tensors: {some}, ...). Expected a residual network "
+            "of plusx, torchvision, timm or Keras, or one of the common CIFAR checkpoints."
+        )
+    checkpoint = replace(checkpoint, tensors=layout.ordered(checkpoint.tensors))
+    return Loaded(checkpoint, layout, head_size(checkpoint.tensors, layout))
+
+
+def _is_path(weights: str | Path) -> bool:
+    path = Path(weights).expanduser()
+    return isinstance(weights, Path) or path.exists() or len(path.parts) > 1 or len(path.suffix) in range(3, 13)
+
+
+def _local(name: str, loaded: Loaded) -> Resolved:
+    """A local file, under the name of an architecture or of a card that it was published with."""
+    header, path = loaded.checkpoint.header, loaded.checkpoint.path
+    if header is not None:
+        if name not in (header.card.architecture, header.card.name):
+            raise InputError(
+                f"{path} holds {header.card.architecture}, not {name}. Ask for {header.card.architecture}."
+            )
+        return Resolved(header.card.architecture, header.card.build, header.card, loaded)
+    if name in cards():
+        return Resolved(card(name).architecture, card(name).build, _of_file(card(name), loaded), loaded)
+    wanted = architecture(name)
+    if loaded.layout.name == "keras":
+        made = _keras_card(wanted, path)
+        return Resolved(made.architecture, made.build, _of_file(made, loaded), loaded)
+    return Resolved(name, _told(loaded, wanted), None, loaded)
+
+
+def _keras_card(wanted: Architecture, path: Path) -> Card:
+    """How Keras builds that network and prepares its images: no file of Keras tells that."""
+    for candidate in map(card, cards()):
+        names = (candidate.architecture, candidate.name.split(".")[0])
+        if candidate.source.layout == "keras" and wanted.name in names:
+            return candidate
+    raise WeightsError(f"{path} was written by Keras, which has no {wanted.name}. Name the network it was made with.")
+
+
+def _of_file(published: Card, loaded: Loaded) -> Card:
+    """The card of a local file that is built and fed like a published one, but may have been trained further."""
+    same = loaded.head == VOCABULARY_SIZES.get(published.vocabulary)
+    source = Source(published.source.layout, filename=loaded.checkpoint.path.name)
+    return replace(published, source=source, vocabulary=published.vocabulary if same else "", metrics={})
+
+
+def _told(loaded: Loaded, wanted: Architecture) -> Mapping[str, Any]:
+    """Settings that the file tells; a plain network stays plain."""
+    if wanted.settings.get("shortcut") in (None, "none"):
+        return {}
+    return loaded.layout.settings(loaded.checkpoint.tensors)
