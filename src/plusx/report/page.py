@@ -1,9 +1,28 @@
 """report.html: one self-contained page about a run, readable without scripts and without a network. Needs no torch."""
 
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from plusx.core.details import ClassScore
 from plusx.core.storage import write_text
-from plusx.report.facts import Facts
+from plusx.report.charts import Figure, error_histogram, reliability, scatter
+from plusx.report.confusion import heat_map, mixups
+from plusx.report.curves import curves
+from plusx.report.facts import Facts, Mistake
+from plusx.report.words import flat, metric_name, metric_value, share
+
+MOST_PICTURES = 24
+LARGEST_PICTURE = 300_000  # bytes
+MOST_CLASSES = 1000
+MOST_FINDINGS = 200
+MOST_COLUMNS = 8
 
 
 def write_report(path: Path, facts: Facts) -> None:
@@ -12,5 +31,72 @@ def write_report(path: Path, facts: Facts) -> None:
 
 
 def render(facts: Facts) -> str:
-    """The page as HTML."""
-    raise NotImplementedError
+    """The page as HTML. Bounded, whatever the facts: at most 24 pictures, 1,000 classes, 200 findings."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    here = resources.files("plusx.report")
+    template = environment.from_string(here.joinpath("template.html").read_text(encoding="utf-8"))
+    style = Markup(here.joinpath("style.css").read_text(encoding="utf-8"))
+    page = template.render(facts=facts, style=style, share=share, **_parts(facts))
+    return page.encode("utf-8", "replace").decode()  # file names need not be valid text
+
+
+def _parts(facts: Facts) -> dict[str, Any]:
+    details = facts.details
+    headline = facts.metrics.get(facts.primary)
+    rows = sorted(details.classes, key=lambda row: 2.0 if row.f1 is None else row.f1)[:MOST_CLASSES]
+    return {
+        "headline": None if headline is None else metric_value(facts.primary, headline),
+        "headline_name": metric_name(facts.primary),
+        "baseline": _baseline(facts),
+        "tiles": [(metric_name(k), metric_value(k, v)) for k, v in facts.metrics.items() if k != facts.primary],
+        "curves": curves(facts),
+        "results": _results(facts),
+        "mixups": [] if details.confusion is None else mixups(details.confusion),
+        "rows": rows,
+        "rankings": list(dict.fromkeys(name for row in rows for name in row.ranking)),
+        "pictures": [(mistake, _picture(mistake)) for mistake in facts.mistakes[:MOST_PICTURES]],
+        "findings": _sorted_findings(facts.findings or ())[:MOST_FINDINGS],
+        "severities": Counter(str(finding.get("severity", "note")) for finding in facts.findings or ()),
+        "codes": Counter(str(finding.get("code", "")) for finding in facts.findings or ()),
+        "tables": [
+            (title, flat(values))
+            for title, values in (
+                ("Settings", facts.settings),
+                ("Model card", facts.card),
+                ("Environment", facts.environment),
+            )
+            if flat(values)
+        ],
+    }
+
+
+def _results(facts: Facts) -> list[Figure]:
+    """Confusion matrix and reliability, or predicted against true values."""
+    details = facts.details
+    figures = [figure for pairs in details.pairs[:MOST_COLUMNS] for figure in (scatter(pairs), error_histogram(pairs))]
+    if details.confusion is not None:
+        figures.append(heat_map(details.confusion))
+    if details.reliability:
+        figures.append(reliability(details.reliability, facts.metrics.get("ece")))
+    return figures
+
+
+def _baseline(facts: Facts) -> tuple[str, str] | None:
+    """The most frequent class and its share of the images: what answering it every time would score as accuracy."""
+    total = sum(row.support for row in facts.details.classes)
+    if facts.primary != "accuracy" or total == 0:
+        return None
+    largest: ClassScore = max(facts.details.classes, key=lambda row: row.support)
+    return largest.name, share(largest.support / total)
+
+
+def _picture(mistake: Mistake) -> str | None:
+    """A data address; None for a picture that is missing or too large for the page."""
+    if mistake.jpeg is None or len(mistake.jpeg) > LARGEST_PICTURE:
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(mistake.jpeg).decode("ascii")
+
+
+def _sorted_findings(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    order = {"error": 0, "warning": 1, "note": 2}
+    return sorted(findings, key=lambda finding: order.get(str(finding.get("severity")), 3))
