@@ -1,22 +1,53 @@
 """plusx: residual networks from the formula to your own images. `y = H(x) + x`.
 
+    run = plusx.fit("flowers/", model="resnet50.a1_in1k", epochs=10)
+    print(plusx.load(run.path).predict("rose.jpg")[0].label)
+
 Names are loaded when they are first used, so that `import plusx` costs next to nothing.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from plusx.weights.create import create_backbone as create_backbone
+    from plusx.weights.create import create_model as create_model
+    from plusx.weights.create import list_models as list_models
+    from plusx.workflows.check import check as check
+    from plusx.workflows.evaluate import evaluate as evaluate
+    from plusx.workflows.export import export as export
+    from plusx.workflows.fit import fit as fit
+    from plusx.workflows.models import models as models
+    from plusx.workflows.predict import load as load
+    from plusx.workflows.predict import predict as predict
+    from plusx.workflows.weights import describe_weights as describe_weights
+
+    __version__: str
 
 _HOMES = {
+    "check": "plusx.workflows.check",
+    "create_backbone": "plusx.weights.create",
+    "create_model": "plusx.weights.create",
+    "describe_weights": "plusx.workflows.weights",
+    "evaluate": "plusx.workflows.evaluate",
+    "export": "plusx.workflows.export",
     "fit": "plusx.workflows.fit",
+    "list_models": "plusx.weights.create",
+    "load": "plusx.workflows.predict",
+    "models": "plusx.workflows.models",
+    "predict": "plusx.workflows.predict",
 }
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "__version__":
+        return import_module("importlib.metadata").version("plusx")
     if name not in _HOMES:
-        raise AttributeError(f"module 'plusx' has no attribute {name!r}; it has {', '.join(__dir__())}")
-    return getattr(import_module(_HOMES[name]), name)
+        known = ", ".join(import_module("plusx.core.errors").nearest(name, __dir__()))
+        raise AttributeError(f"module 'plusx' has no attribute {name!r}. Did you mean {known}?")
+    globals()[name] = found = getattr(import_module(_HOMES[name]), name)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,139 @@
+"""`plusx`: finds the verb, calls it, and turns every failure into one clear message and an exit code.
+
+0: all went well. 1: a failure that the user can mend. 2: the command line cannot be understood. 70: a fault of plusx,
+shown with its traceback. 130: stopped with Ctrl-C. 141: the reader of a pipe has gone.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from plusx.cli.failures import message_of
+from plusx.cli.parser import UsageError, help_text, parse
+from plusx.cli.terminal import prepared_terminal
+from plusx.cli.verbs import VERBS, Verb
+from plusx.core.errors import InterruptedRunError, nearest
+
+USAGE: Final = 2
+FAULT: Final = 70
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line (default: the process's own) and returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = _take(words, "--debug") or os.environ.get("PLUSX_DEBUG", "0") not in ("", "0")
+    with prepared_terminal(debug):
+        try:
+            code = _run(words)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            _discard_output()
+            return BROKEN_PIPE
+        except (Exception, KeyboardInterrupt) as error:
+            return _fail(error, words, debug)
+
+
+def _run(words: Sequence[str]) -> int:
+    match list(words):
+        case []:
+            print(overview(), file=sys.stderr)
+            return USAGE
+        case ["-h" | "--help" | "help"]:
+            print(overview())
+            return 0
+        case ["-V" | "--version" | "version", *_]:
+            print(f"plusx {_version()}")
+            return 0
+        case ["help", name, *_]:
+            print(help_text(_verb(name).grammar))
+            return 0
+        case _:
+            return _call(_verb(words[0]), words[1:])
+
+
+def _call(verb: Verb, arguments: Sequence[str]) -> int:
+    words = parse(verb.grammar, arguments)
+    if words is None:
+        print(help_text(verb.grammar))
+        return 0
+    return verb.run(words)
+
+
+def overview() -> str:
+    """What `plusx --help` prints."""
+    width = max(map(len, VERBS))
+    lines = [f"  {name:{width}}  {verb.grammar.settings.__doc__}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: plusx VERB ...",
+            "",
+            "y = H(x) + x: residual networks on your own images.",
+            "",
+            "verbs:",
+            *lines,
+            "",
+            "always:",
+            "  plusx VERB --help  what the verb takes",
+            "  plusx --version    which version this is",
+            "  --debug            (or PLUSX_DEBUG=1) show tracebacks and the warnings of other libraries",
+        ]
+    )
+
+
+def _verb(name: str) -> Verb:
+    if name in VERBS:
+        return VERBS[name]
+    if name.startswith("-"):
+        raise UsageError(f"Unknown option {name!r}. The verb comes first: plusx VERB {name} ...")
+    raise UsageError(f"Unknown verb {name!r}. Did you mean {', '.join(nearest(name, VERBS))}?")
+
+
+def _fail(error: BaseException, words: Sequence[str], debug: bool) -> int:
+    """Says what went wrong and returns the exit code for it."""
+    if debug:
+        sys.excepthook(type(error), error, error.__traceback__)
+    verb = f"plusx {words[0]}" if words and words[0] in VERBS else "plusx"
+    match error:
+        case UsageError():
+            print(f"{error}\nSee {verb} --help.", file=sys.stderr)
+            return USAGE
+        case KeyboardInterrupt():
+            print("Stopped.", file=sys.stderr)
+            return INTERRUPTED
+        case InterruptedRunError():
+            print(error, file=sys.stderr)
+            return INTERRUPTED
+    message = message_of(error)
+    if message is not None:
+        print(f"{verb}: {message}", file=sys.stderr)
+        return 1
+    if not debug:
+        sys.excepthook(type(error), error, error.__traceback__)
+    print(
+        f"{verb}: this is a fault of plusx, not of what you gave it. Please report it with the lines above.",
+        file=sys.stderr,
+    )
+    return FAULT
+
+
+def _take(words: list[str], option: str) -> bool:
+    """Removes `option` where it stands before any `--`; whether it was there."""
+    end = words.index("--") if "--" in words else len(words)
+    found = option in words[:end]
+    words[:end] = [word for word in words[:end] if word != option]
+    return found
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("plusx")
+
+
+def _discard_output() -> None:
+    """Nobody reads any more; without this, Python would complain once more when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

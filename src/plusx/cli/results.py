@@ -1,0 +1,38 @@
+"""Results of workflows as lines of text."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plusx.workflows.evaluate import Evaluation
+    from plusx.workflows.run import Run
+
+
+def of_run(run: "Run") -> Iterator[str]:
+    """What a finished run reached and where it lies."""
+    yield from of_metrics(run.metrics)
+    if run.agreement is not None:
+        yield f"{run.onnx.name}: {run.agreement}"
+    yield f"Report: {run.report}"
+    yield f"Predict with: plusx predict {run.path} photo.jpg"
+
+
+def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:
+    """Metrics and, for classes, a row a class; or one JSON object."""
+    if as_json:
+        about = {"split": evaluation.split, "images": evaluation.images, "metrics": dict(evaluation.metrics)}
+        yield json.dumps(about, ensure_ascii=False)
+        return
+    yield f"{evaluation.images} images ({evaluation.split})"
+    yield from of_metrics(evaluation.metrics)
+    for score in evaluation.details.classes:
+        shares = {"precision": score.precision, "recall": score.recall, "f1": score.f1}
+        values = "  ".join(f"{name} {'-' if share is None else f'{share:.3f}'}" for name, share in shares.items())
+        yield f"  {values}  images {score.support:5}  {score.name}"
+
+
+def of_metrics(metrics: Mapping[str, float]) -> Iterator[str]:
+    """A line a metric."""
+    width = max(map(len, metrics), default=0)
+    yield from (f"{name:{width}}  {value:.4f}" for name, value in metrics.items())

@@ -1,0 +1,123 @@
+"""The verbs of the shell, one entry each: what it takes, and the workflow it calls, imported when it is called."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from plusx.cli import results
+from plusx.cli.parser import Grammar, Positional, Words
+from plusx.workflows.settings import (
+    CheckSettings,
+    EvaluateSettings,
+    ExportSettings,
+    FitSettings,
+    ModelsSettings,
+    PredictSettings,
+    WeightsSettings,
+)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`run` returns the exit code; 0 means that all went well."""
+
+    grammar: Grammar
+    run: Callable[[Words], int]
+
+
+def fit(words: Words) -> int:
+    from plusx.workflows.fit import fit
+
+    return _print(results.of_run(fit(words.at(0), **words.settings)))
+
+
+def evaluate(words: Words) -> int:
+    from plusx.workflows.evaluate import evaluate
+
+    settings = dict(words.settings)
+    as_json = settings.pop("json", False)
+    return _print(results.of_evaluation(evaluate(words.positionals[0], words.at(1), **settings), as_json=as_json))
+
+
+def predict(words: Words) -> int:
+    from plusx.workflows.predict import predict_to_text
+
+    return predict_to_text(words.positionals[0], words.positionals[1:], **words.settings)
+
+
+def check(words: Words) -> int:
+    from plusx.workflows.check import report
+
+    lines, passed = report(words.positionals[0], **words.settings)
+    return _print(lines) if passed else _print(lines) or 1
+
+
+def models(words: Words) -> int:
+    from plusx.workflows.models import listing
+
+    return _print(listing(words.at(0) or "*", **words.settings))
+
+
+def weights(words: Words) -> int:
+    from plusx.workflows.weights import describe_weights
+
+    return _print(describe_weights(words.positionals[0], **words.settings).lines())
+
+
+def export(words: Words) -> int:
+    from plusx.workflows.export import export
+
+    return _print([str(export(words.positionals[0], **words.settings))])
+
+
+def _print(lines: Iterable[str]) -> int:
+    for line in lines:
+        print(line)
+    return 0
+
+
+_DATA: Final = "a folder with one folder of images a class, or a CSV, TSV or Parquet table"
+_RUN: Final = "directory that `plusx fit` wrote, or a model file"
+
+_GRAMMARS: Final = (
+    (
+        fit,
+        FitSettings,
+        (Positional("DATA", f"{_DATA}; not with --resume", required=False),),
+        ("flowers/ --model resnet50.a1_in1k --epochs 10 --out runs/flowers", "--resume runs/flowers --epochs 20"),
+    ),
+    (
+        evaluate,
+        EvaluateSettings,
+        (Positional("RUN", _RUN), Positional("DATA", f"{_DATA}; default: the run's validation images", required=False)),
+        ("runs/flowers", "runs/flowers more-flowers/ --json"),
+    ),
+    (
+        predict,
+        PredictSettings,
+        (Positional("RUN", _RUN), Positional("IMAGES", "files, folders, 'patterns/*.jpg'", many=True)),
+        ("runs/flowers rose.jpg", "runs/flowers photos/ --format csv --out photos.csv"),
+    ),
+    (check, CheckSettings, (Positional("DATA", _DATA),), ("flowers/", "flowers/ --strict --json")),
+    (
+        models,
+        ModelsSettings,
+        (Positional("GLOB", "name or pattern: resnet50, 'resne*', 'resnet50.*'", required=False),),
+        ("'resne*'", "resnet50"),
+    ),
+    (
+        weights,
+        WeightsSettings,
+        (Positional("NAME", "published weights such as resnet50.a1_in1k, a run, or any weights file"),),
+        ("resnet50.a1_in1k --download", "model.pth", "runs/flowers --to torchvision --out flowers.pth"),
+    ),
+    (export, ExportSettings, (Positional("RUN", _RUN),), ("runs/flowers --to openvino",)),
+)
+
+VERBS: Final = MappingProxyType(
+    {
+        run.__name__: Verb(Grammar(run.__name__, places, settings, examples), run)
+        for run, settings, places, examples in _GRAMMARS
+    }
+)

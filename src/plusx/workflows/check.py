@@ -1,0 +1,105 @@
+"""check: the audit of a data set, without training on it. Needs no torch; never writes into the user's folder."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from plusx.core.errors import DataError
+from plusx.core.sample import Listing
+from plusx.data.audit import Audit, audit
+from plusx.data.formats.read import ReadOptions, read
+from plusx.workflows.environment import cache_file
+from plusx.workflows.reading import reading_bar
+from plusx.workflows.settings import CheckSettings
+from plusx.workflows.signature import takes
+from plusx.workflows.values import read_settings
+
+_SHOWN = 10  # class names
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A data set as it was read, and what the audit found in it."""
+
+    listing: Listing
+    audit: Audit
+
+    @property
+    def sound(self) -> bool:
+        """Whether `--strict` lets it pass: nothing was found but notes."""
+        return all(finding.severity == "note" for finding in self.audit.findings)
+
+    def lines(self) -> Iterator[str]:
+        """For a terminal: what the data set is, then what was found, errors first."""
+        listing = self.listing
+        images = sum(map(len, listing.splits.values()))
+        yield f"{images} images ({listing.format}), {_labels(listing)}"
+        yield "; ".join(f"{split}: {len(samples)}" for split, samples in listing.splits.items())
+        yield from listing.notes
+        yield from self.audit.summary()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values: `images` per split, `classes`, and the audit's `findings`."""
+        listing = self.listing
+        about = {
+            "format": listing.format,
+            "kind": listing.kind,
+            "classes": list(listing.classes),
+            "images": {split: len(samples) for split, samples in listing.splits.items()},
+            "notes": list(listing.notes),
+        }
+        return {**about, **self.audit.to_json()}
+
+
+@takes(CheckSettings)
+def check(data: Any, **settings: Any) -> Checked:
+    """Read every image of `data` (folder, table, arrays, data set) once, with the settings of `CheckSettings`.
+
+    With `strict`, DataError at any finding that is more than a note.
+    """
+    options = read_settings(CheckSettings, settings)
+    checked = examine(data, options)
+    if options.strict and not checked.sound:
+        raise DataError(refusal(checked))
+    return checked
+
+
+def examine(data: Any, options: CheckSettings) -> Checked:
+    """As `check`, whatever is found."""
+    listing = read(
+        Path(data) if isinstance(data, str) else data,
+        ReadOptions(image_column=options.image_column, label_column=options.label_column, separator=options.separator),
+    )
+    console = Console(stderr=True)
+    with reading_bar(console, "reading every image once") as progress:
+        found = audit(listing, cache=cache_file("audit"), workers=options.workers or 0, progress=progress)
+    return Checked(listing, found)
+
+
+def report(data: Any, **settings: Any) -> tuple[list[str], bool]:
+    """(the lines that the shell prints, whether the data passes): all findings, also with `strict`."""
+    options = read_settings(CheckSettings, settings)
+    checked = examine(data, options)
+    lines = [json.dumps(checked.to_json(), ensure_ascii=False)] if options.json else list(checked.lines())
+    return lines, checked.sound or not options.strict
+
+
+def refusal(checked: Checked) -> str:
+    """What `strict` says."""
+    return "The data has findings and `strict` was asked for:\n" + "\n".join(checked.audit.summary())
+
+
+def _labels(listing: Listing) -> str:
+    names = listing.classes
+    shown = ", ".join(names[:_SHOWN]) + (f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    match listing.kind:
+        case "label":
+            return f"{len(names)} classes: {shown}"
+        case "labels":
+            return f"several of {len(names)} labels: {shown}"
+        case "value":
+            return f"values: {shown}"

@@ -1,0 +1,45 @@
+"""Weight files on the disk: what they hold, and the same weights under another library's names. Needs torch."""
+
+from pathlib import Path
+
+from plusx.core.card import Card
+from plusx.core.errors import InputError
+from plusx.weights.create import create_model
+from plusx.weights.export_keys import LayoutName, save_as
+from plusx.weights.modelfile import load_model
+from plusx.weights.resolve import load
+from plusx.weights.vocabularies import VOCABULARY_SIZES
+from plusx.workflows.models import abbreviated, facts_of
+
+_SHOWN = 12  # class names
+
+
+def facts_of_file(path: Path) -> dict[str, str]:
+    """What a file in any known layout holds; WeightsError for others and for damaged ones."""
+    loaded = load(path)
+    tensors, header = loaded.checkpoint.tensors, loaded.checkpoint.header
+    facts = {"layout": loaded.layout.name}
+    if header is not None:
+        facts |= {"task": header.task, **facts_of(header.card)}
+    numbers = sum(tensor.numel() for tensor in tensors.values())
+    facts["tensors"] = f"{len(tensors)}, {abbreviated(numbers)} numbers"
+    facts["outputs"] = "none: the file has no head" if loaded.head is None else str(loaded.head)
+    if header is not None and (names := header.card.classes):
+        facts["classes"] = ", ".join(names[:_SHOWN]) + (f", and {len(names) - _SHOWN} more" if names[_SHOWN:] else "")
+    return facts
+
+
+def convert_card(meant: Card, path: Path, to: LayoutName, out: Path) -> str:
+    """Published weights, whose file is `path`, as `out`; says what was written."""
+    task = create_model(meant.name, classes=VOCABULARY_SIZES[meant.vocabulary], weights=path)
+    return f"{out}, for {to}'s {save_as(out, task, to)}"
+
+
+def convert_file(path: Path, to: LayoutName, out: Path) -> str:
+    """The model of a plusx model file as `out`; says what was written. InputError for other libraries' files."""
+    if load(path).checkpoint.header is None:
+        raise InputError(
+            f"{path} does not say which architecture it holds. `to` takes runs, plusx model files and published "
+            "weights by name."
+        )
+    return f"{out}, for {to}'s {save_as(out, load_model(path).task, to)}"
