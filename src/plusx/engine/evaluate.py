@@ -1,13 +1,18 @@
 """One pass over a data set without learning."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from plusx.core.batch import Batches
+from plusx.core.batch import Batch, Batches
+from plusx.core.errors import InputError
 from plusx.core.task import Task
-from plusx.engine.device import Placement
+from plusx.engine import randomness
+from plusx.engine.modes import preserved_modes
 from plusx.engine.parts import Prepare
+from plusx.engine.placement import Placement, place, tuned
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,48 @@ class Collected:
 
 
 def evaluate(task: Task, batches: Batches, placement: Placement, prepare: Prepare) -> dict[str, float]:
-    """The task's metrics over all batches. The task is moved to the placement; every module's mode is restored."""
-    raise NotImplementedError
+    """The task's metrics over all batches, each sample counted once whatever the batch size.
+
+    The task is moved to the placement; every module's mode is restored.
+    Raises InputError when there are no batches or a batch has no targets.
+    """
+    counter = task.metrics()
+    for batch, outputs in outputs_of(task, batches, placement, prepare):
+        if batch.targets is None:
+            raise InputError(f"{batch.names[0]} has no label: expected labelled images to evaluate on.")
+        counter.update(outputs, batch.targets)
+    return counter.compute()
 
 
 def collect(task: Task, batches: Batches, placement: Placement, prepare: Prepare) -> Collected:
-    """Outputs and targets of all batches. The task is moved to the placement; every module's mode is restored."""
-    raise NotImplementedError
+    """Outputs and targets of all batches. The task is moved to the placement; every module's mode is restored.
+
+    Raises InputError when there are no batches.
+    """
+    outputs, targets, indices, names = [], [], [], []
+    for batch, batch_outputs in outputs_of(task, batches, placement, prepare):
+        outputs.append(batch_outputs.cpu())
+        targets.append(None if batch.targets is None else batch.targets.cpu())
+        indices.append(batch.indices.cpu())
+        names.extend(batch.names)
+    known = [part for part in targets if part is not None]
+    return Collected(
+        torch.cat(outputs), torch.cat(known) if len(known) == len(targets) else None, torch.cat(indices), tuple(names)
+    )
+
+
+def outputs_of(task: Task, batches: Batches, placement: Placement, prepare: Prepare) -> Iterator[tuple[Batch, Tensor]]:
+    """Prepared batches of epoch 0 with the task's outputs (float32), both on the placement's device."""
+    if len(batches) == 0:
+        raise InputError("There are no images to evaluate on: expected at least one.")
+    place(task, placement)
+    generator = torch.Generator(placement.device)
+    source = batches.epoch(0)
+    with preserved_modes(task), tuned(placement):
+        task.eval()
+        for number, batch in enumerate(source):
+            moved = batch.to(placement.device, placement.memory_format)
+            prepared = prepare(moved, generator.manual_seed(randomness.seed_of(number)))
+            with torch.inference_mode(), placement.autocast():
+                outputs = task(prepared.images)
+            yield prepared, outputs.float()

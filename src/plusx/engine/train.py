@@ -1,19 +1,229 @@
 """The training loop."""
 
-from plusx.core.batch import Batches
+import math
+import time
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any
+
+import torch
+
+from plusx.core.batch import Batch, Batches
+from plusx.core.errors import InputError, unknown
 from plusx.core.task import Task
-from plusx.engine.device import Placement
+from plusx.engine import checkpoint, modes, randomness
+from plusx.engine.losses import check_weights
+from plusx.engine.observer import BeginInfo, EpochInfo, StepInfo, Stopped
 from plusx.engine.parts import Outcome, TrainParts
+from plusx.engine.placement import Placement, tuned
 from plusx.engine.plan import Plan
+from plusx.engine.resume import begin_directory, check_agrees, differences, reconcile_best
+from plusx.engine.state import State
+from plusx.engine.step import Position, Stepper
 
 
 def train(
     task: Task, batches: Batches, plan: Plan, placement: Placement, *, parts: TrainParts, resume: bool = False
 ) -> Outcome:
-    """Trains `task` in place; at the end it holds the best weights (averaged ones when there is an EMA).
+    """Trains `task` in place; when finished it holds the best weights (averaged ones when there is an EMA).
 
     `resume` continues from the newest valid checkpoint in `parts.directory`, at the very step and with the very
-    random states; a run that was stopped anywhere and continued ends with the same bits (on CPU).
-    Raises NonFiniteLossError, StorageError, InputError.
+    random states; a run that was stopped anywhere and continued ends with the same bits (on a CPU, with as many
+    threads). After an interruption the task holds the weights of its last step.
+    Global random states, modes and `requires_grad` are afterwards as before. Raises NonFiniteLossError,
+    StorageError, InputError.
     """
-    raise NotImplementedError
+    if len(batches) == 0:
+        raise InputError("The training split gives no batches: expected at least one. Take a smaller batch size.")
+    with randomness.sheltered(), modes.preserved_modes(task), modes.preserved_learning(task), tuned(placement):
+        torch.manual_seed(plan.seed)
+        run = _Run(Stepper(task, plan, placement, parts.prepare), batches, parts)
+        notes = run.restore() if resume else run.make_directory()
+        stopped: Stopped | None = None
+        try:
+            stopped = run.run(notes)
+        finally:
+            for observer in parts.observers:
+                observer.on_end(stopped)
+        return run.outcome(stopped)
+
+
+class _Run:
+    def __init__(self, stepper: Stepper, batches: Batches, parts: TrainParts) -> None:
+        self.stepper, self.batches, self.parts = stepper, batches, parts
+        self.plan = stepper.plan
+        self.state = State()
+        self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
+        self.saved_at = time.monotonic()
+        self.checked_at = 0
+
+    def run(self, notes: list[str]) -> Stopped:
+        self.begin(notes)
+        while self.state.epoch < self.plan.epochs and not self.out_of_patience():
+            if self.parts.interrupt.requested or not self.train_epoch():
+                self.save()
+                return "interrupted"
+            self.judge()
+            self.save()
+        self.load_best()
+        return "finished" if self.state.epoch >= self.plan.epochs else "early"
+
+    def make_directory(self) -> list[str]:
+        begin_directory(self.parts.directory)
+        return []
+
+    def restore(self) -> list[str]:
+        """Takes up the newest checkpoint; returns what the user should know about it."""
+        directory = self.parts.directory
+        if not directory.is_dir():
+            raise InputError(f"{directory} does not exist: expected the checkpoints of the run that is to go on.")
+        if not checkpoint.exists(directory):
+            return ["Nothing was saved yet: the run begins anew."]
+        content, notes = checkpoint.newest(directory)
+        check_agrees(content, self.content())
+        self.stepper.load_state_dict(content)
+        self.state = State.from_json(content["state"])
+        randomness.restore(content["random"])
+        lost = reconcile_best(directory, self.state)
+        return [*notes, *differences(content, self.stepper.placement), *lost]
+
+    def begin(self, notes: list[str]) -> None:
+        state = self.state
+        for observer in self.parts.observers:
+            observer.on_begin(BeginInfo(self.plan.epochs, self.steps_per_epoch, state.epoch, state.step))
+        for text in notes:
+            self.note(text)
+        if state.step == 0:
+            self.save()  # a directory that cannot be written to fails now, not after an epoch
+
+    def train_epoch(self) -> bool:
+        """The steps that are left of the current epoch; False when interrupted before its end."""
+        state = self.state
+        self.stepper.begin_epoch(state.epoch)
+        began = time.perf_counter() - state.seconds
+        for window in self.windows():
+            position = Position(state.epoch, state.batch, state.step)
+            factor = self.plan.factor(state.step, self.steps_per_epoch)
+            losses = self.stepper.step(window, position, factor)
+            samples = sum(len(batch) for batch in window)
+            state.count(losses, samples, len(window))
+            state.seconds = time.perf_counter() - began
+            self.tell_step(losses, samples, factor)
+            if self.parts.interrupt.requested:
+                return False
+            self.save_if_due()
+        return True
+
+    def windows(self) -> Iterator[list[Batch]]:
+        """Batches in groups of `accumulate`, from the position on; the epoch's last group may be smaller."""
+        state = self.state
+        if state.batch >= len(self.batches):
+            return
+        source = self.batches.epoch(state.epoch, state.batch)
+        with randomness.sheltered():  # torch's DataLoader draws a seed when it starts: not once more after a resume
+            first = list(islice(source, 1))
+        if first:
+            self.note_small_batches(len(first[0]))
+        source = chain(first, source)
+        while window := list(islice(source, self.plan.accumulate)):
+            yield window
+
+    def judge(self) -> None:
+        """Evaluates, keeps the best weights, and closes the epoch."""
+        state = self.state
+        self.check()
+        metrics = self.evaluate()
+        best = bool(metrics) and self.is_better(metrics[self.parts.primary])
+        epoch = state.epoch + 1
+        values = {"epoch": float(epoch), "step": float(state.step), **state.means(), "train/rate": self.rate()}
+        values |= {f"val/{name}": value for name, value in metrics.items()}
+        if best:
+            state.best_metric, state.best_epoch = metrics[self.parts.primary], epoch
+            self.save_best()
+        for observer in self.parts.observers:
+            observer.on_epoch(EpochInfo(epoch, state.step, values, self.parts.primary, best))
+        state.finish_epoch(values)
+
+    def evaluate(self) -> dict[str, float]:
+        if self.parts.evaluate is None:
+            return {}
+        with randomness.sheltered():
+            metrics = self.parts.evaluate(self.stepper.judged)
+        if self.parts.primary not in metrics:
+            raise unknown("metric", self.parts.primary, metrics)
+        return metrics
+
+    def is_better(self, metric: float) -> bool:
+        best = self.state.best_metric
+        if math.isnan(metric):
+            return False
+        return best is None or (metric > best if self.parts.higher_is_better else metric < best)
+
+    def out_of_patience(self) -> bool:
+        """Counted from the best epoch, and not before the backbone learns."""
+        since = self.state.epoch - max(self.state.best_epoch, self.plan.frozen_epochs)
+        return self.parts.evaluate is not None and self.plan.patience is not None and since >= self.plan.patience
+
+    def rate(self) -> float:
+        """The head's rate at the last step."""
+        return self.plan.optimizer.rate * self.plan.factor(max(0, self.state.step - 1), self.steps_per_epoch)
+
+    def tell_step(self, losses: dict[str, float], samples: int, factor: float) -> None:
+        state = self.state
+        rate = self.plan.optimizer.rate * factor
+        info = StepInfo(state.step, state.epoch + 1, samples, sum(losses.values()), state.mean_loss, rate)
+        for observer in self.parts.observers:
+            observer.on_step(info)
+
+    def note(self, text: str) -> None:
+        for observer in self.parts.observers:
+            observer.on_note(text)
+
+    def note_small_batches(self, size: int) -> None:
+        if self.state.epoch in (0, self.plan.frozen_epochs) and self.state.batch == 0:
+            text = modes.small_batch_note(self.stepper.task, size)
+            if text is not None:
+                self.note(text)
+
+    def save_if_due(self) -> None:
+        minutes = self.parts.checkpoint_minutes
+        if minutes is not None and time.monotonic() - self.saved_at >= 60 * minutes:
+            self.save()
+
+    def check(self) -> None:
+        """Once for every step that may be kept: the weights are finite."""
+        if self.checked_at != self.state.step:
+            check_weights(self.stepper.task, self.state.step)
+            self.checked_at = self.state.step
+
+    def save(self) -> None:
+        self.check()
+        checkpoint.save(self.parts.directory, self.content())
+        self.saved_at = time.monotonic()
+
+    def content(self) -> dict[str, Any]:
+        return {
+            **self.stepper.state_dict(),
+            "plan": self.plan.to_json(),
+            "placement": self.stepper.placement.to_json(),
+            "batches": len(self.batches),
+            "primary": self.parts.primary,
+            "state": self.state.to_json(),
+            "random": randomness.capture(),
+        }
+
+    def save_best(self) -> None:
+        state = {"task": self.stepper.judged.state_dict(), "primary": self.parts.primary}
+        best = {"metric": self.state.best_metric, "epoch": self.state.best_epoch}
+        checkpoint.write(self.parts.directory / checkpoint.BEST, {**state, **best})
+
+    def load_best(self) -> None:
+        """The task's weights become the best ones: those of `best.pt`, or the last ones where nothing was evaluated."""
+        weights = self.stepper.judged.state_dict()
+        if self.state.best_epoch:
+            weights = checkpoint.read(self.parts.directory / checkpoint.BEST)["task"]
+        self.stepper.task.load_state_dict(weights)
+
+    def outcome(self, stopped: Stopped) -> Outcome:
+        state = self.state
+        return Outcome(state.epoch, state.step, state.best_metric, state.best_epoch, stopped, tuple(state.history))

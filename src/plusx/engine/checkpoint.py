@@ -1,0 +1,102 @@
+"""Checkpoint files: written whole or not at all, checked when read, loadable with `weights_only=True`.
+
+A file is what `torch.save` writes: a zip archive in which every record carries a CRC-32. `torch.load` does not look
+at it (a flipped bit in a weight is loaded without a word), so `read` checks all of them first.
+`last.pt` is the newest state, `previous.pt` the one before, `best.pt` the best weights alone.
+"""
+
+import os
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from plusx.core.errors import InputError, StorageError, WeightsError
+from plusx.core.storage import replacing
+
+LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
+FORMAT = 1
+
+
+def versions() -> dict[str, str]:
+    """The code that writes: kept in every checkpoint."""
+    return {"plusx": version("plusx"), "torch": str(torch.__version__)}
+
+
+def make(directory: Path) -> None:
+    """Creates `directory` and clears what a killed process left half written. Raises StorageError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in (LAST, BEST):
+            for leftover in directory.glob(f".{Path(name).stem}.*.pt"):
+                leftover.unlink()
+    except OSError as error:
+        raise StorageError(f"{directory} cannot hold checkpoints: {error.strerror or error}.") from error
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Replaces `path` in one step, after its bytes are on the disk. Raises StorageError; `path` is then untouched."""
+    with replacing(path) as temporary:
+        _write(temporary, content)
+
+
+def save(directory: Path, content: dict[str, Any]) -> None:
+    """Writes `last.pt`; the one before becomes `previous.pt`. Raises StorageError; both are then untouched."""
+    last = directory / LAST
+    with replacing(last) as temporary:
+        _write(temporary, content)
+        if last.exists():
+            last.replace(directory / PREVIOUS)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint, tensors on the CPU. Raises WeightsError for a damaged or foreign file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise WeightsError(f"{path} is damaged: the checksum of its record {damaged} does not match.")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
+        raise WeightsError(f"{path} is cut off or damaged: it is no complete checkpoint.") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise WeightsError(f"{path} is no checkpoint of this version: found format {found}, expected {FORMAT}.")
+    return content
+
+
+def exists(directory: Path) -> bool:
+    """Whether there is something to resume from."""
+    return any((directory / name).exists() for name in (LAST, PREVIOUS))
+
+
+def newest(directory: Path) -> tuple[dict[str, Any], list[str]]:
+    """The newest valid checkpoint, and a note on each damaged one, which is renamed to `….damaged`.
+
+    Raises InputError when none is valid.
+    """
+    notes: list[str] = []
+    for name in (LAST, PREVIOUS):
+        path = directory / name
+        if not path.exists():
+            continue
+        try:
+            return read(path), notes
+        except WeightsError as error:
+            path.replace(path.with_name(f"{name}.damaged"))
+            notes.append(f"{error} Skipped and renamed to {name}.damaged.")
+    raise InputError(
+        f"No checkpoint to resume from in {directory}: expected {LAST} or {PREVIOUS}. {' '.join(notes)}".rstrip()
+    )
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    try:
+        with path.open("wb") as file:
+            torch.save({"format": FORMAT, "versions": versions(), **content}, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except RuntimeError as error:  # torch reports a failed write in its own words, over the true reason
+        raise error.__context__ if isinstance(error.__context__, OSError) else OSError(str(error)) from error

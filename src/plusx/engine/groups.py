@@ -1,0 +1,43 @@
+"""Parameter groups: which rate and which weight decay every parameter gets."""
+
+from typing import Any
+
+from torch import nn
+
+from plusx.core.backbone import Backbone
+from plusx.core.task import Task
+from plusx.engine.plan import Plan
+
+
+def stage_distances(backbone: Backbone) -> dict[nn.Parameter, int]:
+    """Every backbone parameter's distance from the head: 1 for the last stage, one more per stage towards the input."""
+    distances: dict[nn.Parameter, int] = {}
+    for distance, (_, module) in enumerate(reversed(backbone.parts()), start=1):
+        for parameter in module.parameters():
+            distances.setdefault(parameter, distance)
+    return distances
+
+
+def parameter_groups(task: Task, plan: Plan) -> list[dict[str, Any]]:
+    """One group for each (distance from the head, decayed or not), from the head on; frozen parameters are left out.
+
+    Norms' scale and shift and all biases, which is what one-dimensional parameters are, get no weight decay.
+    Keys beside torch's own: `scale`, the factor of the rate for this distance, and `name`.
+    """
+    distances = stage_distances(task.backbone)
+    members: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for parameter in task.parameters():
+        if parameter.requires_grad:
+            members.setdefault((distances.get(parameter, 0), parameter.ndim > 1), []).append(parameter)
+    return [_group(plan, distance, decayed, members[distance, decayed]) for distance, decayed in sorted(members)]
+
+
+def _group(plan: Plan, distance: int, decayed: bool, parameters: list[nn.Parameter]) -> dict[str, Any]:
+    scale = plan.stage_decay**distance
+    return {
+        "params": parameters,
+        "lr": plan.optimizer.rate * scale,
+        "weight_decay": plan.optimizer.weight_decay if decayed else 0.0,
+        "scale": scale,
+        "name": f"{distance} from the head, {'decayed' if decayed else 'not decayed'}",
+    }

@@ -1,0 +1,83 @@
+"""Which modules learn and which statistics move: freezing, and BatchNorm (Ioffe and Szegedy 2015) kept sane.
+
+A batch of one image has no statistics worth the name (and BatchNorm refuses it where a map has one pixel): such a
+batch, be it the last of an epoch, goes through the running statistics and leaves them as they are.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import nn
+
+from plusx.core.task import Task
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+FEW = 8
+"""Below this many images a batch's statistics are noisy (Wu and He 2018, figure 1: the error rises from 8 down)."""
+
+
+@contextmanager
+def preserved_modes(module: nn.Module) -> Iterator[None]:
+    """Every submodule's train or eval mode is afterwards what it was before."""
+    modes = [(child, child.training) for child in module.modules()]
+    try:
+        yield
+    finally:
+        for child, training in modes:
+            child.training = training
+
+
+@contextmanager
+def preserved_learning(module: nn.Module) -> Iterator[None]:
+    """Every parameter's `requires_grad` is afterwards what it was before."""
+    flags = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    try:
+        yield
+    finally:
+        for parameter, learns in flags:
+            parameter.requires_grad_(learns)
+
+
+def batch_norms(module: nn.Module) -> list[nn.Module]:
+    """All BatchNorms inside, in order."""
+    return [child for child in module.modules() if isinstance(child, BATCH_NORMS)]
+
+
+def set_phase(task: Task, learning: Sequence[nn.Parameter], *, frozen: bool, frozen_norm: bool) -> None:
+    """Train mode for `task`; of the parameters in `learning`, those of the backbone learn unless it is `frozen`.
+
+    A frozen backbone is in eval mode and, as nothing in it asks for gradients, autograd records nothing of it.
+    With `frozen_norm` its BatchNorms alone are in eval mode.
+    """
+    task.train()
+    if frozen:
+        task.backbone.eval()
+    elif frozen_norm:
+        for norm in batch_norms(task.backbone):
+            norm.eval()
+    inside = set(task.backbone.parameters())
+    for parameter in learning:
+        parameter.requires_grad_(not (frozen and parameter in inside))
+
+
+@contextmanager
+def running_statistics(norms: Sequence[nn.Module]) -> Iterator[None]:
+    """The norms use, and do not move, their running statistics inside."""
+    modes = [norm.training for norm in norms]
+    for norm in norms:
+        norm.eval()
+    try:
+        yield
+    finally:
+        for norm, training in zip(norms, modes, strict=True):
+            norm.train(training)
+
+
+def small_batch_note(task: Task, size: int) -> str | None:
+    """What the user should know when BatchNorms that move their statistics get batches of `size` images."""
+    if size >= FEW or not any(norm.training for norm in batch_norms(task)):
+        return None
+    found = "batches of one image: BatchNorm uses its running statistics and never moves them"
+    if size > 1:
+        found = f"batches of {size} images: BatchNorm's statistics are noisy below {FEW}"
+    return f"Training with {found}. Take a larger batch, or freeze the backbone's with frozen_norm."

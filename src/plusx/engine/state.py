@@ -1,0 +1,58 @@
+"""State: everything the loop counts, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class State:
+    """`epoch` and `step` are those done; `batch` counts the batches done of the epoch that is under way.
+
+    `samples`, `sums` (loss part → sum over samples) and `seconds` are those of that epoch, so that its means go on
+    where they were.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    samples: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    best_metric: float | None = None
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def count(self, losses: Mapping[str, float], samples: int, batches: int) -> None:
+        """One step with these mean losses over `samples` of `batches` batches."""
+        self.step += 1
+        self.batch += batches
+        self.samples += samples
+        for part, value in losses.items():
+            self.sums[part] = self.sums.get(part, 0.0) + value * samples
+
+    @property
+    def mean_loss(self) -> float:
+        """Over the epoch so far."""
+        return sum(self.sums.values()) / max(1, self.samples)
+
+    def means(self) -> dict[str, float]:
+        """What is recorded of the epoch's training: see `Outcome.history`."""
+        parts = {f"train/{part}": value / max(1, self.samples) for part, value in self.sums.items()}
+        rate = self.samples / self.seconds if self.seconds > 0 else 0.0
+        own = {"train/loss": self.mean_loss, **(parts if len(parts) > 1 else {})}
+        return {**own, "train/seconds": self.seconds, "train/images_per_second": rate}
+
+    def finish_epoch(self, values: dict[str, float]) -> None:
+        """Enters `values` into the history and begins the next epoch."""
+        self.history.append(values)
+        self.epoch += 1
+        self.batch = self.samples = 0
+        self.sums, self.seconds = {}, 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "State":
+        return State(**values)
