@@ -1,12 +1,20 @@
 """Audit: every file is fully read once before training. Needs no torch; users' files are never modified."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from plusx.core.sample import Listing
-from plusx.data.inspection.finding import Finding
+from plusx.data.inspection.checks import CHECKS
+from plusx.data.inspection.facts import UNREADABLE
+from plusx.data.inspection.finding import Finding, Severity
+from plusx.data.inspection.reading import read_all
+from plusx.data.inspection.subject import Inspected, Subject
+
+_RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+_SHOWN = 3  # findings of one kind that a terminal shows
 
 
 @dataclass(frozen=True)
@@ -20,19 +28,44 @@ class Audit:
     @property
     def unreadable(self) -> tuple[str, ...]:
         """Names of the images that `clean` leaves out: missing, undecodable, cut off."""
-        raise NotImplementedError
+        return tuple(finding.image or "" for finding in self._lost())
+
+    def _lost(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.code in UNREADABLE]
 
     def clean(self, listing: Listing) -> Listing:
         """`listing` without the unreadable images, with a note that says how many."""
-        raise NotImplementedError
+        lost = {(finding.split, finding.image) for finding in self._lost()}
+        if not lost:
+            return listing
+        splits = {
+            split: tuple(sample for sample in samples if (split, sample.name) not in lost)
+            for split, samples in listing.splits.items()
+        }
+        return listing.with_splits(splits, f"{_count(len(self._lost()), 'unreadable image')} left out")
 
     def summary(self) -> list[str]:
-        """Lines for a terminal, errors first; long lists of images are shortened."""
-        raise NotImplementedError
+        """Lines for a terminal, errors first; of many findings of one kind the first are shown."""
+        counts = {severity: sum(finding.severity == severity for finding in self.findings) for severity in _RANK}
+        told = ", ".join(_count(number, severity) for severity, number in counts.items() if number)
+        lines = [f"{_count(self.files, 'image')} read in {self.seconds:.1f} s: {told or 'nothing found'}"]
+        kinds = dict.fromkeys((finding.severity, finding.code) for finding in self.findings)
+        for severity, code in kinds:
+            alike = [finding for finding in self.findings if (finding.severity, finding.code) == (severity, code)]
+            lines += [f"  {severity} [{code}] {finding.message}" for finding in alike[:_SHOWN]]
+            if len(alike) > _SHOWN:
+                lines.append(f"    … and {len(alike) - _SHOWN} more [{code}]")
+            lines.append(f"    → {alike[0].advice}")
+        return lines
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        raise NotImplementedError
+        return {
+            "files": self.files,
+            "seconds": self.seconds,
+            "unreadable": list(self.unreadable),
+            "findings": [finding.to_json() for finding in self.findings],
+        }
 
 
 def audit(
@@ -45,6 +78,21 @@ def audit(
     """Reads every image of `listing` to its last byte and runs all checks.
 
     cache: a file outside the user's folder; files that kept path, size and mtime are not read again. None: no cache.
-    workers: threads (Pillow decodes without the interpreter's lock); 0 chooses. progress: called with (done, total).
+    workers: files read at once; 0 takes one for each core. progress: called with (done, total).
     """
-    raise NotImplementedError
+    began = time.perf_counter()
+    placed = [(split, sample) for split, samples in listing.splits.items() for sample in samples]
+    facts = read_all([sample for _, sample in placed], cache, workers, progress or _silent)
+    images = tuple(Inspected(split, sample, found) for (split, sample), found in zip(placed, facts, strict=True))
+    subject = Subject(listing, images)
+    findings = [finding for check in CHECKS for finding in check(subject)]
+    findings.sort(key=lambda finding: _RANK[finding.severity])
+    return Audit(tuple(findings), len(images), time.perf_counter() - began)
+
+
+def _silent(done: int, total: int) -> None:
+    pass
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

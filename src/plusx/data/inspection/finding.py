@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
-"""error: the results would be wrong or an image is lost; warning: look at it; note: good to know."""
+"""error: an image is lost or results would be wrong; warning: have a look at it; note: good to know."""
 
 
 @dataclass(frozen=True, slots=True)

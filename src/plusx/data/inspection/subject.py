@@ -1,0 +1,67 @@
+"""What the checks look at: every image of the data set with its facts. Needs no torch."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from plusx.core.sample import Listing, Sample
+from plusx.core.targets import Label, Labels, Target
+from plusx.data.inspection.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """One image: where it stands and what was found."""
+
+    split: str
+    sample: Sample
+    facts: Facts
+
+    @property
+    def place(self) -> str:
+        """How messages call it."""
+        return f"{self.sample.name} ({self.split})"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A data set that has been read."""
+
+    listing: Listing
+    images: tuple[Inspected, ...]
+
+    @cached_property
+    def readable(self) -> tuple[Inspected, ...]:
+        """The images that training will see."""
+        return tuple(image for image in self.images if not image.facts.problem)
+
+    @cached_property
+    def same(self) -> list[list[Inspected]]:
+        """Groups of two or more readable images with the same content."""
+        groups: dict[str, list[Inspected]] = {}
+        for image in self.readable:
+            groups.setdefault(image.facts.digest, []).append(image)
+        return [group for group in groups.values() if len(group) > 1]
+
+    @cached_property
+    def counts(self) -> dict[str, Counter[int]]:
+        """For every split how many readable images each class index has."""
+        counts = {split: Counter[int]() for split in self.listing.splits}
+        for image in self.readable:
+            counts[image.split].update(classes_of(image.sample.target))
+        return counts
+
+    @property
+    def has_classes(self) -> bool:
+        return self.listing.kind in ("label", "labels")
+
+
+def classes_of(target: Target | None) -> Iterable[int]:
+    """Class indices of a target; none for values and where there is no target."""
+    match target:
+        case Label(index):
+            return (index,)
+        case Labels(indices):
+            return indices
+    return ()
