@@ -41,6 +41,10 @@ class NonFiniteOutputError(PlusxError, ArithmeticError):
     """A model answered with NaN or infinity; the text says for how many images."""
 
 
+class InterruptedRunError(PlusxError):
+    """The user stopped a run; everything is saved, and the text says how to go on."""
+
+
 class DisagreementError(PlusxError, RuntimeError):
     """An exported file does not give the results of the model it was made from."""
 
