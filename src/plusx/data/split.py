@@ -1,8 +1,217 @@
-"""A validation split for data sets that bring none: stratified, seeded, groups kept together."""
+"""A validation split for data sets that bring none: stratified, seeded, groups kept together.
 
-from plusx.core.sample import Listing
+Which images are chosen depends on their names and the seed, never on the order they are listed in; a few files more
+move a few others only.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from plusx.core.errors import DataError, InputError
+from plusx.core.sample import Listing, Sample
+from plusx.core.targets import Label, Labels, Value
+
+Stratum: TypeAlias = tuple[str, int, int]
+"""What is kept in proportion: ("class", index, 0), ("no class", 0, 0), ("value", column, bin) or `ALL`."""
+
+ALL: Stratum = ("all", 0, 0)
+BINS = 10
+"""At most so many equally filled intervals per column of values, each with at least `BIN_SIZE` images."""
+BIN_SIZE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Samples that stay together: a group, or all that have one name. `strata` counts what it holds."""
+
+    key: str
+    members: tuple[int, ...]
+    strata: Counter[Stratum]
 
 
 def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0) -> Listing:
-    """Moves about `fraction` of "train" to "val"; unchanged if there is a "val" split or nothing to split."""
-    raise NotImplementedError
+    """Moves about `fraction` of "train" to "val", every class (or interval of values) in proportion.
+
+    Unchanged if there is a "val" split or no "train". A class of at least two units keeps one in "train" and, unless
+    groups forbid it, gets one in "val"; a class of one stays in "train". InputError for a fraction outside of (0, 1),
+    DataError if fewer than two images or groups can be told apart.
+    """
+    if not 0 < fraction < 1:
+        raise InputError(f"Validation fraction {fraction} must lie between 0 and 1, e.g. 0.2.")
+    train = listing.splits.get("train", ())
+    if listing.splits.get("val") or not train:
+        return listing
+    units = _units(train, seed)
+    if len(units) < 2:
+        raise DataError(
+            f"No validation split can be made of {_things(train)}; expected at least two. Add images, or give a "
+            "validation split of your own."
+        )
+    chosen = choose(units, fraction)
+    picked = {index for unit in chosen for index in unit.members}
+    val = tuple(sample for index, sample in enumerate(train) if index in picked)
+    rest = tuple(sample for index, sample in enumerate(train) if index not in picked)
+    others = {name: samples for name, samples in listing.splits.items() if name not in ("train", "val")}
+    splits = {"train": rest, "val": val, **others}
+    return listing.with_splits(splits, *_notes(listing, train, val, seed))
+
+
+def choose(units: Sequence[Unit], fraction: float) -> list[Unit]:
+    """The units of the validation split, given in the order in which they are considered.
+
+    A unit is taken when it brings the strata, each weighed by its own size, nearer to their shares than it takes
+    them away from it; so single samples of one class are taken exactly until the class has its share.
+    """
+    totals, counts = Counter[Stratum](), Counter[Stratum]()
+    for unit in units:
+        totals += unit.strata
+        counts.update(unit.strata.keys())
+    wanted = {stratum: _share(totals[stratum], counts[stratum], fraction) for stratum in totals}
+    taken, left = Counter[Stratum](), Counter(counts)
+    chosen: list[Unit] = []
+    for unit in units:
+        if _gain(unit, taken, wanted) > 0 and _leaves_some(unit, left):
+            _take(unit, chosen, taken, left)
+    _fill(units, chosen, taken, left, counts)
+    return chosen
+
+
+def _share(total: int, units: int, fraction: float) -> float:
+    """Samples of a stratum to validate on: rounded, at least one and not all, none of a single unit."""
+    return 0.0 if units < 2 else min(max(round(total * fraction), 1), total - 1)
+
+
+def _gain(unit: Unit, taken: Mapping[Stratum, int], wanted: Mapping[Stratum, float]) -> float:
+    gain = 0.0
+    for stratum, count in unit.strata.items():
+        before, want = taken.get(stratum, 0), wanted[stratum]
+        gain += (abs(want - before) - abs(want - before - count)) / max(want, 1.0)
+    return gain
+
+
+def _leaves_some(unit: Unit, left: Mapping[Stratum, int]) -> bool:
+    return all(left[stratum] > 1 for stratum in unit.strata)
+
+
+def _take(unit: Unit, chosen: list[Unit], taken: Counter[Stratum], left: Counter[Stratum]) -> None:
+    chosen.append(unit)
+    taken.update(unit.strata)
+    left.subtract(unit.strata.keys())
+
+
+def _fill(
+    units: Sequence[Unit],
+    chosen: list[Unit],
+    taken: Counter[Stratum],
+    left: Counter[Stratum],
+    counts: Mapping[Stratum, int],
+) -> None:
+    """Gives every stratum of two or more units one, where no stratum would lose its last."""
+    keys = {unit.key for unit in chosen}
+    for stratum in sorted(counts):
+        if taken[stratum] or counts[stratum] < 2:
+            continue
+        free = [unit for unit in units if stratum in unit.strata and unit.key not in keys and _leaves_some(unit, left)]
+        if free:
+            smallest = min(free, key=lambda unit: len(unit.members))
+            _take(smallest, chosen, taken, left)
+            keys.add(smallest.key)
+
+
+def _units(samples: Sequence[Sample], seed: int) -> list[Unit]:
+    """Ordered by a hash of (seed, key): a random order that does not know how the samples were listed."""
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(samples):
+        members[f"image {sample.name}" if sample.group is None else f"group {sample.group}"].append(index)
+    strata = _strata(samples)
+    units = [
+        Unit(key, tuple(indices), Counter(stratum for index in indices for stratum in strata[index]))
+        for key, indices in _joined(samples, members).items()
+    ]
+    return sorted(units, key=lambda unit: (_hash(unit.key, seed), unit.key))
+
+
+def _joined(samples: Sequence[Sample], members: Mapping[str, list[int]]) -> Mapping[str, list[int]]:
+    """An image that is listed in two groups, or in one and without, joins them."""
+    if all(sample.group is None for sample in samples) or len({sample.name for sample in samples}) == len(samples):
+        return members
+    parent = {key: key for key in members}
+
+    def root(key: str) -> str:
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    first: dict[str, str] = {}
+    for key, indices in members.items():
+        for index in indices:
+            one, other = root(key), root(first.setdefault(samples[index].name, key))
+            parent[max(one, other)] = min(one, other)
+    joined: defaultdict[str, list[int]] = defaultdict(list)
+    for key, indices in members.items():
+        joined[root(key)] += indices
+    return joined
+
+
+def _hash(key: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed}\0{key}".encode("utf-8", "surrogateescape"), digest_size=8).digest()
+
+
+def _strata(samples: Sequence[Sample]) -> list[tuple[Stratum, ...]]:
+    edges = _bin_edges([sample.target.values for sample in samples if isinstance(sample.target, Value)])
+    return [(ALL, *_strata_of(sample, edges)) for sample in samples]
+
+
+def _strata_of(sample: Sample, edges: Sequence[Sequence[float]]) -> Iterable[Stratum]:
+    match sample.target:
+        case Label(index):
+            return [("class", index, 0)]
+        case Labels(indices):
+            return [("class", index, 0) for index in indices] or [("no class", 0, 0)]
+        case Value(values):
+            bins = (int(np.searchsorted(edges[column], value)) for column, value in enumerate(values))
+            return [("value", column, number) for column, number in enumerate(bins)]
+    return []
+
+
+def _bin_edges(values: Sequence[tuple[float, ...]]) -> list[list[float]]:
+    """Per column the quantiles between equally filled intervals."""
+    if not values:
+        return []
+    bins = max(1, min(BINS, len(values) // BIN_SIZE))
+    edges = np.quantile(np.asarray(values), np.arange(1, bins) / bins, axis=0).T
+    return edges.reshape(np.asarray(values).shape[1], bins - 1).tolist()
+
+
+def _things(samples: Sequence[Sample]) -> str:
+    groups = {sample.group for sample in samples} - {None}
+    if groups:
+        return f"{len(samples)} images that all belong together (group {min(map(str, groups))!r})"
+    return f"{len(samples)} image" + ("s of one name" if len(samples) > 1 else "")
+
+
+def _notes(listing: Listing, train: Sequence[Sample], val: Sequence[Sample], seed: int) -> list[str]:
+    how = "intervals of the values" if listing.kind == "value" else "class"
+    groups = len({sample.group for sample in train} - {None})
+    kept = f"; {groups} groups kept together" if groups else ""
+    share = len(val) / len(train)
+    notes = [
+        f"validation split: {len(val)} of {len(train)} images ({share:.0%}), stratified by {how}, seed {seed}{kept}"
+    ]
+    without = sorted(_classes_in(train) - _classes_in(val))
+    if listing.kind != "value" and without:
+        names = ", ".join(listing.classes[index] for index in without[:5])
+        more = f" and {len(without) - 5} more" if len(without) > 5 else ""
+        notes.append(f"too few images or groups to validate these classes, all stay in train: {names}{more}")
+    return notes
+
+
+def _classes_in(samples: Sequence[Sample]) -> set[int]:
+    strata = _strata(samples)
+    return {index for row in strata for kind, index, _ in row if kind == "class"}

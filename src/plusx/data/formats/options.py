@@ -12,7 +12,7 @@ from plusx.core.sample import Kind
 class ReadOptions:
     """All optional: without them the readers decide by content and write down in `Listing.notes` what they decided.
 
-    InputError for a pattern that is no regular expression.
+    InputError for a pattern that is no regular expression, and for two ways of grouping at once.
     """
 
     image_column: str | None = None  # column of a table that names the image
@@ -27,6 +27,8 @@ class ReadOptions:
     missing_files: Literal["skip", "error"] = "skip"  # rows of a table whose image does not exist
 
     def __post_init__(self) -> None:
+        if self.group_column is not None and self.group_pattern is not None:
+            raise InputError("group_column and group_pattern are both given; images can be grouped by one of them.")
         try:
             re.compile(self.group_pattern or "")
         except re.error as error:
@@ -41,3 +43,6 @@ class ReadOptions:
         if self.label_column is None:
             return ()
         return (self.label_column,) if isinstance(self.label_column, str) else tuple(self.label_column)
+
+
+DEFAULTS = ReadOptions()

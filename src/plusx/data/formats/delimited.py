@@ -1,0 +1,115 @@
+"""CSV and TSV as people have them: byte order marks, other encodings, semicolons, decimal commas, no header."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plusx.core.errors import DataError
+from plusx.data.images import IMAGE_SUFFIXES
+
+DELIMITERS = (",", "\t", ";", "|")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length; `path` is the file, or None for a table in memory."""
+
+    columns: dict[str, list[Any]]
+    path: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), []))
+
+
+def read_delimited(path: Path, limit: int | None = None) -> Table:
+    """The first `limit` rows, or all. DataError names the file and the line."""
+    text, notes = _decoded(path, None if limit is None else (limit + 1) * 4096)
+    delimiter = _delimiter(text)
+    try:
+        rows = _rows(text, delimiter, limit)
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: no readable table: {error}. Expected a CSV with the columns image and label."
+        ) from None
+    if not rows:
+        raise DataError(f"{path}: the table is empty. Expected a line with the column names, then one line per image.")
+    header, body = [cell.strip() for cell in rows[0][1]], rows[1:]
+    if _looks_like_data(header):
+        header, body = [f"column{number}" for number in range(1, len(header) + 1)], rows
+        notes += (f"{path.name} has no line with column names; called {', '.join(header)}",)
+    return Table(_columns(path, header, body, delimiter), path, notes)
+
+
+def _decoded(path: Path, limit: int | None) -> tuple[str, tuple[str, ...]]:
+    with path.open("rb") as file:
+        data = file.read(-1 if limit is None else limit)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace"), (f"{path.name} is encoded in UTF-16",)
+    if b"\0" in data:
+        raise DataError(f"{path}: not a text table (it holds zero bytes). Expected CSV, TSV or Parquet.")
+    final = limit is None or len(data) < limit  # a piece may end within a character
+    for encoding, note in (("utf-8-sig", ""), ("gb18030", "GB 18030"), ("cp1252", "Windows-1252")):
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            return decoder.decode(data, final), (f"{path.name} is no UTF-8, read as {note}",) if note else ()
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1"), (f"{path.name} is no UTF-8, read as Latin-1",)
+
+
+def _delimiter(text: str) -> str:
+    """The one that cuts the first lines into equally many cells, and into the most."""
+    sample = text[:65536].splitlines()[:50]
+    lines = sample if len(text) <= 65536 or len(sample) == 50 else sample[:-1]
+
+    def score(delimiter: str) -> tuple[float, int]:
+        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        width = widths[0] if widths else 0
+        return (sum(w == width for w in widths) / max(len(widths), 1) if width > 1 else 0.0, width)
+
+    return max(DELIMITERS, key=score)
+
+
+def _rows(text: str, delimiter: str, limit: int | None) -> list[tuple[int, list[str]]]:
+    """(number of the line, cells) of all lines that are not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
+    rows: list[tuple[int, list[str]]] = []
+    for row in reader:
+        if any(cell.strip() for cell in row):
+            rows.append((reader.line_num, row))
+        if limit is not None and len(rows) > limit:
+            break
+    return rows
+
+
+def _looks_like_data(header: Sequence[str]) -> bool:
+    return any(Path(cell).suffix.lower() in IMAGE_SUFFIXES for cell in header)
+
+
+def _columns(path: Path, header: list[str], body: list[tuple[int, list[str]]], delimiter: str) -> dict[str, list[Any]]:
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: two columns are called {twice!r}; rename one.")
+    for line, row in body:
+        if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
+            raise DataError(
+                f"{path}, line {line}: {len(row)} cells, but the table has {len(header)} columns "
+                f"({', '.join(header)}). Put cells that hold the delimiter {delimiter!r} in quotes."
+            )
+    columns: dict[str, list[Any]] = {}
+    for index, name in enumerate(header):
+        cells = [row[index].strip() if index < len(row) else "" for _, row in body]
+        columns[name] = [_with_point(cell) for cell in cells] if delimiter == ";" else cells
+    return columns
+
+
+def _with_point(cell: str) -> str:
+    """Where semicolons part the cells, `1,5` is a number."""
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell

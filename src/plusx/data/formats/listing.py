@@ -1,0 +1,168 @@
+"""From entries with labels as found to a Listing with checked targets and class names indexed once over all splits."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from plusx.core.errors import DataError
+from plusx.core.sample import Kind, Listing, Sample
+from plusx.core.targets import Label, Labels, Target, Value
+from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
+from plusx.data.formats.format import Entries, Entry, shown
+from plusx.data.formats.labels import (
+    found_separator,
+    is_integer,
+    is_missing,
+    kind_of,
+    label_type,
+    numbers_of,
+    separated,
+)
+from plusx.data.formats.options import ReadOptions
+from plusx.data.formats.splits import ORDER
+
+MANY_CLASSES = 0.5
+"""Share of distinct integers among the labels from which on they look more like measurements than like classes."""
+
+
+def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
+    """name: of the format. DataError if the labels are mixed, missing, or too few to learn from."""
+    notes = list(found.notes)
+    labelled = [entry for entry in found.entries if not is_missing(entry.label)]
+    _note_unlabelled(found.entries, len(labelled), notes)
+    labelled = _grouped(labelled, options.group_pattern, notes)
+    kind = options.kind or found.kind
+    if kind is None:
+        kind, labelled = _decided(labelled, options, len(labelled) < len(found.entries), notes)
+    elif kind == "labels":
+        labelled = _taken_apart(labelled, options.separator, notes)
+    classes, target = _TARGETS[kind](found, labelled, options)
+    if options.classes is None:
+        _check_enough(labelled, kind, classes)
+    splits = {
+        split: tuple(Sample(e.image, target(e), e.name, e.group) for e in labelled if e.split == split)
+        for split in ORDER
+    }
+    return Listing(
+        {split: samples for split, samples in splits.items() if samples}, kind, classes, found.root, name, tuple(notes)
+    )
+
+
+def _note_unlabelled(entries: Sequence[Entry], labelled: int, notes: list[str]) -> None:
+    if not labelled:
+        raise DataError(f"None of the {len(entries)} images has a label. Fill the label column, or name another one.")
+    without = [entry.name for entry in entries if is_missing(entry.label)]
+    if without:
+        notes.append(f"{len(without)} images without a label left out: {shown(without)}")
+
+
+def _grouped(entries: list[Entry], pattern: str | None, notes: list[str]) -> list[Entry]:
+    if pattern is None:
+        return entries
+    groups = [_group(entry, re.compile(pattern)) for entry in entries]
+    matched = len(groups) - groups.count(None)
+    if not matched:
+        raise DataError(
+            f"group_pattern {pattern!r} matches none of the {len(entries)} file names, e.g. {entries[0].name!r}."
+        )
+    notes.append(f"group_pattern {pattern!r}: {len(set(groups) - {None})} groups in {matched} of {len(groups)} images")
+    return [replace(entry, group=group) for entry, group in zip(entries, groups, strict=True)]
+
+
+def _group(entry: Entry, pattern: re.Pattern[str]) -> str | None:
+    match = pattern.search(Path(entry.name).name)
+    return match and (match[1] if pattern.groups else match[0])
+
+
+def _decided(
+    entries: list[Entry], options: ReadOptions, any_missing: bool, notes: list[str]
+) -> tuple[Kind, list[Entry]]:
+    kind = kind_of(entries, any_missing)
+    if kind == "label" and isinstance(entries[0].label, str) and options.separator != "":
+        separator = options.separator or found_separator(entry.label for entry in entries)
+        if separator:
+            return "labels", _taken_apart(entries, separator, notes)
+    elif kind == "labels":
+        return kind, _taken_apart(entries, options.separator, notes)
+    if kind == "value":
+        notes.append("labels are decimal numbers: regression")
+    elif all(is_integer(entry.label) for entry in entries):
+        _note_integers(entries, notes)
+    return kind, entries
+
+
+def _note_integers(entries: Sequence[Entry], notes: list[str]) -> None:
+    distinct = len({class_name(entry.label) for entry in entries})
+    if len(entries) >= 20 and distinct >= MANY_CLASSES * len(entries):
+        notes.append(
+            f"labels are {distinct} different integers in {len(entries)} images, taken for classes; "
+            "if they are measurements, ask for regression"
+        )
+
+
+def _taken_apart(entries: Sequence[Entry], separator: str | None, notes: list[str]) -> list[Entry]:
+    """Entries of which each label is a tuple of class labels."""
+    texts = [entry.label for entry in entries if isinstance(entry.label, str)]
+    used = found_separator(texts) if separator is None else separator
+    if used and texts:
+        notes.append(f"labels are taken apart at {used!r}: several classes per image (separator='' keeps them whole)")
+    return [replace(entry, label=separated(entry.label, used)) for entry in entries]
+
+
+def _check_enough(entries: Sequence[Entry], kind: Kind, classes: tuple[str, ...]) -> None:
+    if len(entries) == 1:
+        raise DataError(f"Only one labelled image was found ({entries[0].name}); learning needs at least two.")
+    if kind == "label":
+        counts = Counter(class_name(entry.label) for entry in entries)
+        if len(counts) == 1:
+            only = f"All {len(entries)} labelled images have the same class {next(iter(counts))!r}"
+            raise DataError(f"{only}; at least two classes with images are needed to learn the difference.")
+    assert classes
+
+
+def _label_targets(
+    found: Entries, entries: Sequence[Entry], options: ReadOptions
+) -> tuple[tuple[str, ...], Callable[[Entry], Target]]:
+    listed = next((entry for entry in entries if label_type(entry.label) == "a list"), None)
+    if listed is not None:
+        raise DataError(f"{listed.name}: label {listed.label!r} is a list; expected one class per image.")
+    declared = options.classes or found.classes
+    names = declared or _names(class_name(entry.label) for entry in entries)
+    index = ClassIndex(names, (entry.label for entry in entries))
+    return names, lambda entry: Label(index.of(entry.label, entry.name))
+
+
+def _labels_targets(
+    found: Entries, entries: Sequence[Entry], options: ReadOptions
+) -> tuple[tuple[str, ...], Callable[[Entry], Target]]:
+    declared = options.classes or found.classes
+    names = declared or _names(class_name(label) for entry in entries for label in entry.label)
+    index = ClassIndex(names, (label for entry in entries for label in entry.label))
+    return names, lambda entry: Labels(tuple(sorted({index.of(label, entry.name) for label in entry.label})))
+
+
+def _value_targets(
+    found: Entries, entries: Sequence[Entry], options: ReadOptions
+) -> tuple[tuple[str, ...], Callable[[Entry], Target]]:
+    values = {len(numbers_of(entry)): entry for entry in reversed(entries)}
+    if len(values) > 1:
+        (few, first), (many, second) = sorted(values.items())[:2]
+        raise DataError(f"{first.name} has {few} values and {second.name} has {many}; expected equally many.")
+    count = next(iter(values))
+    if options.classes is not None and len(options.classes) != count:
+        raise DataError(f"{count} values per image, expected {len(options.classes)}: {shown(options.classes)}.")
+    columns = options.classes or found.columns
+    if len(columns) != count:
+        columns = tuple(f"value{number}" for number in range(1, count + 1))
+    return columns, lambda entry: Value(numbers_of(entry))
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    counts = Counter(names)
+    check_distinct(counts)
+    return tuple(natural_order(counts))
+
+
+_TARGETS = {"label": _label_targets, "labels": _labels_targets, "value": _value_targets}

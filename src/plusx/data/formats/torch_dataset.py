@@ -1,0 +1,106 @@
+"""Anything that is indexed like a torch dataset: dataset[i] gives (image, label). Needs no torch itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from plusx.core.errors import DataError
+from plusx.data.formats.arrays import is_array, labels_of
+from plusx.data.formats.format import FORMATS, Entries, Entry, Format
+from plusx.data.formats.options import ReadOptions
+
+LAYOUT = "a torch dataset: dataset[i] gives (image, label), len(dataset) their number"
+
+
+@runtime_checkable
+class Indexable(Protocol):
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ItemImage:
+    """The image of item `index`, fetched when it is needed."""
+
+    dataset: Indexable
+    index: int
+
+    def __call__(self) -> Any:
+        return self.dataset[self.index][0]
+
+
+def recognise(source: Any, options: ReadOptions) -> bool:
+    """Indexable, but no plain container: a list of pairs is one, a dict, a text or an array is not."""
+    if isinstance(source, (str, bytes, tuple, Mapping)) or is_array(source):
+        return False
+    return isinstance(source, Indexable)
+
+
+def read(source: Any, options: ReadOptions) -> Entries:
+    """Labels come from `source.targets` where it has them, as torchvision's have; else every item is fetched once."""
+    targets, notes = _declared(source), []
+    if targets is None:
+        targets = [_label(source, index) for index in range(len(source))]
+        notes.append("labels were read by fetching every item once")
+    _check_item(source)
+    kind, labels = labels_of(_plain(targets), options.kind)
+    if len(labels) != len(source):
+        raise DataError(f"The dataset has {len(source)} items and {len(labels)} targets; expected equally many.")
+    classes = getattr(source, "classes", None)
+    names = tuple(map(str, classes)) if isinstance(classes, (list, tuple)) else ()
+    if names and kind != "value":
+        labels = [named(label, names) for label in labels]
+        kind = kind or ("label" if all(isinstance(label, str) for label in labels) else None)
+    entries = [Entry(ItemImage(source, index), label, f"train[{index}]") for index, label in enumerate(labels)]
+    return Entries(entries, kind, names, notes=tuple(notes))
+
+
+def named(label: Any, names: Sequence[str]) -> Any:
+    """The class names that an index, or several, stand for."""
+    if isinstance(label, (list, tuple)):
+        return tuple(named(part, names) for part in label)
+    if not isinstance(label, int):
+        return label
+    if not 0 <= label < len(names):
+        raise DataError(f"Label {label} is outside of 0..{len(names) - 1}, the indices of the {len(names)} classes.")
+    return names[label]
+
+
+def _declared(source: Any) -> Any:
+    """`targets`; through a torch Subset those of its dataset."""
+    dataset, indices = getattr(source, "dataset", None), getattr(source, "indices", None)
+    if dataset is not None and isinstance(indices, Sequence):
+        inner = _declared(dataset)
+        return None if inner is None else [inner[index] for index in indices]
+    targets = getattr(source, "targets", None)
+    return targets if isinstance(targets, (list, tuple)) or is_array(targets) else None
+
+
+def _check_item(source: Any) -> None:
+    if not len(source):
+        raise DataError("The dataset is empty; expected at least two items.")
+    _label(source, 0)
+
+
+def _label(source: Any, index: int) -> Any:
+    item = source[index]
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
+        what = f"{len(item)} parts" if isinstance(item, (tuple, list)) else f"an object of type {type(item).__name__}"
+        raise DataError(f"dataset[{index}] gives {what}; expected (image, label).")
+    return item[1]
+
+
+def _plain(targets: Any) -> Any:
+    """A list of tensors or arrays becomes a list of numbers, or one array of rows."""
+    if not isinstance(targets, (list, tuple)) or not any(is_array(t) or isinstance(t, np.generic) for t in targets):
+        return targets
+    rows = [np.asarray(target) for target in targets]
+    if len({row.shape for row in rows}) > 1:
+        raise DataError(f"Labels have different shapes, e.g. {sorted({row.shape for row in rows})[:3]}; expected one.")
+    return np.stack(rows)
+
+
+FORMATS.register("torch dataset")(Format(recognise, read, LAYOUT, rank=20))
