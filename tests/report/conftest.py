@@ -31,7 +31,9 @@ def scores_of(confusion: Confusion) -> tuple[ClassScore, ...]:
     for c, name in enumerate(confusion.classes):
         right, support, given = confusion.counts[c][c], sum(confusion.counts[c]), sum(columns[c])
         precision = right / given if given else None
-        rows.append(ClassScore(name, support, precision, right / support, 2 * right / (support + given), {"AUROC": 0.97}))
+        rows.append(
+            ClassScore(name, support, precision, right / support, 2 * right / (support + given), {"AUROC": 0.97})
+        )
     return tuple(rows)
 
 
@@ -80,7 +82,9 @@ def facts() -> Facts:
     """A run of single-label classification."""
     confusion = confusion_of(CLOTHES, 0.9, 14)
     card = Card("resnet18.a1_in1k", "resnet18", source=Source(repository="timm/resnet18.a1_in1k"), licence="Apache-2.0")
-    bins = tuple(ReliabilityBin(k / 15, (k + 1) / 15, 2 + k * k // 6, (k + 0.6) / 15, (k + 0.3) / 15) for k in range(4, 15))
+    bins = tuple(
+        ReliabilityBin(k / 15, (k + 1) / 15, 2 + k * k // 6, (k + 0.6) / 15, (k + 0.3) / 15) for k in range(4, 15)
+    )
     return Facts(
         title="clothing-resnet18",
         trained="resnet18, from resnet18.a1_in1k, for 10 classes of folders data",
@@ -130,8 +134,12 @@ def facts() -> Facts:
         audited_files=840,
         agreement="model.onnx gives the same class for 168 of 168 images; largest difference of probabilities 3e-06.",
         usage=(
-            Snippet("shell", "plusx predict runs/clothing-resnet18 photo.jpg\nplusx evaluate runs/clothing-resnet18 DATA"),
-            Snippet("Python", 'import plusx\n\nmodel = plusx.load("runs/clothing-resnet18")\nmodel.predict("photo.jpg")[0]'),
+            Snippet(
+                "shell", "plusx predict runs/clothing-resnet18 photo.jpg\nplusx evaluate runs/clothing-resnet18 DATA"
+            ),
+            Snippet(
+                "Python", 'import plusx\n\nmodel = plusx.load("runs/clothing-resnet18")\nmodel.predict("photo.jpg")[0]'
+            ),
         ),
         card=card.to_json(),
         settings={"model": "resnet18", "epochs": 20, "optimizer": {"rate": 1e-3, "weight_decay": 0.05}, "flip": True},

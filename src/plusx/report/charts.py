@@ -6,28 +6,33 @@ Colours are named classes of the page's style sheet (`s1` to `s6` for series). N
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from markupsafe import Markup
 
 from plusx.core.details import Pairs, ReliabilityBin
-from plusx.report.drawing import Drawing
+from plusx.report.drawing import Drawing, width_of
 from plusx.report.scales import Scale, linear, logarithmic, number, percent
 
 WIDTH, HEIGHT = 460.0, 270.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 12.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 18.0, 12.0, 40.0
 LINE_POINTS = 300
 SCATTER_POINTS = 2000
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its heading; `legend` pairs a colour class with a name, `note` is a sentence below."""
+    """A chart with its heading; `legend` pairs a colour class with a name, `note` is a sentence below.
+
+    size: "fitted" to its column, at most "natural" size in it, "wide": natural size over all columns, or
+    "huge": natural size, beyond the columns.
+    """
 
     title: str
     picture: Markup
     legend: tuple[tuple[str, str], ...] = ()
     note: str = ""
-    wide: bool = False
+    size: Literal["fitted", "natural", "wide", "huge"] = "fitted"
 
 
 @dataclass(frozen=True)
@@ -45,23 +50,25 @@ def line_chart(
     x_label: str,
     log_y: bool = False,
     mark: float | None = None,
-    note: str = "",
+    at_least: tuple[float, ...] = (),
 ) -> Figure:
-    """One line a series, at most six. mark: an x to point out, e.g. the best epoch."""
+    """One line a series, at most six. mark: an x to point out, e.g. the best epoch. at_least: values that the y axis
+    shows even where no point has them; without effect on a logarithmic axis.
+    """
     drawing = Drawing(WIDTH, HEIGHT, title)
     values = [y for one in series for _, y in one.points if math.isfinite(y)]
     xs = [x for one in series for x, _ in one.points]
-    make = logarithmic if log_y else linear
-    y = make(values, HEIGHT - BOTTOM, TOP)
+    floor = HEIGHT - BOTTOM
+    y = logarithmic(values, floor, TOP) if log_y else linear(values, floor, TOP, at_least=at_least)
     low, high = min(xs, default=0.0), max(xs, default=1.0)
     x = Scale(low, high if high > low else low + 1, LEFT, WIDTH - RIGHT)
     _frame(drawing, x, y, x_label, whole_x=True)
     if mark is not None and low <= mark <= high:
-        drawing.line((x(mark), TOP), (x(mark), HEIGHT - BOTTOM), "mark")
+        drawing.line((x(mark), TOP), (x(mark), floor), "mark")
     for index, one in enumerate(series[:6], start=1):
         _line(drawing, [(px, py) for px, py in _thinned(one.points, LINE_POINTS)], (x, y), (f"s{index}", one.name))
     legend = tuple((f"s{index}", one.name) for index, one in enumerate(series[:6], start=1))
-    return Figure(title, drawing.markup(), legend if len(series) > 1 else (), note)
+    return Figure(title, drawing.markup(), legend if len(series) > 1 else ())
 
 
 def scatter(pairs: Pairs) -> Figure:
@@ -76,7 +83,7 @@ def scatter(pairs: Pairs) -> Figure:
     for true, predicted in points:
         drawing.dot((x(true), y(predicted)), 2.6, "point", f"true {number(true)}, predicted {number(predicted)}")
     shown = f"{len(points)} of {len(pairs.true)} images are drawn." if len(points) < len(pairs.true) else ""
-    return Figure(f"Predicted against true: {pairs.column}", drawing.markup(), note=shown)
+    return Figure(f"Predicted against true: {pairs.column}", drawing.markup(), note=shown, size="natural")
 
 
 def error_histogram(pairs: Pairs) -> Figure:
@@ -138,9 +145,12 @@ def _grid(drawing: Drawing, x: Scale, y: Scale) -> None:
 
 
 def _x_ticks(drawing: Drawing, x: Scale, floor: float, label: str, *, whole: bool = False) -> None:
-    for value, words in x.ticks(6):
-        if not whole or value == int(value):
-            drawing.text((x(value), floor + 17), words, "tick middle")
+    ticks = x.ticks(6)
+    if whole:
+        ticks = [(value, number(value)) for value, _ in ticks if value == int(value)]
+    crowded = sum(width_of(words) + 3 for _, words in ticks) * 7 > x.last - x.first
+    for value, words in ticks[:: 2 if crowded else 1]:
+        drawing.text((x(value), floor + 17), words, "tick middle")
     drawing.text(((x.first + x.last) / 2, floor + 34), label, "label middle")
 
 

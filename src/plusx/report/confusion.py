@@ -41,12 +41,14 @@ def heat_map(confusion: Confusion) -> Figure:
     """
     shown = drawable(confusion)
     k = len(shown.classes)
-    cell = 42.0 if k <= 10 else 28.0 if k <= 24 else 18.0 if k <= 50 else 13.0
+    size = "natural" if k <= 10 else "wide" if k <= 50 else "huge"
+    cell = 36.0 if k <= 10 else 28.0 if k <= 24 else 18.0 if k <= 50 else 11.5
     letters = "large" if k <= 24 else "medium" if k <= 50 else "small"
     names = [shortened(name, NAME_WIDTH) for name in shown.classes]
-    margin = 12 + max(map(width_of, names)) * {"large": 6.6, "medium": 6.0, "small": 5.0}[letters]
+    margin = 12 + max(map(width_of, names)) * {"large": 6.6, "medium": 6.0, "small": 4.8}[letters]
     side = cell * k
-    drawing = Drawing(margin + 26 + side + margin * 0.75, 18 + side + margin, "Confusion matrix")
+    overhang = 8.0 if letters == "small" else margin * 0.75  # of the slanted name below the last column
+    drawing = Drawing(margin + 26 + side + overhang, 18 + side + margin, "Confusion matrix")
     corner = (margin + 26, 18.0)
     _names(drawing, shown.classes, names, (corner, cell, letters))
     _cells(drawing, shown, (corner, cell))
@@ -54,7 +56,7 @@ def heat_map(confusion: Confusion) -> Figure:
         f"The {k} classes with the most mistakes, of {len(confusion.classes)}. "
     )  # fmt: skip
     note += "Rows: true class. Columns: predicted class. Shade: share of the row."
-    return Figure("Confusion matrix", drawing.markup(), (("right", "right"), ("wrong", "wrong")), note, wide=True)
+    return Figure("Confusion matrix", drawing.markup(), (("right", "right"), ("wrong", "wrong")), note, size)
 
 
 def drawable(confusion: Confusion) -> Confusion:
@@ -74,11 +76,12 @@ def _names(
 ) -> None:
     (left, top), cell, letters = layout
     side = cell * len(names)
+    angle = 90 if letters == "small" else 50
     for index, (full, name) in enumerate(zip(classes, names, strict=True)):
         middle = (index + 0.5) * cell
         tip = full if full != name else ""
         drawing.text((left - 8, top + middle + 4), name, f"name end {letters}", tip=tip)
-        drawing.text((left + middle + 3, top + side + 10), name, f"name start {letters}", angle=50, tip=tip)
+        drawing.text((left + middle - 2, top + side + 10), name, f"name start {letters}", angle=angle, tip=tip)
     drawing.text((14, top + side / 2), "true", "label middle", angle=-90)
     drawing.text((left + side / 2, 10), "predicted", "label middle")
 

@@ -10,6 +10,8 @@ from plusx.report.words import SHARES, metric_name
 
 MOST_CHARTS = 12
 
+OWN_NAMES = {"loss": "sum", "learning_rate": "learning rate", "images_per_second": "images per second"}
+
 
 def curves(facts: Facts) -> list[Figure]:
     """Losses, validation metrics, learning rate and speed over the epochs; what was not recorded is left out."""
@@ -49,11 +51,18 @@ def _chart(title: str, history: Sequence[Mapping[str, Any]], names: Sequence[str
     falls_far = bool(values) and min(values) > 0 and max(values) / min(values) > 30 and "loss" in title
     if title == "Validation" and len(names) == 1:
         title = f"Validation: {series[0].name}"
-    return line_chart(title, series, x_label="epoch", log_y=falls_far, mark=mark)
+    return line_chart(title, series, x_label="epoch", log_y=falls_far, mark=mark, at_least=_shown(names[0]))
+
+
+def _shown(name: str) -> tuple[float, ...]:
+    """Speed is drawn from 0 on: its small changes mean little."""
+    return (0.0,) if name == "images_per_second" else ()
 
 
 def _label(name: str) -> str:
-    return "sum" if name == "loss" else name.removeprefix("loss/") if name.startswith("loss/") else metric_name(name)
+    if name.startswith("loss/"):
+        return name.removeprefix("loss/")
+    return OWN_NAMES.get(name) or metric_name(name)
 
 
 def _value(epoch: Mapping[str, Any], name: str) -> float:

@@ -2,7 +2,9 @@
 dark; every text is escaped. Needs no torch.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
+from itertools import accumulate
 from unicodedata import east_asian_width
 from xml.etree import ElementTree
 
@@ -72,11 +74,8 @@ def width_of(words: str) -> int:
 
 def shortened(words: str, width: int) -> str:
     """At most `width` half-widths, with an ellipsis where something was cut off."""
-    if width_of(words) <= width:
+    start = words[: width + 1]
+    if start == words and width_of(words) <= width:
         return words
-    kept = ""
-    for letter in words:
-        if width_of(kept + letter) > width - 1:
-            break
-        kept += letter
-    return kept + "…"
+    ends = list(accumulate(map(width_of, start)))
+    return words[: bisect(ends, width - 1)] + "…"

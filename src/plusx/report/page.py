@@ -42,6 +42,11 @@ def render(facts: Facts) -> str:
 
 def _parts(facts: Facts) -> dict[str, Any]:
     details = facts.details
+    tables = (
+        ("Settings", flat(facts.settings)),
+        ("Model card", flat(facts.card)),
+        ("Environment", flat(facts.environment)),
+    )
     headline = facts.metrics.get(facts.primary)
     rows = sorted(details.classes, key=lambda row: 2.0 if row.f1 is None else row.f1)[:MOST_CLASSES]
     return {
@@ -51,6 +56,7 @@ def _parts(facts: Facts) -> dict[str, Any]:
         "tiles": [(metric_name(k), metric_value(k, v)) for k, v in facts.metrics.items() if k != facts.primary],
         "curves": curves(facts),
         "results": _results(facts),
+        "matrix": [] if details.confusion is None else [heat_map(details.confusion)],
         "mixups": [] if details.confusion is None else mixups(details.confusion),
         "rows": rows,
         "rankings": list(dict.fromkeys(name for row in rows for name in row.ranking)),
@@ -58,24 +64,14 @@ def _parts(facts: Facts) -> dict[str, Any]:
         "findings": _sorted_findings(facts.findings or ())[:MOST_FINDINGS],
         "severities": Counter(str(finding.get("severity", "note")) for finding in facts.findings or ()),
         "codes": Counter(str(finding.get("code", "")) for finding in facts.findings or ()),
-        "tables": [
-            (title, flat(values))
-            for title, values in (
-                ("Settings", facts.settings),
-                ("Model card", facts.card),
-                ("Environment", facts.environment),
-            )
-            if flat(values)
-        ],
+        "tables": [(title, lines) for title, lines in tables if lines],
     }
 
 
 def _results(facts: Facts) -> list[Figure]:
-    """Confusion matrix and reliability, or predicted against true values."""
+    """Predicted against true values, and reliability."""
     details = facts.details
     figures = [figure for pairs in details.pairs[:MOST_COLUMNS] for figure in (scatter(pairs), error_histogram(pairs))]
-    if details.confusion is not None:
-        figures.append(heat_map(details.confusion))
     if details.reliability:
         figures.append(reliability(details.reliability, facts.metrics.get("ece")))
     return figures

@@ -30,15 +30,17 @@ class Scale:
             return [(value, number(value)) for value in _powers(self.low, self.high)]
         step = round_step((self.high - self.low) / count)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        decimals = max(0, -math.floor(math.log10(step) + 1e-9) + (step_digits(step) - 1))
-        return [(k * step, tick_text(k * step, decimals)) for k in range(first, last + 1)]
+        values = [k * step for k in range(first, last + 1)]
+        unit, suffix = _unit(max(map(abs, values), default=0.0))
+        decimals = max(0, _digits(step) - 1 - math.floor(math.log10(step / unit) + 1e-9))
+        return [(value, _fixed(value / unit, decimals) + (suffix if value else "")) for value in values]
 
 
 def linear(values: Iterable[float], first: float, last: float, *, at_least: tuple[float, ...] = ()) -> Scale:
     """From a little below the smallest to a little above the largest value, in whole steps; `at_least` is included."""
     known = [*values, *at_least]
     low, high = min(known, default=0.0), max(known, default=1.0)
-    if low == high:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         margin = abs(low) / 2 or 1.0
         low, high = low - margin, high + margin
     step = round_step((high - low) / 5)
@@ -60,13 +62,18 @@ def round_step(rough: float) -> float:
     return next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough * (1 - 1e-9))
 
 
-def step_digits(step: float) -> int:
+def _digits(step: float) -> int:
     """Significant digits of a step: 2 for 2.5 and 25, 1 for the others."""
     return 2 if f"{step:.2e}".startswith("2.5") else 1
 
 
-def tick_text(value: float, decimals: int) -> str:
-    """Fixed decimals, powers of ten for what would be long."""
+def _unit(largest: float) -> tuple[float, str]:
+    """In which unit values up to `largest` are written: 20k, 3M."""
+    return (1e6, "M") if 1e6 <= largest < 1e9 else (1e3, "k") if 1e4 <= largest < 1e6 else (1.0, "")
+
+
+def _fixed(value: float, decimals: int) -> str:
+    """Fixed decimals; four significant digits for what would be long."""
     if decimals > 4 or abs(value) >= 1e6:
         return number(value)
     return f"{value:.{decimals}f}" if value else "0"
@@ -82,11 +89,9 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """0..1 as a percentage with one decimal, without rounding up to a full 100 what is not."""
-    text = f"{100 * share:.1f}"
-    if text == "100.0" and share < 1.0:
-        return "99.9 %"
-    return "100 %" if text == "100.0" else f"{text} %"
+    """0..1 as a percentage with one decimal and a space that does not break; only 1 itself is a full 100."""
+    text = "100" if share == 1.0 else "99.9" if 0.9995 <= share < 1.0 else f"{100 * share:.1f}"
+    return f"{text}\N{NO-BREAK SPACE}%"
 
 
 def _powers(low: float, high: float) -> list[float]:
