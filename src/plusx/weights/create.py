@@ -1,6 +1,7 @@
 """Backbones and models by name, with or without published weights."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 from plusx.backbones.catalogue import architectures, cards
@@ -12,6 +13,7 @@ from plusx.core.task import Task
 from plusx.tasks import create as tasks
 from plusx.weights.importing import LOG, import_tensors
 from plusx.weights.resolve import Resolved, Weights, published_card, resolve
+from plusx.weights.uninitialised import Uninitialised
 from plusx.weights.vocabularies import vocabulary
 
 _NAMES_KEY: Final = {"regress": "columns"}  # of a task's configuration; "classes" for the others
@@ -39,7 +41,7 @@ def create_backbone(name: str, *, weights: Weights = None, in_channels: int = 3,
     `output_stride`: 32, 16 or 8 input pixels per pixel of the last stage.
     """
     meant = resolve(name, weights)
-    backbone = build(meant.architecture, in_channels=in_channels, output_stride=output_stride, **meant.settings)
+    backbone = _build(meant, in_channels, output_stride)
     if meant.loaded is not None:
         expected = {f"backbone.{key}": tensor for key, tensor in backbone.state_dict().items()}
         checkpoint, layout = meant.loaded.checkpoint, meant.loaded.layout
@@ -65,7 +67,7 @@ def create_model(
     convolution; both are said on the logger `plusx`. Raises `WeightsError` where anything else differs.
     """
     meant = resolve(name, weights)
-    backbone = build(meant.architecture, in_channels=in_channels, **meant.settings)
+    backbone = _build(meant, in_channels)
     kept = _kept_head(meant, task, classes)
     model = tasks.create(task, backbone, kept or {_names_key(task): _names(classes)})
     if meant.loaded is None:
@@ -79,6 +81,12 @@ def create_model(
     state.update(import_tensors(expected, checkpoint.tensors, layout, str(checkpoint.path)))
     model.load_state_dict(state)
     return model
+
+
+def _build(meant: Resolved, in_channels: int, output_stride: int = 32) -> Backbone:
+    """The network that is meant; without drawing random weights where the file's take their place."""
+    with nullcontext() if meant.loaded is None else Uninitialised():
+        return build(meant.architecture, in_channels=in_channels, output_stride=output_stride, **meant.settings)
 
 
 def _kept_head(meant: Resolved, task: str, classes: int | Sequence[str]) -> Mapping[str, Any] | None:

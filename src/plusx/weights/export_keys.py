@@ -15,6 +15,7 @@ from plusx.weights.modelfile import write_tensors
 from plusx.weights.sources import timm, torchvision
 from plusx.weights.sources.layout import Layout
 from plusx.weights.sources.place import place
+from plusx.weights.uninitialised import Uninitialised
 
 LayoutName = Literal["torchvision", "timm"]
 
@@ -64,7 +65,7 @@ def counterpart(task: Task, layout: LayoutName) -> str | None:
     if not isinstance(first := task.state_dict().get("backbone.conv1.conv.weight"), Tensor):
         return None
     for ours, theirs in COUNTERPARTS[layout].items():
-        with torch.device("meta"):
+        with Uninitialised():
             twin = build(ours, in_channels=first.shape[1])
         if str(twin) == str(task.backbone):
             return theirs

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,6 +19,7 @@ from plusx.tasks import create as tasks
 from plusx.weights.header import Header
 from plusx.weights.matching import Mismatch
 from plusx.weights.reading import Checkpoint, read_checkpoint
+from plusx.weights.uninitialised import Uninitialised
 
 NO_EXTRA: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -40,8 +40,7 @@ def save_model(path: Path, task: Task, card: Card, extra: Mapping[str, Any] = NO
     `StorageError` when the disk refuses.
     """
     header = Header(card, task.name, task.config(), extra)
-    with torch.device("meta"):
-        expected = _empty_task(header).state_dict()
+    expected = _untrained(header).state_dict()
     tensors = task.state_dict()
     mismatch = Mismatch.between(expected, tensors, same_dtype=False)
     if mismatch:
@@ -79,7 +78,7 @@ def restore(checkpoint: Checkpoint, device: str = "cpu") -> LoadedModel:
             f'create_model("resnet50", weights="{checkpoint.path}").'
         )
     try:
-        task = _empty_task(header)
+        task = _untrained(header)
     except InputError as error:
         raise WeightsError(f"{checkpoint.path} cannot be rebuilt: {error}") from error
     mismatch = Mismatch.between(task.state_dict(), checkpoint.tensors, same_dtype=False)
@@ -89,8 +88,9 @@ def restore(checkpoint: Checkpoint, device: str = "cpu") -> LoadedModel:
     return LoadedModel(task.to(device).eval(), header.card, header.extra)
 
 
-def _empty_task(header: Header) -> Task:
-    """A task as the header describes it, with untrained weights."""
+def _untrained(header: Header) -> Task:
+    """A task as the header describes it, its weights not even initialised."""
     card = header.card
-    backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
-    return tasks.create(header.task, backbone, header.config)
+    with Uninitialised():
+        backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
+        return tasks.create(header.task, backbone, header.config)
