@@ -63,8 +63,8 @@ class Weighted(Order):
         rng = np.random.default_rng((self.seed, epoch))
         shuffled = rng.permutation(count)
         cumulative = np.cumsum(np.asarray(self.weights)[shuffled])
-        marks = (np.arange(count) + rng.random()) * (cumulative[-1] / count)
-        chosen = shuffled[np.searchsorted(cumulative, marks, side="right").clip(max=count - 1)]
+        marks = (np.arange(count) + rng.random()) * cumulative[-1:] / count
+        chosen = shuffled[np.searchsorted(cumulative, marks, side="right")]
         return rng.permutation(chosen)
 
 

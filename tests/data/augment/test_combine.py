@@ -1,0 +1,42 @@
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+from plusx.core.batch import Batch
+from plusx.core.errors import InputError
+from plusx.data.augment.augment import BatchAugment
+from plusx.data.augment.combine import InTurn, OneOf
+
+BATCH = Batch(torch.ones(1, 1, 1, 1), None, ("a",), torch.zeros(1, dtype=torch.int64))
+
+
+@dataclass(frozen=True)
+class _Times(BatchAugment):
+    factor: float
+    plus: float = 0.0
+
+    def apply(self, batch: Batch, generator: torch.Generator) -> Batch:
+        return replace(batch, images=batch.images * self.factor + self.plus)
+
+
+def test_nothing_in_turn_changes_nothing() -> None:
+    assert InTurn().apply(BATCH, torch.Generator()) is BATCH
+
+
+def test_in_turn_goes_from_first_to_last() -> None:
+    done = InTurn((_Times(2, 1), _Times(10))).apply(BATCH, torch.Generator())
+    assert done.images.item() == 30
+
+
+def test_one_of_takes_each_equally_often() -> None:
+    generator = torch.Generator().manual_seed(0)
+    choice = OneOf((_Times(2), _Times(3)))
+    drawn = [choice.apply(BATCH, generator).images.item() for _ in range(400)]
+    assert set(drawn) == {2.0, 3.0}
+    assert drawn.count(2.0) == pytest.approx(200, abs=40)
+
+
+def test_one_of_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="OneOf needs at least one augmentation"):
+        OneOf(())
