@@ -20,6 +20,9 @@ Stratum: TypeAlias = tuple[str, int, int]
 """What is kept in proportion: ("class", index, 0), ("no class", 0, 0), ("value", column, bin) or `ALL`."""
 
 ALL: Stratum = ("all", 0, 0)
+ALL_WEIGHT = 0.5
+"""Below one, so that a class that misses its share is never held back by the total alone."""
+
 BINS = 10
 """At most so many equally filled intervals per column of values, each with at least `BIN_SIZE` images."""
 BIN_SIZE = 5
@@ -39,7 +42,7 @@ def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0) -> L
 
     Unchanged if there is a "val" split or no "train". A class of at least two units keeps one in "train" and, unless
     groups forbid it, gets one in "val"; a class of one stays in "train". InputError for a fraction outside of (0, 1),
-    DataError if fewer than two images or groups can be told apart.
+    DataError if no image can be spared: fewer than two, all of one group, or every class in one group.
     """
     if not 0 < fraction < 1:
         raise InputError(f"Validation fraction {fraction} must lie between 0 and 1, e.g. 0.2.")
@@ -53,6 +56,11 @@ def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0) -> L
             "validation split of your own."
         )
     chosen = choose(units, fraction)
+    if not chosen:
+        raise DataError(
+            f"No validation split can be made of {len(train)} images: every class has only one image or group, which "
+            "is needed to learn it. Add images, or give a validation split of your own."
+        )
     picked = {index for unit in chosen for index in unit.members}
     val = tuple(sample for index, sample in enumerate(train) if index in picked)
     rest = tuple(sample for index, sample in enumerate(train) if index not in picked)
@@ -90,7 +98,8 @@ def _gain(unit: Unit, taken: Mapping[Stratum, int], wanted: Mapping[Stratum, flo
     gain = 0.0
     for stratum, count in unit.strata.items():
         before, want = taken.get(stratum, 0), wanted[stratum]
-        gain += (abs(want - before) - abs(want - before - count)) / max(want, 1.0)
+        weight = ALL_WEIGHT if stratum == ALL else 1.0
+        gain += weight * (abs(want - before) - abs(want - before - count)) / max(want, 1.0)
     return gain
 
 
