@@ -42,10 +42,10 @@ class RunDirectory:
             raise InputError(f"{file} is damaged: {error}. Delete the run and start again.") from None
 
 
-def new_run(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
-    """A fresh directory: `out`, or the first free one of runs/<name>, runs/<name>-2, ...
+def place_for(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
+    """Where a new run may go: `out`, or the first free one of runs/<name>, runs/<name>-2, ... Creates nothing.
 
-    InputError if `out` holds anything and `overwrite` was not said; StorageError if it cannot be made.
+    InputError if `out` holds anything and `overwrite` was not said, or holds something that is no run.
     """
     path = out if out is not None else _free(Path("runs"), name)
     if path.exists() and not path.is_dir():
@@ -55,13 +55,24 @@ def new_run(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
             raise InputError(
                 f"{path} exists and is not empty. Give another --out, say --overwrite, or go on with --resume {path}"
             )
-        _empty(path)
-    run = RunDirectory(path)
+        if not (path / "settings.json").is_file():
+            raise InputError(
+                f"{path} holds files but no settings.json: it is not a run, and --overwrite leaves it alone"
+            )
+    return RunDirectory(path)
+
+
+def create(run: RunDirectory) -> None:
+    """Makes the directory, empty but for its subdirectories. StorageError where that cannot be done."""
     try:
+        if run.path.is_dir():
+            for entry in run.path.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         run.checkpoints.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{path} could not be created: {error.strerror}. Give another place with --out.") from error
-    return run
+        raise StorageError(
+            f"{run.path} could not be created: {error.strerror}. Give another place with --out."
+        ) from error
 
 
 def _free(parent: Path, name: str) -> Path:
@@ -70,11 +81,3 @@ def _free(parent: Path, name: str) -> Path:
         number += 1
         candidate = parent / f"{name}-{number}"
     return candidate
-
-
-def _empty(path: Path) -> None:
-    """Removes what an earlier run wrote; refuses to touch a directory that is not a run."""
-    if not (path / "settings.json").is_file():
-        raise InputError(f"{path} holds files but no settings.json: it is not a run, and --overwrite leaves it alone")
-    for entry in path.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()

@@ -1,0 +1,165 @@
+"""From settings and data to a network, its input, and the plan to train it."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from plusx.backbones.catalogue import architecture
+from plusx.core.card import Card, Input
+from plusx.core.errors import InputError
+from plusx.core.sample import Listing, Sample
+from plusx.core.targets import Label, Labels, Value
+from plusx.core.task import Task
+from plusx.engine.plan import Plan
+from plusx.tasks.create import TASK_OF_KIND, create
+from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
+from plusx.weights.create import card_for, create_model
+from plusx.weights.download import fetch
+from plusx.workflows.recipes.finetune import finetune
+from plusx.workflows.recipes.paper import paper
+from plusx.workflows.recipes.recipe import RECIPES, Facts, Recipe
+from plusx.workflows.recipes.scratch_small import scratch_small
+from plusx.workflows.settings import FitSettings
+
+log = logging.getLogger("plusx")
+
+DEFAULT_RECIPES = {True: finetune, False: scratch_small}  # by whether the weights are pretrained
+assert {finetune, scratch_small, paper} == set(RECIPES.values())
+
+
+@dataclass(frozen=True)
+class Design:
+    """What gets trained, on what input, by which recipe. `card` is that of the finished model but for its metrics."""
+
+    task: Task
+    card: Card
+    recipe: Recipe
+    start: str  # the weights it starts from, for people
+
+
+def design(settings: FitSettings, listing: Listing) -> Design:
+    """The network that `settings` name, for the targets of `listing`. InputError for what does not go together."""
+    name = task_name(settings, listing)
+    origin = card_for(settings.model, settings.weights)
+    pretrained = origin is not None or settings.weights is not None
+    network = architecture(origin.architecture if origin else settings.model)
+    facts = Facts(len(listing.splits["train"]), listing.kind, len(listing.classes), network.size)
+    recipe = choose_recipe(settings, facts, pretrained)
+    input = choose_input(origin, settings, recipe, facts.size)  # noqa: A001 - the noun of core.card
+    torch.manual_seed(settings.seed)
+    loaded = load_start(settings, origin, name, listing, input.channels)
+    task = create(name, loaded.backbone, task_config(name, listing, recipe, settings))
+    task.head.load_state_dict(loaded.head.state_dict())  # that of the weights, where they have the same classes
+    card = Card(
+        name=settings.model,
+        architecture=network.name,
+        build=origin.build if origin else {},
+        input=input,
+        classes=listing.classes,
+        licence=f"trained from {origin.name} ({origin.licence})" if origin else "",
+    )
+    return Design(task, card, recipe, origin.name if origin else str(settings.weights or "random weights"))
+
+
+def load_start(settings: FitSettings, origin: Card | None, task: str, listing: Listing, in_channels: int) -> Task:
+    """The network with the weights it starts from; published ones are looked for in `weights_dir` first."""
+    name, weights = settings.model, settings.weights
+    if origin is not None and settings.weights_dir is not None and origin.source.layout != "plusx":
+        name, weights = origin.name, str(fetch(origin, settings.weights_dir))
+    return create_model(name, task=task, classes=listing.classes, weights=weights, in_channels=in_channels)
+
+
+def task_name(settings: FitSettings, listing: Listing) -> str:
+    """The task that fits the labels; InputError when the user asked for another one."""
+    fitting = TASK_OF_KIND[listing.kind]
+    if settings.task not in ("auto", fitting):
+        raise InputError(
+            f"--task {settings.task} does not fit this data: its labels are those of {fitting} "
+            f"(found {describe(listing)}). Leave --task away, or name another --label-column."
+        )
+    return fitting
+
+
+def describe(listing: Listing) -> str:
+    """The targets in a few words."""
+    if listing.kind == "value":
+        return f"numbers in {', '.join(listing.classes)}"
+    many = "several of" if listing.kind == "labels" else "one of"
+    return f"{many} {len(listing.classes)} classes"
+
+
+def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Recipe:
+    """The named recipe, or the default one for these weights, with the user's own settings in place of its."""
+    chosen = DEFAULT_RECIPES[pretrained] if settings.recipe == "auto" else RECIPES[settings.recipe]
+    recipe = chosen(facts)
+    epochs = settings.epochs or recipe.plan.epochs
+    frozen = recipe.plan.frozen_epochs if settings.frozen_epochs is None else settings.frozen_epochs
+    changes: dict[str, Any] = {
+        "epochs": epochs,
+        "frozen_epochs": min(frozen, epochs - 1) if settings.frozen_epochs is None else frozen,
+        "patience": settings.patience,
+        "accumulate": settings.accumulate,
+        "seed": settings.seed,
+    }
+    if settings.rate is not None:
+        optimizer: Any = recipe.plan.optimizer
+        changes["optimizer"] = replace(optimizer, rate=settings.rate)
+    plan: Plan = replace(recipe.plan, **changes)
+    transform = recipe.transform if settings.flip else replace(recipe.transform, flip=0.0)
+    return replace(recipe, plan=plan, transform=transform, batch_size=settings.batch_size or recipe.batch_size)
+
+
+def choose_input(origin: Card | None, settings: FitSettings, recipe: Recipe, size: int) -> Input:
+    """The input of the weights; else of the recipe; with the user's size and fit in its place."""
+    base = origin.input if origin else Input(size=(224, 224), resize=256)
+    side = settings.image_size or (recipe.image_size or (base.size[0] if origin else size))
+    if side < 32:
+        raise InputError(f"--image-size {side} is too small; the networks need at least 32 pixels")
+    resize = round(base.resize * side / min(base.size))
+    return replace(base, size=(side, side), resize=resize, fit=settings.image_fit or base.fit)
+
+
+def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettings) -> Mapping[str, Any]:
+    """The task's own settings, with what only the training images can tell."""
+    train = listing.splits["train"]
+    counts = class_counts(train, len(listing.classes))
+    match name:
+        case "classify":
+            weights = balanced_class_weights(counts) if settings.balance == "weights" else None
+            return {
+                "classes": list(listing.classes),
+                "dropout": recipe.dropout,
+                "label_smoothing": recipe.label_smoothing,
+                "class_weights": weights,
+            }
+        case "multilabel":
+            weights = balanced_positive_weights(counts, len(train)) if settings.balance == "weights" else None
+            return {"classes": list(listing.classes), "dropout": recipe.dropout, "positive_weights": weights}
+        case _:
+            if settings.balance != "none":
+                log.warning("--balance %s has no effect on numbers", settings.balance)
+            mean, std = standardisation(train)
+            return {"columns": list(listing.classes), "dropout": recipe.dropout, "mean": mean, "std": std}
+
+
+def class_counts(samples: tuple[Sample, ...], classes: int) -> list[int]:
+    """How many images have each class; all 0 for values."""
+    counts = [0] * classes
+    for sample in samples:
+        match sample.target:
+            case Label(index):
+                counts[index] += 1
+            case Labels(indices):
+                for index in indices:
+                    counts[index] += 1
+    return counts
+
+
+def standardisation(samples: tuple[Sample, ...]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each column over the training images; 1 where a column never changes."""
+    values = torch.tensor([s.target.values for s in samples if isinstance(s.target, Value)], dtype=torch.float64)
+    std = values.std(dim=0, correction=0)
+    return values.mean(dim=0).tolist(), torch.where(std > 0, std, 1.0).tolist()

@@ -1,0 +1,43 @@
+"""The machine and the software of a run, and where what can be made again is kept."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+LIBRARIES = ("plusx", "torch", "torchvision", "numpy", "pillow", "onnx", "onnxruntime", "safetensors")
+
+
+def environment() -> dict[str, str | int]:
+    """Names and versions, for the record; nothing that tells who or where."""
+    import torch
+
+    found: dict[str, str | int] = {
+        "python": sys.version.split()[0],
+        "system": platform.platform(terse=True),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "threads": torch.get_num_threads(),
+    }
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed as a package"
+    return found
+
+
+def cache_directory() -> Path:
+    """$PLUSX_CACHE, else $XDG_CACHE_HOME/plusx, else ~/.cache/plusx; made when it is missing."""
+    base = os.environ.get("PLUSX_CACHE")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    directory = Path(base) if base else home / "plusx"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def cache_file(name: str) -> Path:
+    """A file of the cache, e.g. what the audit knows of files it has read."""
+    return cache_directory() / f"{name}.cache"

@@ -1,0 +1,96 @@
+"""evaluate: a trained model on labelled images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from plusx.core.details import Details
+from plusx.core.errors import DataError, InputError
+from plusx.core.sample import Listing
+from plusx.data.formats.read import ReadOptions, read
+from plusx.data.split import with_validation
+from plusx.engine.device import Workload, choose_placement
+from plusx.tasks.create import TASK_OF_KIND
+from plusx.weights.modelfile import LoadedModel, load_model
+from plusx.workflows.directory import RunDirectory
+from plusx.workflows.measuring import measure
+from plusx.workflows.preparation import read_listing
+from plusx.workflows.run import open_run
+from plusx.workflows.settings import EvaluateSettings, FitSettings, settings_from
+
+KIND_OF_TASK = {task: kind for kind, task in TASK_OF_KIND.items()}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`metrics` over the images of `split`; `details` are the tables behind them."""
+
+    split: str
+    images: int
+    metrics: Mapping[str, float]
+    details: Details
+
+
+def evaluate(run: str | Path, data: Any = None, **settings: Any) -> Evaluation:
+    """Measure the model of a run directory or model file on `data`; without `data`, on the run's own validation images.
+
+    The class names of `data` are matched with those of the model; DataError names those it does not know.
+    """
+    options = settings_from(EvaluateSettings, settings)
+    path = Path(run)
+    loaded = load_model(RunDirectory(path).model if path.is_dir() else path)
+    if data is None:
+        listing, split = own_validation(path), "val" if options.split == "auto" else options.split
+    else:
+        listing = labelled(data, loaded, options)
+        split = (
+            options.split
+            if options.split != "auto"
+            else next(s for s in ("test", "val", "train") if s in listing.splits)
+        )
+    if not listing.splits.get(split):
+        raise InputError(f"The data has no split {split!r}; it has {', '.join(listing.splits)}")
+    workload = Workload(loaded.card.input.size, options.batch_size)
+    placement = choose_placement(
+        loaded.task, workload, device=options.device, precision="fp32", channels_last=False, compile=False
+    )
+    measured = measure(loaded.task, loaded.card, listing, split, placement)
+    return Evaluation(split, len(listing.splits[split]), measured.metrics, measured.details)
+
+
+def labelled(data: Any, loaded: LoadedModel, options: EvaluateSettings) -> Listing:
+    """`data` read with the model's own classes."""
+    kind = KIND_OF_TASK[loaded.task.name]
+    classes = tuple(loaded.card.classes)
+    how = ReadOptions(
+        image_column=options.image_column,
+        label_column=options.label_column,
+        classes=None if kind == "value" else classes,
+        kind=kind,
+    )
+    listing = read(data, how)
+    if listing.kind != kind or listing.classes != classes:
+        raise DataError(
+            f"The labels of the data ({listing.kind}: {', '.join(listing.classes[:5])}...) are not those of the model "
+            f"({kind}: {', '.join(classes[:5])}...). Name the right column with --label-column."
+        )
+    return listing
+
+
+def own_validation(path: Path) -> Listing:
+    """The data that a run was trained on, split as it was then."""
+    if not path.is_dir():
+        raise InputError(
+            f"{path} is a model file and knows no data; name images to evaluate on: plusx evaluate {path} DATA"
+        )
+    directory, saved = open_run(path)
+    if saved["data"] is None:
+        raise InputError(f"{path} was trained on data in memory; give data to evaluate on")
+    settings = settings_from(FitSettings, saved["settings"])
+    listing = read_listing(saved["data"], replace(settings, strict=False))
+    unreadable = set(directory.read_json(directory.audit)["unreadable"])
+    readable = {
+        split: tuple(s for s in samples if s.name not in unreadable) for split, samples in listing.splits.items()
+    }
+    return with_validation(listing.with_splits(readable), settings.val_fraction, settings.seed)

@@ -1,0 +1,108 @@
+"""The end of a run: measure the best weights, write the model file, the exported file and the report."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from plusx.engine.device import Placement
+from plusx.engine.parts import Outcome
+from plusx.report.facts import Facts, Snippet
+from plusx.report.page import write_report
+from plusx.weights.modelfile import save_model
+from plusx.workflows.building import Design, describe
+from plusx.workflows.directory import RunDirectory, write_json
+from plusx.workflows.export import export_and_compare
+from plusx.workflows.measuring import Measured, measure
+from plusx.workflows.mistakes import worst_mistakes
+from plusx.workflows.preparation import Prepared
+from plusx.workflows.run import Run
+from plusx.workflows.settings import FitSettings, changed_from_default
+
+log = logging.getLogger("plusx")
+
+
+def finish(
+    run: RunDirectory,
+    prepared: Prepared,
+    made: Design,
+    placement: Placement,
+    outcome: Outcome,
+    settings: FitSettings,
+) -> Run:
+    """Everything that a finished run leaves behind. The model file is written before anything that may fail."""
+    measured = measure(made.task, made.card, prepared.listing, "val", placement)
+    card = replace(made.card, metrics=measured.metrics)
+    task = made.task.cpu()
+    extra = {"fingerprint": prepared.fingerprint, "start": made.start, "kind": prepared.listing.kind}
+    save_model(run.model, task, card, extra)
+    write_json(run.metrics, {"best_epoch": outcome.best_epoch, "stopped": outcome.stopped, **measured.metrics})
+    agreement = None
+    if settings.export:
+        samples = prepared.listing.splits["val"]
+        agreement = str(export_and_compare(task, card, run.onnx, samples))
+    facts = gather(run, prepared, made, outcome, measured, agreement)
+    mistakes = worst_mistakes(task, measured.collected, prepared.listing, "val")
+    write_report(run.report, replace(facts, mistakes=mistakes, settings=changed_from_default(settings)))
+    return Run(run.path, measured.metrics, outcome.history, agreement)
+
+
+def gather(
+    run: RunDirectory,
+    prepared: Prepared,
+    made: Design,
+    outcome: Outcome,
+    measured: Measured,
+    agreement: str | None,
+) -> Facts:
+    """The facts of the report."""
+    saved = run.read_json(run.settings)
+    counter = made.task.metrics()
+    listing = prepared.listing
+    return Facts(
+        title=run.path.name,
+        trained=f"{made.card.architecture}, from {made.start}, for {describe(listing)} of {listing.format} data",
+        created=saved["begun"],
+        command=saved["command"],
+        primary=counter.primary,
+        metrics=measured.metrics,
+        higher_is_better=counter.higher_is_better,
+        scored_on=f"{len(listing.splits['val'])} validation images",
+        best_epoch=outcome.best_epoch or None,
+        history=[chart_names(values) for values in outcome.history],
+        details=measured.details,
+        findings=[dict(finding) for finding in prepared.audit.to_json()["findings"]],
+        audited_files=prepared.audit.files,
+        agreement=agreement,
+        usage=usage(run),
+        card=made.card.to_json(),
+        environment=run.read_json(run.environment),
+        notes=listing.notes,
+    )
+
+
+CHART_NAMES = {
+    "train/rate": "learning_rate",
+    "train/seconds": "seconds",
+    "train/images_per_second": "images_per_second",
+    "train/loss": "loss",
+}
+
+
+def chart_names(values: Mapping[str, float]) -> dict[str, Any]:
+    """An epoch of the engine's history under the names that the report knows."""
+    renamed = {}
+    for name, value in values.items():
+        plain = name.removeprefix("val/").replace("train/", "loss/")
+        renamed[CHART_NAMES.get(name, plain)] = value
+    renamed.pop("step", None)
+    return renamed
+
+
+def usage(run: RunDirectory) -> list[Snippet]:
+    """Lines that work on this run as they stand."""
+    path = run.path
+    return [
+        Snippet("shell", f"plusx predict {path} photo.jpg\nplusx evaluate {path} DATA\nplusx export {path} --to onnx"),
+        Snippet("Python", f'import plusx\n\nmodel = plusx.load({str(path)!r})\nprint(model.predict("photo.jpg")[0])'),
+    ]

@@ -1,0 +1,204 @@
+"""fit: a folder of labelled images becomes a trained, measured, exported model with a report."""
+
+import logging
+import shlex
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from plusx.core.errors import InputError, InterruptedRunError
+from plusx.core.task import Task
+from plusx.engine.device import Placement, Workload, choose_placement
+from plusx.engine.evaluate import evaluate
+from plusx.engine.interrupt import Interrupt
+from plusx.engine.journal import Journal
+from plusx.engine.parts import Outcome, TrainParts
+from plusx.engine.progress import Progress
+from plusx.engine.train import train
+from plusx.workflows.building import Design, describe, design
+from plusx.workflows.directory import RunDirectory, create, place_for, write_json
+from plusx.workflows.environment import cache_file, environment
+from plusx.workflows.finishing import finish
+from plusx.workflows.loading import measuring_batches, preparation, training_batches
+from plusx.workflows.preparation import Prepared, prepare, read_listing, write_down
+from plusx.workflows.reading import reading_bar
+from plusx.workflows.run import Run, open_run
+from plusx.workflows.settings import FitSettings, settings_from
+
+log = logging.getLogger("plusx")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of `fit`, settled: where, on what, with which settings, from the beginning or going on."""
+
+    data: Any
+    validation_data: Any
+    settings: FitSettings
+    run: RunDirectory
+    saved: dict[str, Any] | None = None  # settings.json of the run that goes on
+
+
+def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Run:
+    """Train on `data` (folder, table, arrays, data set) with the settings of `FitSettings`; returns the finished run.
+
+    `resume=RUN` goes on with an interrupted run, or extends it with `epochs=`; `data` then only has to be given again
+    when it was in memory. Raises InputError and its kin, NonFiniteLossError, StorageError, DisagreementError, and
+    InterruptedRunError after Ctrl-C, when everything is saved.
+    """
+    job = settle(data, validation_data, settings_from(FitSettings, settings))
+    console = Console(stderr=True)
+    listing = read_listing(job.data, job.settings, job.validation_data)
+    for note in listing.notes:
+        console.print(f"[dim]{note}", highlight=False)
+    with reading_bar(console, "reading every image once") as progress:
+        prepared = prepare(listing, job.settings, cache_file("audit"), progress)
+    tell_audit(prepared, console)
+    made = design(job.settings, prepared.listing)
+    placement = settle_placement(job, made, prepared)
+    begin(job, prepared, made, placement)
+    outcome = run_training(job, prepared, made, placement, console)
+    return finish(job.run, prepared, made, placement, outcome, job.settings)
+
+
+def settle(data: Any, validation_data: Any, settings: FitSettings) -> Job:
+    """A new run directory, or that of the run to go on with and the settings it began with."""
+    if settings.resume is None:
+        if data is None:
+            raise InputError("No data was given. Name a folder, a table, or a run to go on with: plusx fit DATA")
+        run = place_for(settings.out, settings.overwrite, run_name(data, settings.model))
+        return Job(data, validation_data, settings, run)
+    run, saved = open_run(settings.resume)
+    before = settings_from(FitSettings, saved["settings"])
+    refuse_changes(before, settings)
+    goes_on = replace(before, epochs=settings.epochs or before.epochs, resume=settings.resume)
+    if data is None and saved["data"] is None:
+        raise InputError(f"{run.path} was trained on data in memory; give the same data again to go on with it")
+    return Job(data if data is not None else saved["data"], validation_data, goes_on, run, saved)
+
+
+def refuse_changes(before: FitSettings, now: FitSettings) -> None:
+    """InputError naming the settings, other than those that may change, that differ from those the run began with."""
+    default = FitSettings()
+    free = {"resume", "epochs", "out", "workers", "export", "overwrite"}
+    changed = [
+        f"{name}: {getattr(before, name)} → {value}"
+        for name, value in vars(now).items()
+        if name not in free and value != getattr(default, name) and value != getattr(before, name)
+    ]
+    if changed:
+        raise InputError(
+            f"A run goes on with the settings it began with; these differ: {'; '.join(changed)}. "
+            "Only --epochs may change. Leave the others away, or begin a new run."
+        )
+
+
+def run_name(data: Any, model: str) -> str:
+    """The data's name and the model's."""
+    known = isinstance(data, str | Path)
+    return f"{Path(data).resolve().stem if known else 'arrays'}-{model}"
+
+
+def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
+    """As the run began, or what is measured to be the fastest here."""
+    if job.saved is not None:
+        return Placement.from_json(job.saved["placement"])
+    recipe, settings = made.recipe, job.settings
+    images = len(prepared.listing.splits["train"])
+    steps = recipe.plan.epochs * -(-images // recipe.batch_size)
+    workload = Workload(made.card.input.size, recipe.batch_size, steps)
+    words: dict[str, bool | Any] = {"yes": True, "no": False, "auto": "auto"}
+    return choose_placement(
+        made.task,
+        workload,
+        device=settings.device,
+        precision=settings.precision,
+        channels_last=words[settings.channels_last],
+        compile=words[settings.compile],
+    )
+
+
+def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> None:
+    """Writes down what is known before the first step; compares it with what was written when the run began."""
+    if job.saved is not None:
+        written = job.run.read_json(job.run.data)["fingerprint"]
+        if written != prepared.fingerprint:
+            raise InputError(
+                f"The data is not that which {job.run.path} was begun with: images, labels or splits differ "
+                f"(compare with {job.run.split}). Restore it, or begin a new run."
+            )
+    else:
+        create(job.run)
+    known = isinstance(job.data, str | Path)
+    values = {
+        "data": str(Path(job.data).resolve()) if known else None,
+        "command": shlex.join(sys.argv) if known else "plusx.fit(...)",
+        "begun": job.saved["begun"] if job.saved else datetime.now().astimezone().isoformat(timespec="seconds"),
+        "settings": {key: value for key, value in asdict(job.settings).items() if key != "resume"},
+        "start": made.start,
+        "plan": made.recipe.plan.to_json(),
+        "batch_size": made.recipe.batch_size,
+        "card": made.card.to_json(),
+        "task": {"name": made.task.name, **made.task.config()},
+        "placement": placement.to_json(),
+    }
+    write_down(prepared, job.run)
+    write_json(job.run.settings, values)
+    write_json(job.run.environment, environment())
+
+
+def tell_audit(prepared: Prepared, console: Console) -> None:
+    """What the audit found and how the images were split."""
+    for line in prepared.audit.summary():
+        console.print(line, highlight=False, markup=False)
+    counts = ", ".join(f"{len(samples)} {split}" for split, samples in prepared.listing.splits.items())
+    console.print(f"{describe(prepared.listing)}; images: {counts}", highlight=False)
+
+
+def run_training(job: Job, prepared: Prepared, made: Design, placement: Placement, console: Console) -> Outcome:
+    """The training itself. InterruptedRunError when the user stopped it."""
+    card, recipe, settings = made.card, made.recipe, job.settings
+    batches = training_batches(prepared.listing, card.input, recipe, settings)
+    validation = measuring_batches(prepared.listing, "val", card.input, recipe.batch_size, settings.workers)
+    measure = preparation(card.input)
+
+    def judge(task: Task) -> dict[str, float]:
+        return evaluate(task, validation, placement, measure)
+
+    tell_plan(made, placement, job, console)
+    metrics = made.task.metrics()
+    with Interrupt() as interrupt:
+        parts = TrainParts(
+            prepare=preparation(card.input, recipe),
+            directory=job.run.checkpoints,
+            evaluate=judge,
+            primary=metrics.primary,
+            higher_is_better=metrics.higher_is_better,
+            observers=(Progress(console), Journal(job.run.path)),
+            interrupt=interrupt,
+        )
+        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=job.saved is not None)
+    if outcome.stopped == "interrupted":
+        raise InterruptedRunError(
+            f"Stopped after step {outcome.steps_done}; everything is saved. "
+            f"Go on with: plusx fit --resume {shlex.quote(str(job.run.path))}"
+        )
+    return outcome
+
+
+def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
+    """What is about to happen, in three lines."""
+    plan, size = made.recipe.plan, made.card.input.size
+    console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}", highlight=False)
+    if made.start == "random weights":
+        console.print("[dim]To start from published weights instead: --weights imagenet", highlight=False)
+    console.print(
+        f"{plan.epochs} epochs of {type(plan.optimizer).__name__} at {plan.optimizer.rate:g}, batches of "
+        f"{made.recipe.batch_size}; {placement.reason}",
+        highlight=False,
+    )
+    console.print(f"run directory: {job.run.path}", highlight=False)

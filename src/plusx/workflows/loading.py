@@ -1,0 +1,61 @@
+"""From samples to batches on the device, for training and for measuring."""
+
+import os
+from dataclasses import replace
+
+import torch
+
+from plusx.core.batch import Batch
+from plusx.core.card import Input
+from plusx.core.sample import Listing
+from plusx.data.encode import encoder
+from plusx.data.loader import Loader
+from plusx.data.sampler import Order, Shuffled, balanced
+from plusx.data.transforms import EvalTransform, TrainTransform
+from plusx.engine.parts import Prepare
+from plusx.nn.preprocess import Normalise
+from plusx.workflows.recipes.recipe import Recipe
+from plusx.workflows.settings import FitSettings
+
+
+def training_batches(listing: Listing, input: Input, recipe: Recipe, settings: FitSettings) -> Loader:  # noqa: A002
+    """Batches of the training split, shuffled or drawn by class, cut and coloured by the recipe."""
+    samples = listing.splits["train"]
+    sampling = settings.balance == "sampling"
+    order: Order = balanced([s.target for s in samples], settings.seed) if sampling else Shuffled(settings.seed)
+    return Loader(
+        samples,
+        TrainTransform(input, recipe.transform),
+        encode=encoder(listing.kind, len(listing.classes)),
+        batch_size=recipe.batch_size,
+        order=order,
+        workers=loading_processes(settings.workers),
+        seed=settings.seed,
+    )
+
+
+def measuring_batches(listing: Listing, split: str, input: Input, batch_size: int, workers: int | None) -> Loader:  # noqa: A002
+    """Batches of a split in its own order, as prediction and exported files see the images."""
+    return Loader(
+        listing.splits[split],
+        EvalTransform(input),
+        encode=encoder(listing.kind, len(listing.classes)),
+        batch_size=batch_size,
+        workers=loading_processes(workers),
+    )
+
+
+def loading_processes(asked: int | None) -> int:
+    """As many as asked; else one for every two cores, at most 8."""
+    return asked if asked is not None else min(8, (os.cpu_count() or 1) // 2)
+
+
+def preparation(input: Input, recipe: Recipe | None = None) -> Prepare:  # noqa: A002
+    """What happens to a batch on its device: normalise, and mix as the recipe says when there is one."""
+    normalise = Normalise(input)
+
+    def prepare(batch: Batch, generator: torch.Generator) -> Batch:
+        normal = replace(batch, images=normalise.to(batch.images.device)(batch.images))
+        return recipe.augment.apply(normal, generator) if recipe else normal
+
+    return prepare

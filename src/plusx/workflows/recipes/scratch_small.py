@@ -1,0 +1,37 @@
+"""Training from random weights on few images."""
+
+from plusx.data.augment.augment import BatchAugment
+from plusx.data.augment.combine import InTurn
+from plusx.data.augment.mixup import Mixup
+from plusx.data.transforms import TrainTransformConfig
+from plusx.engine.optimizers.sgd import SGD
+from plusx.engine.plan import Plan
+from plusx.engine.schedules.cosine import Cosine
+from plusx.workflows.recipes.recipe import RECIPES, Facts, Recipe
+
+
+@RECIPES.register("scratch-small")
+def scratch_small(facts: Facts) -> Recipe:
+    """SGD with a high rate and strong weight decay, mixup, label smoothing, averaged weights; small images.
+
+    Weight decay 5e-4 on small sets: Zagoruyko and Komodakis 2016, section 3. Random-resized crops from 0.35 of the
+    area: the Imagenette baselines of fastai. mixup 0.2 and label smoothing 0.1: the steps of torchvision's recipe
+    (Vryniotis 2021). Published score: none for "few images"; ours stand in benchmarks/RESULTS.md.
+
+        plusx fit DATA --model resnet18 --recipe scratch-small
+    """
+    plan = Plan(
+        epochs=40,
+        optimizer=SGD(rate=0.05, weight_decay=5e-4),
+        schedule=Cosine(warmup=0.1),
+        ema=0.99,
+    )
+    mix: tuple[BatchAugment, ...] = () if facts.kind == "value" else (Mixup(facts.kind, facts.classes, alpha=0.2),)
+    return Recipe(
+        plan,
+        batch_size=32,
+        transform=TrainTransformConfig(scale=(0.35, 1.0), brightness=0.2, contrast=0.2, saturation=0.2),
+        augment=InTurn(mix),
+        label_smoothing=0.1 if facts.kind == "label" else 0.0,
+        image_size=min(facts.size, 128),
+    )

@@ -1,0 +1,38 @@
+"""What a finished run is in Python."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plusx.workflows.directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory and its figures. `plusx.load(run.path)` gives the model."""
+
+    path: Path
+    metrics: Mapping[str, float]  # of the best weights on the validation images
+    history: tuple[Mapping[str, float], ...] = ()  # one mapping an epoch
+    agreement: str | None = None  # how the exported file compares with the model; None when it was not made
+
+    @property
+    def model(self) -> Path:
+        """The model file: weights, card and task in one."""
+        return RunDirectory(self.path).model
+
+    @property
+    def onnx(self) -> Path:
+        """The exported file."""
+        return RunDirectory(self.path).onnx
+
+    @property
+    def report(self) -> Path:
+        return RunDirectory(self.path).report
+
+
+def open_run(path: Path) -> tuple[RunDirectory, dict[str, Any]]:
+    """The directory and its settings.json; InputError when `path` is no run."""
+    directory = RunDirectory(Path(path))
+    return directory, directory.read_json(directory.settings)
