@@ -1,9 +1,14 @@
 """State dicts that `torch.save` wrote, read by torch's restricted unpickler: nothing in them is executed."""
 
 import argparse
+import io
 import pickle
+import pickletools
 import re
+import warnings
+import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,8 +43,7 @@ _HARMLESS: Final[list[Any]] = [  # plain values beside the weights: arguments of
 def read_torch(path: Path) -> dict[str, Tensor]:
     """The state dict of a file that `torch.save` wrote, prefixes dropped; raises `WeightsError`."""
     try:
-        with torch.serialization.safe_globals(_HARMLESS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _load(path)
     except pickle.UnpicklingError as error:
         raise _refusal(path, str(error)) from error
     except Exception as error:  # a damaged archive surfaces as whatever its bytes happen to mean
@@ -71,21 +75,60 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
         if inside is None:
             break
         content = content[inside]
-    found = f"a dict with {', '.join(map(repr, list(content)[:8]))}" if isinstance(content, Mapping) else type(content)
+    listed = ", ".join(map(repr, list(content)[:8])) if isinstance(content, Mapping) else ""
+    found = f"a dict with {listed or 'nothing'}" if isinstance(content, Mapping) else f"a {type(content).__name__}"
     raise WeightsError(
         f"{path} holds {found}, not tensors by name; expected a state dict, or one under {', '.join(_INSIDE)}."
     )
 
 
+def _load(path: Path) -> Any:
+    with (
+        path.open("rb") as file,  # from a path, torch would go by the suffix
+        torch.serialization.safe_globals(_HARMLESS),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", UserWarning)  # about unusual pickle protocols; they are read or refused
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
 def _refusal(path: Path, text: str) -> WeightsError:
     """The error for a pickle that asks for more than tensors and plain values."""
-    called = re.search(r"GLOBAL ([\w.]+)", text) or re.search(r"Can only \w+ .*?([\w.]+\.[\w.]+)", text)
-    if called is None:
-        return WeightsError(f"{path} is damaged or would execute code: {text.splitlines()[0][:200]}")
+    named = re.search(r"GLOBAL (\S+)", text)
+    asked = _globals(path)
+    foreign = [name for name in asked if name.split(".")[0] not in ("torch", "collections")]
+    called = named.group(1) if named else next(iter(foreign), "")
+    if called.split(".")[-1] not in {name.split(".")[-1] for name in asked}:  # half a name, where the file is cut off
+        reason = re.search(r"error: (.+)", text) or re.search(r"(.+)", text)
+        return WeightsError(f"{path} is cut off or damaged ({reason[1][:200] if reason else ''}). Get the file again.")
     return WeightsError(
-        f"{path} was refused: it asks to call {called.group(1)}, and a weights file must not execute code. "
+        f"{path} was refused: it asks to call {called}, and a weights file must not execute code. "
         "If you trust its writer, have them save model.state_dict() alone, best as .safetensors."
     )
+
+
+def _globals(path: Path) -> list[str]:
+    """What the pickles of a file ask for by name, `module.name`, as far as they can be read; nothing is loaded."""
+    found: list[str] = []
+    with suppress(ValueError, IndexError, KeyError, zipfile.BadZipFile, OSError):
+        stream = io.BytesIO(_pickled(path))
+        while True:  # the format of old torch is one pickle behind the other
+            texts: list[str] = []
+            for opcode, argument, _ in pickletools.genops(stream):
+                if opcode.name == "GLOBAL":
+                    found.append(str(argument).replace(" ", "."))
+                elif opcode.name == "STACK_GLOBAL":
+                    found.append(".".join(texts[-2:]))
+                elif isinstance(argument, str):
+                    texts.append(argument)
+    return found
+
+
+def _pickled(path: Path) -> bytes:
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
 
 
 def _first_line(error: Exception) -> str:
