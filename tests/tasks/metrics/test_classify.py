@@ -169,6 +169,14 @@ def test_nan_is_an_error_that_counts_the_images() -> None:
         counted(logits, targets, 1)
 
 
+def test_an_empty_batch_changes_nothing() -> None:
+    logits, targets = random_case(8)
+    counter = counted(logits, targets)
+    before = counter.compute()
+    counter.update(logits[:0], targets[:0])
+    assert counter.compute() == before
+
+
 def test_nothing_counted_is_an_error() -> None:
     for ask in (ClassifyMetrics(NAMES).compute, ClassifyMetrics(NAMES).details):
         with pytest.raises(InputError, match=r"Nothing to score: no image with a target was found"):

@@ -114,6 +114,14 @@ def test_nan_is_an_error() -> None:
         MultiLabelMetrics(NAMES, 0.5).update(torch.full((3, 5), float("nan")), torch.zeros(3, 5))
 
 
+def test_an_empty_batch_changes_nothing() -> None:
+    logits, targets = random_case(5)
+    counter = counted(logits, targets)
+    before = counter.compute()
+    counter.update(logits[:0], targets[:0])
+    assert counter.compute() == before
+
+
 def test_nothing_counted_is_an_error() -> None:
     for ask in (MultiLabelMetrics(NAMES, 0.5).compute, MultiLabelMetrics(NAMES, 0.5).details):
         with pytest.raises(InputError, match="Nothing to score"):

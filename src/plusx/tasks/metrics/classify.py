@@ -15,6 +15,9 @@ from plusx.tasks.metrics.ranking import auroc, mean_of_defined
 SCORES_KEPT = 100_000_000
 """AUROC needs every score again at the end: up to this many (400 MB) are kept, beyond it AUROC is left out."""
 
+CHUNK = 4096
+"""Images that are counted at a time, so that all outputs of a split can be given at once."""
+
 
 class ClassifyMetrics:
     """accuracy (primary), top-5, balanced-accuracy, macro-f1, auroc (one against the rest, macro), ece, nll.
@@ -45,6 +48,10 @@ class ClassifyMetrics:
         """
         logits = checks.finite(outputs)
         truth = self._indices(targets)
+        for some_logits, some_truth in zip(logits.split(CHUNK), truth.split(CHUNK), strict=True):
+            self._count(some_logits, some_truth)
+
+    def _count(self, logits: Tensor, truth: Tensor) -> None:
         k = len(self.classes)
         probabilities = logits.softmax(dim=1)
         confidence, answer = probabilities.max(dim=1)
@@ -117,8 +124,8 @@ class ClassifyMetrics:
     def _aurocs(self) -> list[float | None]:
         if not self._scores:
             return [None] * len(self.classes)
-        scores, truth = torch.cat(self._scores), torch.cat(self._truths)
-        return [auroc(scores[:, c], truth == c) for c in range(len(self.classes))]
+        scores, truth = torch.cat(self._scores).T.contiguous(), torch.cat(self._truths)
+        return [auroc(scores[c], truth == c) for c in range(len(self.classes))]
 
 
 def _places_above(logits: Tensor, truth: Tensor) -> Tensor:

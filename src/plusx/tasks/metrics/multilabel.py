@@ -75,4 +75,5 @@ class MultiLabelMetrics:
 
 
 def _each(metric: Ranking, scores: Tensor, truths: Tensor) -> list[float | None]:
-    return [metric(scores[:, c], truths[:, c]) for c in range(scores.shape[1])]
+    columns = zip(scores.T.contiguous(), truths.T.contiguous(), strict=True)
+    return [metric(own_scores, own_truths) for own_scores, own_truths in columns]
