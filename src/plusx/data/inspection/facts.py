@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from plusx.core.errors import DataError
 from plusx.data.images import read_image
-from plusx.data.inspection.jpeg import ends_of_scans, with_noise, without_end
+from plusx.data.inspection.jpeg import find_scans, with_noise, without_end
 
 UNREADABLE = ("missing", "unreadable", "cut-off", "constant-tail")
 """The problems for which an image is left out."""
@@ -44,21 +44,22 @@ def inspect_file(path: str) -> Facts:
     except OSError as error:
         return Facts(problem="unreadable", detail=f"could not be read: {error.strerror or error}")
     digest = hashlib.sha256(data).hexdigest()
-    ends = ends_of_scans(data) if data.startswith(b"\xff\xd8") else []
     try:
-        if len(ends) == 1:
-            return _facts(digest, *_one_scan(data, ends[0]))
-        pixels = read_image(data)
-        complete = not ends or np.array_equal(pixels, read_image(with_noise(data, ends[-1])))
-        return _facts(digest, pixels, complete)
+        return _facts(digest, *_decode(data))
     except DataError as error:
         return _damaged(digest, error)
 
 
-def _one_scan(data: bytes, end: int) -> tuple[NDArray[np.uint8], bool]:
-    """The pixels and whether they are all there; decodes twice only where they are not."""
+def _decode(data: bytes) -> tuple[NDArray[np.uint8], bool]:
+    """The pixels and whether they are all there. Progressive and damaged files are decoded twice."""
+    scans = find_scans(data) if data.startswith(b"\xff\xd8") else None
+    if scans is None:
+        return read_image(data), True
+    if scans.progressive or len(scans.ends) > 1:
+        pixels = read_image(data)
+        return pixels, np.array_equal(pixels, read_image(with_noise(data, scans.ends[-1])))
     try:
-        return read_image(without_end(data, end)), True
+        return read_image(without_end(data, scans.ends[0])), True
     except DataError:
         return read_image(data), False
 

@@ -1,0 +1,40 @@
+import multiprocessing
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from plusx.data.processes import forking, ignore_interrupt, starting
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are only copied on Linux")
+
+
+def _wait() -> None:
+    ignore_interrupt()
+    time.sleep(0.2)
+
+
+def test_children_outlive_an_interrupt_from_their_first_moment() -> None:
+    context = forking()
+    assert context is not None
+    with starting():
+        child = multiprocessing.get_context("fork").Process(target=_wait)
+        child.start()
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGINT)
+    child.join()
+    assert child.exitcode == 0
+
+
+def test_the_parent_gets_an_interrupt_that_came_meanwhile() -> None:
+    with pytest.raises(KeyboardInterrupt), starting():
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_parent_is_as_before_even_after_an_error() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pytest.raises(ZeroDivisionError), starting():
+        assert 1 / 0
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
