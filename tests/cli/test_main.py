@@ -59,7 +59,7 @@ def test_the_version_is_that_of_the_package(words: list[str], capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["fti"], "Unknown verb 'fti'. Did you mean fit, export, weights?\nSee plusx --help.\n"),
+        (["fti"], "Unknown verb 'fti'. Did you mean fit, export, predict?\nSee plusx --help.\n"),
         (["help", "modles"], "Unknown verb 'modles'. Did you mean models, weights, check?\nSee plusx --help.\n"),
         (["--epochs", "3"], "Unknown option '--epochs'. The verb comes first: plusx VERB --epochs ...\n"),
         (["fit", "x", "--epoch", "3"], "Unknown option '--epoch'. Did you mean --epochs, "),
@@ -88,7 +88,7 @@ def test_a_command_line_that_cannot_be_understood(
     [
         (
             ["models", "resnet51"],
-            "plusx models: Unknown model 'resnet51'. Did you mean resnet56, resnet50, resnet18?\n",
+            "plusx models: Unknown model 'resnet51'. Did you mean resnet50, resnet56, resnet18?\n",
         ),
         (["models", "vit*"], "plusx models: No architecture matches 'vit*'. `plusx models` lists all of them.\n"),
         (["weights", "resnet50.a1"], "plusx weights: Unknown weights 'resnet50.a1'. Did you mean resnet50."),

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from itertools import takewhile
 
 
 class PlusxError(Exception):
@@ -54,11 +55,15 @@ class StorageError(PlusxError, OSError):
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The `count` known names that look most like `name`, best first."""
-    known = list(known)
-    lowered = {candidate.lower(): candidate for candidate in reversed(known)}
-    close = difflib.get_close_matches(name.lower(), lowered, n=count, cutoff=0.0)
-    return [lowered[candidate] for candidate in close]
+    """The `count` known names that look most like `name`, best first; of equals those that begin alike."""
+    matcher = difflib.SequenceMatcher(b=name.lower())  # remembers b
+
+    def likeness(candidate: str) -> tuple[float, int]:
+        matcher.set_seq1(candidate.lower())
+        beginning = takewhile(lambda pair: pair[0] == pair[1], zip(candidate.lower(), name.lower(), strict=False))
+        return matcher.ratio(), len(list(beginning))
+
+    return sorted(known, key=likeness, reverse=True)[:count]
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> InputError:

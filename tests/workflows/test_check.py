@@ -1,0 +1,110 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plusx.cli.main import main
+from plusx.core.errors import DataError, InputError
+from plusx.workflows.check import check, report
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PLUSX_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def flowers(tmp_path: Path) -> Path:
+    """Two classes of three noisy images, one with a Chinese name."""
+    root, noise = tmp_path / "花 数据", np.random.default_rng(0)
+    for name in ("rose", "郁金香"):
+        (root / name).mkdir(parents=True)
+        for number in range(3):
+            Image.fromarray(noise.integers(0, 255, (16, 16, 3), np.uint8)).save(root / name / f"{number}.png")
+    return root
+
+
+def content(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_sound_data_set_passes_and_is_described(flowers: Path) -> None:
+    checked = check(flowers, strict=True)
+    assert checked.sound
+    assert list(checked.lines())[:2] == ["6 images (folders), 2 classes: rose, 郁金香", "train: 6"]
+
+
+def test_nothing_is_written_beside_the_images_and_what_was_read_is_remembered(flowers: Path, cache: Path) -> None:
+    before = content(flowers)
+    check(str(flowers))
+    assert content(flowers) == before
+    assert content(cache)
+
+
+def test_a_broken_file_is_a_finding_and_an_error_only_when_strict(flowers: Path) -> None:
+    (flowers / "rose" / "坏.png").write_bytes(b"no image")
+    assert not check(flowers).sound
+    assert check(flowers).audit.unreadable == ("rose/坏.png",)
+    with pytest.raises(DataError, match=r"(?s)^The data has findings and `strict` was asked for:\n.*rose/坏\.png"):
+        check(flowers, strict=True)
+
+
+def test_the_shell_shows_all_findings_and_fails_only_when_strict(
+    flowers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (flowers / "rose" / "坏.png").write_bytes(b"no image")
+    assert main(["check", str(flowers)]) == 0
+    relaxed = capsys.readouterr().out
+    assert main(["check", str(flowers), "--strict"]) == 1
+    assert "rose/坏.png" in relaxed
+    assert capsys.readouterr().out.splitlines()[:2] == relaxed.splitlines()[:2]
+
+
+def test_json_is_one_object(flowers: Path) -> None:
+    lines, passes = report(flowers, json=True)
+    (found,) = map(json.loads, lines)
+    assert (found["images"], found["classes"], found["findings"], passes) == (
+        {"train": 6},
+        ["rose", "郁金香"],
+        [],
+        True,
+    )
+
+
+def test_arrays_can_be_checked_too() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 3), np.uint8)
+    checked = check((noise, np.array([0, 1, 0, 1])))
+    assert sum(map(len, checked.listing.splits.values())) == 4
+
+
+def test_many_classes_are_shortened(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    for number in range(12):
+        (tmp_path / "many" / f"c{number:02}").mkdir(parents=True)
+        image = Image.fromarray(noise.integers(0, 255, (8, 8, 3), np.uint8))
+        image.save(tmp_path / "many" / f"c{number:02}" / "a.png")
+    assert next(check(tmp_path / "many").lines()).endswith("c08, c09, and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda path: None, "does not exist"),
+        (lambda path: path.mkdir(), "holds no images. Expected class folders"),
+        (lambda path: path.write_text(""), "is no data set that is understood"),
+    ],
+)
+def test_what_is_no_data_set_is_said(make: Callable[[Path], object], text: str, tmp_path: Path) -> None:
+    path = tmp_path / "资料"
+    make(path)
+    with pytest.raises(DataError, match=text):
+        check(path)
+
+
+def test_an_unknown_setting_gets_the_nearest(flowers: Path) -> None:
+    with pytest.raises(InputError, match=r"^Unknown setting 'stict'\. Did you mean strict, "):
+        check(flowers, stict=True)

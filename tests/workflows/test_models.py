@@ -1,0 +1,103 @@
+import json
+
+import pytest
+
+from plusx.backbones.catalogue import architectures, best_card, cards
+from plusx.core.errors import InputError
+from plusx.workflows.models import abbreviated, aligned, facts_of, listing, models, published
+
+
+def test_every_architecture_is_a_row_and_every_card_belongs_to_one() -> None:
+    rows = models()
+    assert sorted(row.architecture for row in rows) == architectures()
+    assert sorted(name for row in rows for name in row.weights) == cards()
+
+
+def test_rows_are_sorted_by_depth_not_by_letter() -> None:
+    assert [row.architecture for row in models("resnet??")][:3] == ["resnet18", "resnet20", "resnet32"]
+    names = [row.architecture for row in models("resnet*")]
+    assert names.index("resnet50") < names.index("resnet101") < names.index("resnet1202")
+
+
+def test_the_best_score_is_that_of_the_weights_that_imagenet_means() -> None:
+    (row,) = models("resnet50")
+    assert row.best_top_1 == max(best_card("resnet50").metrics.values()) or row.best_top_1 == pytest.approx(
+        best_card("resnet50").metrics["imagenet-1k top-1"]
+    )
+    assert models("plain18")[0].best_top_1 is None
+
+
+def test_a_name_there_is_not_gets_the_three_nearest() -> None:
+    with pytest.raises(InputError, match=r"^Unknown model 'resnet500'\. Did you mean resnet50, \w+, \w+\?$"):
+        models("resnet500")
+    with pytest.raises(InputError, match=r"^Unknown weights 'resnet50\.a9_in1k'\. Did you mean resnet50\.\w+, "):
+        list(listing("resnet50.a9_in1k"))
+
+
+def test_a_pattern_that_matches_nothing_says_so() -> None:
+    with pytest.raises(InputError, match=r"^No architecture matches 'vit\*'\. `plusx models` lists all"):
+        models("vit*")
+    with pytest.raises(InputError, match=r"^No weights match 'resnet50\.z\*'\."):
+        published("resnet50.z*")
+
+
+def test_weights_of_an_architecture_stand_best_first() -> None:
+    found = published("resnet50")
+    scores = [card.metrics["imagenet-1k top-1"] for card in found]
+    assert scores == sorted(scores, reverse=True)
+    assert {card.architecture for card in found} == {"resnet50"}
+    assert [card.name for card in published("resnet50.a1_in1k")] == ["resnet50.a1_in1k"]
+
+
+def test_one_architecture_is_listed_with_licence_input_score_and_source() -> None:
+    lines = list(listing("resnet50"))
+    (line,) = (line for line in lines if line.startswith("resnet50.a1_in1k "))
+    assert line.split() == [
+        *("resnet50.a1_in1k", "80.38", "224×224", "Apache-2.0", "yes"),
+        "https://huggingface.co/timm/resnet50.a1_in1k",
+    ]
+    assert lines[-1] == f"Train from one of them: plusx fit DATA --model {best_card('resnet50').name}"
+
+
+def test_an_architecture_without_weights_says_so() -> None:
+    assert list(listing("plain18"))[-1] == "No published weights; train it from scratch."
+
+
+def test_columns_are_aligned() -> None:
+    lines = list(listing("resnet18*"))
+    assert lines[0].split() == ["architecture", "parameters", "multiply-adds", "weights", "best", "top-1"]
+    assert lines[0].index("parameters") + len("parameters") == lines[1].index("11.7M") + len("11.7M")
+    assert list(aligned([("a", "1"), ("bbb", "22")], left=(0,))) == ["a     1", "bbb  22"]
+
+
+def test_json_lines_say_the_same() -> None:
+    rows = [json.loads(line) for line in listing("resnet18*", json=True)]
+    assert [row["architecture"] for row in rows] == ["resnet18", "resnet18_v2"]
+    assert rows[0]["parameters"] == 11_689_512
+    (card,) = (json.loads(line) for line in listing("resnet50.a1_in1k", json=True))
+    assert (card["name"], card["licence"]) == ("resnet50.a1_in1k", "Apache-2.0")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (269_722, "270k"),
+        (25_557_032, "25.6M"),
+        (4.089e9, "4.1G"),
+        (1e11, "100G"),
+    ],
+)
+def test_large_numbers_are_abbreviated(number: float, text: str) -> None:
+    assert abbreviated(number) == text
+
+
+def test_facts_of_a_card_are_in_words_and_empty_ones_left_out() -> None:
+    facts = facts_of(published("resnet50.tv_in1k_v2")[0])
+    assert facts["input"].startswith("224×224 RGB, short side to 232, centre cut out, bilinear, mean 0.485, ")
+    assert facts["licence"] == "BSD-3-Clause (free for commercial use)"
+    assert "sha256" in facts
+    assert facts_of(published("resnet50.fb_ssl_yfcc100m_ft_in1k")[0])["licence"].endswith("(no commercial use)")
+    assert all(facts.values())
