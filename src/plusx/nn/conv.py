@@ -31,7 +31,7 @@ def conv_norm(convolution: nn.Conv2d, eps: float = 1e-5) -> nn.Sequential:
 
 
 def conv_norm_act(convolution: nn.Conv2d, eps: float = 1e-5) -> nn.Sequential:
-    """`conv`, batch normalisation (`norm`) and ReLU (`act`), one of its own: quantization breaks on one called twice."""
+    """`conv`, batch normalisation (`norm`) and ReLU (`act`), its own: quantization breaks on one called twice."""
     return named(conv=convolution, norm=nn.BatchNorm2d(convolution.out_channels, eps), act=nn.ReLU(inplace=True))
 
 
