@@ -1,0 +1,174 @@
+"""The verb `predict`: a finished model on any number of images. With an exported file torch is never loaded."""
+
+import itertools
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias, Union
+
+from plusx.core.errors import InputError, StorageError
+from plusx.core.prediction import LabelPrediction, Prediction
+from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
+from plusx.workflows.directory import RunDirectory
+from plusx.workflows.prediction_text import FORMATS
+from plusx.workflows.settings import PredictSettings, settings_from
+from plusx.workflows.sources import Images, Read, Unreadable, find_images, read_ahead
+
+if TYPE_CHECKING:
+    from plusx.core.card import Card
+    from plusx.core.task import Task
+
+Runtime: TypeAlias = Literal["auto", "onnx", "torch"]
+Model: TypeAlias = Union[str, os.PathLike[str], Predictor, "tuple[Task, Card]"]
+"""A run directory, its model.onnx or model.safetensors; an open `Predictor`; or a task with its card."""
+
+WINDOW_BYTES = 2**28
+"""Decoded images are given to the model when there are a batch of them, or this much."""
+
+log = logging.getLogger("plusx")
+
+
+def predict(
+    model: Model,
+    images: Images,
+    *,
+    batch_size: int = 32,
+    workers: int | None = None,
+    top: int | None = None,
+    runtime: Runtime = "auto",
+) -> Iterator[Prediction | Unreadable]:
+    """A prediction for every image, in their order, as they come: memory does not grow with their number.
+
+    images: files, folders, patterns, file: URLs, uint8 arrays, PIL images, or an iterable of these. What cannot be read
+    is Unreadable in the results, and the rest goes on. workers: threads that decode; none: as the machine has cores.
+    top: keep only so many classes in `probabilities`. runtime: of a run directory, "auto" takes the exported file
+    where there is one (it was compared with the model), "torch" the model file.
+    InputError, at once, for a model or a single path that does not exist.
+    """
+    settings_from(PredictSettings, {"batch_size": batch_size, "workers": workers, "top": 1 if top is None else top})
+    predictor = open_predictor(model, runtime=runtime)
+    found = find_images(images)
+    first = list(itertools.islice(found, 1))  # a wrong path is said here, not at the first result
+    threads = min(8, usable_threads()) if workers is None else workers
+    read = read_ahead(itertools.chain(first, found), predictor.mode, threads=threads, ahead=batch_size + 2 * threads)
+    return _keep_top(_predicted(predictor, read, batch_size), top)
+
+
+def open_predictor(model: Model, *, runtime: Runtime = "auto") -> Predictor:
+    """What `model` stands for, ready to predict. InputError where there is no such model, or not for that runtime."""
+    if isinstance(model, Predictor):
+        return model
+    if isinstance(model, tuple):
+        from plusx.deploy.torch_predictor import TorchPredictor
+
+        return TorchPredictor(*model)
+    path = Path(model)
+    if path.is_dir():
+        path = _file_of_run(RunDirectory(path), runtime)
+    if not path.is_file():
+        raise InputError(f"There is no model {path}. Give a run directory, its model.onnx, or its model.safetensors.")
+    if path.suffix == ".onnx" and runtime != "torch":
+        return OnnxPredictor(path)
+    if path.suffix == ".safetensors" and runtime != "onnx":
+        return _open_model_file(path)
+    takes = {"auto": ".onnx or .safetensors", "onnx": ".onnx", "torch": ".safetensors"}[runtime]
+    raise InputError(f"{path} cannot be run with runtime {runtime!r}, which takes a file that ends in {takes}.")
+
+
+def _file_of_run(run: RunDirectory, runtime: Runtime) -> Path:
+    candidates = {"auto": (run.onnx, run.model), "onnx": (run.onnx,), "torch": (run.model,)}[runtime]
+    for file in candidates:
+        if file.is_file():
+            return file
+    names = " and no ".join(file.name for file in candidates)
+    advice = (
+        f"Make it with `plusx export {run.path}`." if runtime == "onnx" else "Give the directory of a finished run."
+    )
+    raise InputError(f"{run.path} holds no {names}. {advice}")
+
+
+def _open_model_file(path: Path) -> Predictor:
+    """On the GPU where there is one."""
+    import torch
+
+    from plusx.deploy.torch_predictor import TorchPredictor
+    from plusx.weights.modelfile import load_model
+
+    loaded = load_model(path, "cuda" if torch.cuda.is_available() else "cpu")
+    return TorchPredictor(loaded.task, loaded.card)
+
+
+def _predicted(
+    predictor: Predictor, read: Iterator[Read | Unreadable], batch_size: int
+) -> Iterator[Prediction | Unreadable]:
+    window: list[Read | Unreadable] = []
+    size = 0
+    for one in read:
+        window.append(one)
+        size += one.pixels.nbytes if isinstance(one, Read) else 0
+        if len(window) == batch_size or size >= WINDOW_BYTES:
+            yield from _of_window(predictor, window, batch_size)
+            window, size = [], 0
+    yield from _of_window(predictor, window, batch_size)
+
+
+def _of_window(
+    predictor: Predictor, window: list[Read | Unreadable], batch_size: int
+) -> Iterator[Prediction | Unreadable]:
+    images = [one for one in window if isinstance(one, Read)]
+    pixels, names = [one.pixels for one in images], [one.name for one in images]
+    predictions = iter(predictor.predict(pixels, names, batch_size=batch_size))
+    return iter([next(predictions) if isinstance(one, Read) else one for one in window])
+
+
+def _keep_top(results: Iterator[Prediction | Unreadable], top: int | None) -> Iterator[Prediction | Unreadable]:
+    for one in results:
+        if top is not None and isinstance(one, LabelPrediction):
+            yield replace(one, probabilities=dict(itertools.islice(one.probabilities.items(), top)))
+        else:
+            yield one
+
+
+def predict_to_text(model: Model, images: Images, **settings: Any) -> int:
+    """`predict`, written as a table, JSON lines or CSV while it goes on. Returns the exit code.
+
+    settings: the fields of PredictSettings. Images that could not be read are named on the log as well, and make the
+    exit code 1. An existing `out` is never overwritten.
+    """
+    asked = settings_from(PredictSettings, settings)
+    results = predict(
+        model, images, batch_size=asked.batch_size, workers=asked.workers, top=asked.top, runtime=asked.runtime
+    )
+    count = failed = 0
+
+    def counted() -> Iterator[Prediction | Unreadable]:
+        nonlocal count, failed
+        for one in results:
+            count += 1
+            if isinstance(one, Unreadable):
+                failed += 1
+                log.warning("%s: %s", one.name, one.reason)
+            yield one
+
+    with _stream(asked.out) as stream:
+        for line in FORMATS[asked.format](counted()):
+            print(line, file=stream, flush=True)
+    if failed:
+        log.warning("%d of %d images could not be read", failed, count)
+    return 1 if failed else 0
+
+
+def _stream(out: Path | None) -> AbstractContextManager[TextIO]:
+    """Standard output, or a new file: what was predicted before an interruption stays in it."""
+    if out is None:
+        return nullcontext(sys.stdout)
+    try:
+        return out.open("x", encoding="utf-8", newline="")
+    except FileExistsError:
+        raise InputError(f"{out} exists. Give another name with --out, or delete it.") from None
+    except OSError as error:
+        raise StorageError(f"{out} could not be written: {error.strerror}.") from error
