@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from plusx.workflows.evaluate import evaluate as evaluate
     from plusx.workflows.export import export as export
     from plusx.workflows.fit import fit as fit
+    from plusx.workflows.load import load as load
     from plusx.workflows.models import models as models
-    from plusx.workflows.predict import load as load
     from plusx.workflows.predict import predict as predict
     from plusx.workflows.weights import describe_weights as describe_weights
 
@@ -32,7 +32,7 @@ _HOMES = {
     "export": "plusx.workflows.export",
     "fit": "plusx.workflows.fit",
     "list_models": "plusx.weights.create",
-    "load": "plusx.workflows.predict",
+    "load": "plusx.workflows.load",
     "models": "plusx.workflows.models",
     "predict": "plusx.workflows.predict",
 }
