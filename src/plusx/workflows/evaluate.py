@@ -18,6 +18,7 @@ from plusx.workflows.measuring import measure
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.run import open_run
 from plusx.workflows.settings import EvaluateSettings, FitSettings, settings_from
+from plusx.workflows.signature import takes
 
 KIND_OF_TASK = {task: kind for kind, task in TASK_OF_KIND.items()}
 
@@ -32,6 +33,7 @@ class Evaluation:
     details: Details
 
 
+@takes(EvaluateSettings)
 def evaluate(run: str | Path, data: Any = None, **settings: Any) -> Evaluation:
     """Measure the model of a run directory or model file on `data`; without `data`, on the run's own validation images.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from plusx.backbones.catalogue import card, cards
 from plusx.core.errors import InputError, InterruptedRunError
 from plusx.core.task import Task
 from plusx.engine.device import Placement, Workload, choose_placement
@@ -28,6 +29,7 @@ from plusx.workflows.preparation import Prepared, prepare, read_listing, write_d
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.run import Run, open_run
 from plusx.workflows.settings import FitSettings, settings_from
+from plusx.workflows.signature import takes
 
 log = logging.getLogger("plusx")
 
@@ -43,6 +45,7 @@ class Job:
     saved: dict[str, Any] | None = None  # settings.json of the run that goes on
 
 
+@takes(FitSettings)
 def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Run:
     """Train on `data` (folder, table, arrays, data set) with the settings of `FitSettings`; returns the finished run.
 
@@ -190,11 +193,16 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     return outcome
 
 
+def has_published_weights(architecture: str) -> bool:
+    """Whether `--weights imagenet` would work."""
+    return any(card(name).architecture == architecture for name in cards())
+
+
 def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
     """What is about to happen, in three lines."""
     plan, size = made.recipe.plan, made.card.input.size
     console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}", highlight=False)
-    if made.start == "random weights":
+    if made.start == "random weights" and has_published_weights(made.card.architecture):
         console.print("[dim]To start from published weights instead: --weights imagenet", highlight=False)
     console.print(
         f"{plan.epochs} epochs of {type(plan.optimizer).__name__} at {plan.optimizer.rate:g}, batches of "

@@ -25,6 +25,7 @@ def scratch_small(facts: Facts) -> Recipe:
         optimizer=SGD(rate=0.05, weight_decay=5e-4),
         schedule=Cosine(warmup=0.1),
         ema=0.99,
+        clip=1.0 if facts.kind == "value" else None,  # squared errors have no bound
     )
     mix: tuple[BatchAugment, ...] = () if facts.kind == "value" else (Mixup(facts.kind, facts.classes, alpha=0.2),)
     return Recipe(

@@ -1,0 +1,42 @@
+"""load: a finished model in Python."""
+
+from pathlib import Path
+from typing import Any
+
+from plusx.core.card import Card
+from plusx.core.errors import DataError
+from plusx.deploy.predictor import Predictor
+from plusx.workflows.predict import Runtime, open_predictor, predict
+from plusx.workflows.sources import Images, Unreadable
+
+
+class Model:
+    """A model that is ready to predict, kept open between calls."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+
+    @property
+    def card(self) -> Card:
+        """Classes, input, metrics, licence."""
+        return self.predictor.card
+
+    def predict(self, images: Images, *, batch_size: int = 32) -> list[Any]:
+        """One prediction an image, in their order: `.label` and `.probability`, `.labels`, or `.values` by name.
+
+        images: a path, folder, pattern, array, PIL image, or a list of these. DataError names all images that could
+        not be read; `plusx.predict` goes on instead.
+        """
+        results = list(predict(self.predictor, images, batch_size=batch_size))
+        unreadable = [f"{one.name}: {one.reason}" for one in results if isinstance(one, Unreadable)]
+        if unreadable:
+            raise DataError(f"{len(unreadable)} of {len(results)} images could not be read:\n" + "\n".join(unreadable))
+        return results
+
+
+def load(path: str | Path, *, runtime: Runtime = "auto") -> Model:
+    """The model of a run directory, of a model.onnx or of a model.safetensors.
+
+    runtime: of a run directory, "auto" takes the exported file where there is one, "torch" the model file.
+    """
+    return Model(open_predictor(path, runtime=runtime))
