@@ -1,7 +1,7 @@
 """Arrays and tensors (x, y), as in Keras: ((x_train, y_train), (x_test, y_test)) as well. Pixels are not copied."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from plusx.core.errors import DataError
 from plusx.core.sample import ImageSource, Kind
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, is_instance_of
 from plusx.data.formats.indicators import from_indicators
+from plusx.data.formats.joining import joined
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.splits import Split
 from plusx.data.pixels import CHANNELS, as_array, scale_of, to_uint8
@@ -48,11 +49,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
     """One pair is "train"; of two pairs the second is "test", as Keras' data sets give them."""
     first, second = source
     if _is_pair(first) and _is_pair(second):
-        train, test = _read_pair(first, "train", options), _read_pair(second, "test", options)
-        if train.kind != test.kind:
-            raise DataError(f"The labels of the first pair are of kind {train.kind}, those of the second {test.kind}.")
-        notes = (*train.notes, *(note for note in test.notes if note not in train.notes))
-        return replace(train, entries=[*train.entries, *test.entries], notes=notes)
+        return joined(_read_pair(first, "train", options), _read_pair(second, "test", options))
     return _read_pair(source, "train", options)
 
 

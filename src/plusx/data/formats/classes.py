@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from plusx.core.errors import DataError, nearest
-from plusx.data.formats.format import shown
+from plusx.data.formats.format import counted, shown
 
 _INTEGER = re.compile(r"[+-]?\d+")
 
@@ -39,8 +39,8 @@ def check_distinct(counts: Counter[str]) -> None:
         other = twins.setdefault(name.casefold(), name)
         if other != name:
             raise DataError(
-                f"Two classes have the same name up to case: {other!r} ({counts[other]} images) and {name!r} "
-                f"({counts[name]} images). Rename one, or give both in the option classes if they do differ."
+                f"Two classes have the same name up to case: {other!r} ({counted(counts[other], 'image')}) and "
+                f"{name!r} ({counted(counts[name], 'image')}). Rename one of them."
             )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from plusx.core.errors import DataError
 from plusx.data.formats.classes import check_distinct, class_name, natural_order
-from plusx.data.formats.format import FORMATS, Entries, Entry, Format, shown
+from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.splits import Split, split_of
 from plusx.data.images import IMAGE_SUFFIXES, printable
@@ -38,7 +38,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
     counts = Counter(entry.label for entry in entries)
     check_distinct(Counter({name: counts[name] for name in classes}))
     if len(counts) == 1 and options.classes is None:
-        only = f"{len(entries)} images in the one class folder {entries[0].label!r}"
+        only = f"{counted(len(entries), 'image')} in the one class folder {entries[0].label!r}"
         raise DataError(f"{root} holds {only}; at least two classes are needed. Expected {LAYOUT}; or {TABLE}.")
     return Entries(entries, "label", tuple(natural_order(classes)), root=root, notes=tuple(walk.notes()))
 
@@ -101,10 +101,14 @@ class Walk:
         if self.not_classes:
             yield f"folders without an image are no classes: {shown(self.not_classes)}"
         if self.loose:
-            yield f"{self.loose} images outside of the class folders left out"
+            yield f"{counted(self.loose, 'image')} outside of the class folders left out"
         if self.others:
-            kinds = [f"{count} {suffix}" for suffix, count in self.others.most_common()]
-            yield f"{sum(self.others.values())} files are no images: {shown(kinds)}"
+            yield f"left out what is no image: {counted(self.others.total(), 'file')} ({self.kinds()})"
+
+    def kinds(self) -> str:
+        """How many files of which suffix are no images, most frequent first."""
+        kinds = sorted(self.others.items(), key=lambda item: (-item[1], item[0]))
+        return shown([f"{count} {suffix}" for suffix, count in kinds])
 
 
 def visible_folders(folder: Path) -> list[Path]:
@@ -156,11 +160,11 @@ def _class_folders(folder: Path, split: Split, root: Path, classes: set[str], wa
     walk.loose += direct_images(folder)
     cut = len(os.path.join(root, ""))  # noqa: PTH118 - names of 100,000 files, cut from their text
     for child in visible_folders(folder):
-        name, count, others = class_name(printable(child.name)), 0, sum(walk.others.values())
+        name, count, others = class_name(printable(child.name)), 0, walk.others.total()
         for path in walk.images(child):
             count += 1
             yield Entry(Path(path), name, printable(path[cut:]).replace(os.sep, "/"), split)
-        if count or (sum(walk.others.values()) == others and not visible_folders(child)):
+        if count or (walk.others.total() == others and not visible_folders(child)):
             classes.add(name)  # a wholly empty folder is a class that misses its images
         else:
             walk.not_classes.append(child.name)
@@ -168,8 +172,8 @@ def _class_folders(folder: Path, split: Split, root: Path, classes: set[str], wa
 
 
 def _no_images(root: Path, walk: Walk) -> DataError:
-    held = f"{walk.loose} images but no class folders" if walk.loose else "no images"
-    rest = f" (other files: {', '.join(f'{n} {suffix}' for suffix, n in walk.others.most_common(5))})"
+    held = f"{counted(walk.loose, 'image')} but no class folders" if walk.loose else "no images"
+    rest = f" (other files: {walk.kinds()})"
     return DataError(f"{root} holds {held}{rest if walk.others else ''}. Expected {LAYOUT}; or {TABLE}.")
 
 

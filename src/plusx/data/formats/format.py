@@ -58,3 +58,8 @@ def is_instance_of(value: Any, module: str, name: str) -> bool:
 def shown(names: Sequence[str], count: int = 5) -> str:
     """The first `count` names, for a message."""
     return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 image`, `2 images`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

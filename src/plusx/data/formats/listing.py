@@ -10,7 +10,7 @@ from plusx.core.errors import DataError
 from plusx.core.sample import Kind, Listing, Sample
 from plusx.core.targets import Label, Labels, Target, Value
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
-from plusx.data.formats.format import Entries, Entry, shown
+from plusx.data.formats.format import Entries, Entry, counted, shown
 from plusx.data.formats.labels import (
     found_separator,
     is_integer,
@@ -55,7 +55,7 @@ def _note_unlabelled(entries: Sequence[Entry], labelled: int, notes: list[str]) 
         raise DataError(f"None of the {len(entries)} images has a label. Fill the label column, or name another one.")
     without = [entry.name for entry in entries if is_missing(entry.label)]
     if without:
-        notes.append(f"{len(without)} images without a label left out: {shown(without)}")
+        notes.append(f"{counted(len(without), 'image')} without a label left out: {shown(without)}")
 
 
 def _grouped(entries: list[Entry], pattern: str | None, notes: list[str]) -> list[Entry]:

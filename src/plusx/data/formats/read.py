@@ -11,6 +11,7 @@ from plusx.core.errors import DataError, nearest
 from plusx.core.sample import Listing
 from plusx.data import formats
 from plusx.data.formats.format import FORMATS, Entries, Entry
+from plusx.data.formats.joining import joined
 from plusx.data.formats.listing import to_listing
 from plusx.data.formats.options import DEFAULTS, ReadOptions
 
@@ -79,9 +80,7 @@ def _with_second_source(found: Entries, options: ReadOptions) -> Entries:
         raise DataError("validation_data is given, but the data set already has a validation split; leave one out.")
     source = options.validation_data
     second = FORMATS[_recognised(source, options)].read(source, options)
-    moved = [_renamed(entry) for entry in second.entries]
-    notes = tuple(note for note in second.notes if note not in found.notes)
-    return replace(found, entries=[*found.entries, *moved], notes=(*found.notes, *notes))
+    return joined(found, replace(second, entries=[_renamed(entry) for entry in second.entries]))
 
 
 def _renamed(entry: Entry) -> Entry:

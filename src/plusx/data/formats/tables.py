@@ -21,7 +21,7 @@ from plusx.data.formats.columns import (
 from plusx.data.formats.delimited import Table, read_delimited
 from plusx.data.formats.files import ImageFiles
 from plusx.data.formats.folders import has_class_folders
-from plusx.data.formats.format import FORMATS, Entries, Entry, Format, is_instance_of, shown
+from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, is_instance_of, shown
 from plusx.data.formats.indicators import from_columns
 from plusx.data.formats.labels import is_missing
 from plusx.data.formats.options import ReadOptions
@@ -187,7 +187,7 @@ def _note_repeated(entries: Sequence[Entry], notes: list[str]) -> None:
     counts = Counter(entry.name for entry in entries)
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
-        notes.append(f"{len(repeated)} images stand in several rows: {shown(repeated)}")
+        notes.append(f"{counted(len(repeated), 'image')} in several rows: {shown(repeated)}")
 
 
 FORMATS.register("tables")(

@@ -1,0 +1,30 @@
+"""Two sources of one data set: their classes are one list, their labels of one kind."""
+
+from collections import Counter
+from dataclasses import replace
+
+from plusx.core.errors import DataError
+from plusx.core.sample import Kind
+from plusx.data.formats.classes import check_distinct, natural_order
+from plusx.data.formats.format import Entries
+
+
+def joined(first: Entries, second: Entries) -> Entries:
+    """All entries, root and columns of `first`. DataError if one holds real numbers and the other classes."""
+    classes = first.classes
+    if not (first.classes and second.classes):
+        classes = ()  # names are then collected from the labels of both
+    elif first.classes != second.classes:
+        check_distinct(Counter([*first.classes, *second.classes]))
+        classes = tuple(natural_order([*first.classes, *second.classes]))
+    notes = (*first.notes, *(note for note in second.notes if note not in first.notes))
+    entries = [*first.entries, *second.entries]
+    return replace(first, entries=entries, kind=_kind(first.kind, second.kind), classes=classes, notes=notes)
+
+
+def _kind(first: Kind | None, second: Kind | None) -> Kind | None:
+    """Rows of 0 and 1 may be one-hot in one source by chance and several classes in the other."""
+    kinds = {first, second} - {None}
+    if "value" in kinds and len(kinds) > 1:
+        raise DataError(f"The labels of one source are of kind {first!r}, those of the other of kind {second!r}.")
+    return "labels" if "labels" in kinds else first or second
