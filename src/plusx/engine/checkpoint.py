@@ -6,6 +6,7 @@ at it (a flipped bit in a weight is loaded without a word), so `read` checks all
 """
 
 import os
+import pickle
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -59,6 +60,10 @@ def read(path: Path) -> dict[str, Any]:
         if damaged is not None:
             raise WeightsError(f"{path} is damaged: the checksum of its record {damaged} does not match.")
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} holds more than tensors and plain values, and loading it could execute code: refused."
+        ) from error
     except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
         raise WeightsError(f"{path} is cut off or damaged: it is no complete checkpoint.") from error
     found = content.get("format") if isinstance(content, dict) else None

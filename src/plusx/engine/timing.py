@@ -1,8 +1,9 @@
 """How fast a task trains in a given way, in a few steps on a copy of it."""
 
 import copy
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,9 +14,9 @@ from plusx.core.task import Task
 from plusx.engine import modes
 from plusx.engine.placement import Placement, place
 
-STEP_SECONDS = 0.75  # aimed at for one measured step
-SECONDS = 1.5  # for all measured steps of one way, the first one aside
-STEPS = 3
+STEP_SECONDS = 0.5  # aimed at for one measured step
+SECONDS = 8.0  # after which no further way and no further round is begun; two ways and one round there always are
+ROUNDS = 5
 
 
 class Stopwatch:
@@ -38,14 +39,30 @@ class Stopwatch:
         per_image = step.seconds() / 2
         self.batch_size = max(2, min(self.batch_size, int(STEP_SECONDS / per_image)))
 
-    def images_per_second(self, placement: Placement) -> float:
-        """Of forward and backward, the best of a few steps; 0 when the batch does not fit into the device's memory."""
+    def images_per_second(self, ways: Sequence[Placement]) -> dict[Placement, float]:
+        """Of forward and backward, in each of `ways`; 0 where the batch does not fit into the device's memory.
+
+        Measured in rounds of one step a way, so that whatever else the machine does meets all of them; the best counts.
+        Where a step takes seconds, ways at the end of the list may be left out.
+        """
+        began = time.perf_counter()
+        steps: dict[Placement, _Step | None] = {}
+        for way in ways:
+            if len(steps) < 2 or time.perf_counter() - began < SECONDS:
+                steps[way] = self._warm(way)
+        best = dict.fromkeys(steps, math.inf)
+        for turn in range(ROUNDS):
+            if turn == 0 or time.perf_counter() - began < SECONDS:
+                best |= {way: min(best[way], step.seconds()) for way, step in steps.items() if step is not None}
+        return {way: self.batch_size / seconds for way, seconds in best.items()}
+
+    def _warm(self, way: Placement) -> "_Step | None":
         try:
-            step = _Step(self._task, placement, self._images(self.batch_size))
+            step = _Step(self._task, way, self._images(self.batch_size))
             step.seconds()
-            return self.batch_size / _best(step)
         except torch.OutOfMemoryError:
-            return 0.0
+            return None
+        return step
 
     def _images(self, count: int) -> Tensor:
         return torch.rand((count, *self._shape), generator=torch.Generator().manual_seed(0))
@@ -78,13 +95,6 @@ class _Step:
     def _wait(self) -> None:
         if self._placement.device.type != "cpu":
             torch.accelerator.synchronize(self._placement.device)
-
-
-def _best(step: _Step) -> float:
-    seconds: list[float] = []
-    while len(seconds) < STEPS and sum(seconds) < SECONDS:
-        seconds.append(step.seconds())
-    return min(seconds)
 
 
 def input_channels(task: Task) -> int:

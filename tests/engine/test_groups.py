@@ -1,0 +1,32 @@
+from typing import Any
+
+import pytest
+
+from plusx.engine.groups import parameter_groups
+from plusx.engine.optimizers.sgd import SGD
+from plusx.engine.plan import Plan
+
+
+def test_groups_by_distance_and_decay(tiny: Any) -> None:
+    task = tiny.seeded()
+    groups = parameter_groups(task, Plan(optimizer=SGD(rate=0.4, weight_decay=0.1), stage_decay=0.5))
+    table = [(group["name"], group["lr"], group["weight_decay"], len(group["params"])) for group in groups]
+    assert table == [
+        ("0 from the head, not decayed", 0.4, 0.0, 1),
+        ("0 from the head, decayed", 0.4, 0.1, 1),
+        ("1 from the head, not decayed", 0.2, 0.0, 3),
+        ("1 from the head, decayed", 0.2, 0.1, 1),
+        ("2 from the head, not decayed", 0.1, 0.0, 3),
+        ("2 from the head, decayed", 0.1, 0.1, 1),
+    ]
+    grouped = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(grouped) == sorted(id(parameter) for parameter in task.parameters())
+    assert groups[-1]["params"][0] is task.backbone.conv1[0].weight
+
+
+def test_parameters_that_do_not_learn_are_left_out(tiny: Any) -> None:
+    task = tiny.seeded()
+    task.backbone.requires_grad_(False)
+    groups = parameter_groups(task, Plan())
+    assert [group["scale"] for group in groups] == [1.0, 1.0]
+    assert sum(len(group["params"]) for group in groups) == pytest.approx(2)
