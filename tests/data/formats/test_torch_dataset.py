@@ -1,0 +1,135 @@
+"""Anything indexable that gives (image, label)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import Dataset, Subset, TensorDataset
+from torchvision.datasets import FakeData, ImageFolder
+
+from plusx.core.errors import DataError
+from plusx.core.sample import Listing
+from plusx.core.targets import Label, Labels, Value
+from plusx.data.formats.options import ReadOptions
+from plusx.data.formats.read import read
+from plusx.data.images import read_image
+
+
+class Items(Dataset[Any]):
+    """Counts how often an item is fetched."""
+
+    def __init__(self, labels: list[Any]) -> None:
+        self.labels = labels
+        self.fetched = 0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Any:
+        self.fetched += 1
+        return Image.new("RGB", (8, 6), (index, 0, 0)), self.labels[index]
+
+
+class Targeted(Items):
+    def __init__(self, targets: Any, classes: list[str] | None = None) -> None:
+        super().__init__(list(targets))
+        self.targets = targets
+        if classes is not None:
+            self.classes = classes
+
+
+def targets(listing: Listing) -> list[Any]:
+    return [sample.target for sample in listing.splits["train"]]
+
+
+def test_items_are_fetched_once_for_their_labels_and_again_for_the_image() -> None:
+    items = Items([1, 0, 1])
+    listing = read(items)
+    assert (listing.format, listing.kind, listing.classes) == ("torch dataset", "label", ("0", "1"))
+    assert targets(listing) == [Label(1), Label(0), Label(1)]
+    assert listing.notes == ("labels were read by fetching every item once",)
+    assert items.fetched == 4  # three labels, and one look at what an item is
+    assert read_image(listing.splits["train"][2].image)[0, 0].tolist() == [2, 0, 0]
+
+
+@pytest.mark.parametrize("labels", [[1, 0, 1], torch.tensor([1, 0, 1]), np.array([1, 0, 1]), (1, 0, 1)])
+def test_targets_are_used_where_there_are_any(labels: Any) -> None:
+    items = Targeted(labels, ["zebra", "ape"])
+    listing = read(items)
+    assert items.fetched == 1
+    assert listing.classes == ("zebra", "ape")  # in the order their indices count
+    assert targets(listing) == [Label(1), Label(0), Label(1)]
+    assert listing.notes == ()
+
+
+def test_class_names_that_are_numbers() -> None:
+    listing = read(Targeted([0, 2, 1], ["1", "2", "3"]))
+    assert targets(listing) == [Label(0), Label(2), Label(1)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([torch.tensor(1), torch.tensor(0)], [Label(1), Label(0)]),
+        ([np.int64(1), np.int64(0)], [Label(1), Label(0)]),
+        ([torch.tensor([1, 1]), torch.tensor([0, 1])], [Labels((0, 1)), Labels((1,))]),
+        ([0.5, 2.0], [Value((0.5,)), Value((2.0,))]),
+        ([torch.tensor([0.5, 1]), torch.tensor([2.0, 3])], [Value((0.5, 1.0)), Value((2.0, 3.0))]),
+        (["b", "a"], [Label(1), Label(0)]),
+    ],
+)
+def test_labels_of_items(labels: list[Any], expected: list[Any]) -> None:
+    assert targets(read(Items(labels))) == expected
+
+
+def test_subset_uses_the_targets_of_its_dataset() -> None:
+    items = Targeted([0, 1, 1, 0])
+    listing = read(Subset(items, [1, 3]))
+    assert targets(listing) == [Label(1), Label(0)]
+    assert items.fetched == 1
+    assert read_image(listing.splits["train"][1].image)[0, 0].tolist() == [3, 0, 0]
+
+
+def test_tensor_dataset() -> None:
+    listing = read(TensorDataset(torch.zeros(3, 3, 8, 6, dtype=torch.uint8), torch.tensor([0, 1, 0])))
+    assert targets(listing) == [Label(0), Label(1), Label(0)]
+    assert read_image(listing.splits["train"][0].image).shape == (8, 6, 3)
+
+
+def test_torchvision_datasets(tmp_path: Path) -> None:
+    for name in ("dog", "cat"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 6)).save(tmp_path / name / "1.png")
+    assert read(ImageFolder(str(tmp_path))).classes == ("cat", "dog")
+    assert len(read(FakeData(5, (3, 8, 6), 2)).splits["train"]) == 5
+
+
+def test_validation_data_and_a_list_of_pairs() -> None:
+    image = np.zeros((8, 6, 3), np.uint8)
+    listing = read([(image, "a"), (image, "b"), (image, "a")], ReadOptions(validation_data=[(image, "c")]))
+    assert listing.classes == ("a", "b", "c")
+    assert listing.splits["val"][0].name == "val[0]"
+
+
+def test_datasets_that_cannot_be_used() -> None:
+    class Three(Items):
+        def __getitem__(self, index: int) -> Any:
+            return 1, 2, 3
+
+    with pytest.raises(DataError, match=r"dataset\[0\] gives 3 parts; expected \(image, label\)"):
+        read(Three([0, 1]))
+    with pytest.raises(DataError, match=r"dataset\[0\] gives an object of type str; expected \(image, label\)"):
+        read(["a", "b"])
+    with pytest.raises(DataError, match="The dataset is empty; expected at least two items"):
+        read(Items([]))
+    with pytest.raises(DataError, match=r"Label 2 is outside of 0\.\.1, the indices of the 2 classes"):
+        read(Targeted([0, 2], ["a", "b"]))
+    with pytest.raises(DataError, match=r"Labels have different shapes, e\.g\. \[\(1,\), \(2,\)\]"):
+        read(Items([torch.zeros(2), torch.zeros(1)]))
+    too_many = Targeted([0, 1])
+    too_many.targets = [0, 1, 1]
+    with pytest.raises(DataError, match="The dataset has 2 items and 3 targets; expected equally many"):
+        read(too_many)
