@@ -4,6 +4,7 @@ import resource
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -86,9 +87,21 @@ def test_loaded_model_does_not_hang_on_the_file(task: Task, tmp_path: Path) -> N
 
 def test_card_of_another_network_is_noticed_before_writing(task: Task, tmp_path: Path) -> None:
     for wrong in (replace(CARD, architecture="resnet32"), replace(CARD, build={})):
-        with pytest.raises(InputError, match=r"m\.safetensors was not written: its card says resnet.* tensors differ"):
+        with pytest.raises(
+            InputError, match=r"m\.safetensors was not written: its card says resnet.* but the model is another"
+        ):
             save_model(tmp_path / "m.safetensors", task, wrong)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("settings", [{"eps": 1e-3}, {"shortcut": "A-centred"}])
+def test_difference_that_no_tensor_shows_is_noticed(settings: dict[str, Any], tmp_path: Path) -> None:
+    task = tasks.create("classify", build("resnet20", **settings), {"classes": CLASSES})
+    with pytest.raises(
+        InputError, match=r"but the model is another:\nexpected .*(eps=1e-05|after=16).*, found .*(=0.001|=8)"
+    ):
+        save_model(tmp_path / "m.safetensors", task, Card("flowers", "resnet20"))
+    save_model(tmp_path / "m.safetensors", task, Card("flowers", "resnet20", build=settings))
 
 
 @pytest.mark.usefixtures("full_disk")

@@ -79,6 +79,9 @@ class Subsample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return avg_pool2d(x, 1, self.stride)  # as x[:, :, ::stride, ::stride], but export can compare it with F's sizes
 
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}"
+
 
 @final
 class ZeroChannels(nn.Module):
@@ -91,3 +94,6 @@ class ZeroChannels(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return pad(x, (0, 0, 0, 0, self.before, self.after))
+
+    def extra_repr(self) -> str:
+        return f"before={self.before}, after={self.after}"

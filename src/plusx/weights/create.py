@@ -25,11 +25,12 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 def card_for(name: str, weights: Weights = None) -> Card | None:
-    """The card that `name` and `weights` mean; None for no weights, and for a local file without card.
+    """The card that `name` and `weights` mean; None for no weights.
 
     `name`: an architecture, or architecture and tag (`resnet50.a1_in1k`). `weights`: None, "imagenet" (best
-    permissive card), a card's name, a tag, or the path of a local file. Nothing is downloaded. Raises `InputError`
-    for unknown names.
+    permissive card), a card's name, a tag, or the path of a local file. Nothing is downloaded. A local file that
+    tells no more gets a card with the settings it was recognised by and the usual input. Raises `InputError` for
+    unknown names.
     """
     card = published_card(name, weights)
     return card if card is not None or weights is None else resolve(name, weights).card
@@ -91,23 +92,22 @@ def _build(meant: Resolved, in_channels: int, output_stride: int = 32) -> Backbo
 
 def _kept_head(meant: Resolved, task: str, classes: int | Sequence[str]) -> Mapping[str, Any] | None:
     """The configuration of the task with the file's own head; None where another head is needed."""
-    if meant.loaded is None or meant.loaded.head is None:
+    loaded = meant.loaded
+    if loaded is None or loaded.head != (classes if isinstance(classes, int) else len(classes)):
         return None
-    header, key = meant.loaded.checkpoint.header, _names_key(task)
+    header, key = loaded.checkpoint.header, _names_key(task)
     if task != ("classify" if header is None else header.task):
         return None
-    known = _known_names(meant) if header is None else tuple(header.config[key])
-    wanted = known or _names(classes) if isinstance(classes, int) else _names(classes)
-    if len(_names(classes)) != meant.loaded.head or wanted != (known or wanted):
+    known = _known_names(meant) if header is None else tuple(header.config.get(key, ()))
+    names = known or _names(classes) if isinstance(classes, int) else _names(classes)
+    if known and names != known:
         return None
-    return {**({} if header is None else header.config), key: wanted}
+    return {**({} if header is None else header.config), key: names}
 
 
 def _known_names(meant: Resolved) -> tuple[str, ...] | None:
     """The class names of the weights, where their card knows them."""
-    if meant.card is None:
-        return None
-    return meant.card.classes or vocabulary(meant.card.vocabulary)
+    return None if meant.card is None else meant.card.classes or vocabulary(meant.card.vocabulary)
 
 
 def _names(classes: int | Sequence[str]) -> tuple[str, ...]:

@@ -17,8 +17,10 @@ _HEAD: Final = (Place("head", "fc", "weight"), Place("head", "fc", "bias"))
 
 def head_size(tensors: Mapping[str, Tensor], layout: Layout) -> int | None:
     """How many outputs the file's head has; None where the file has no head."""
-    sizes = [len(tensors[name]) for name in layout.names(_HEAD[1]) if name in tensors and tensors[name].ndim]
-    return sizes[0] if sizes else None
+    weight, bias = ([name for name in layout.names(spot) if name in tensors] for spot in _HEAD)
+    if weight:
+        return layout.imported(_HEAD[0], tensors[weight[0]]).shape[0]
+    return tensors[bias[0]].shape[0] if bias else None
 
 
 def import_tensors(

@@ -40,15 +40,8 @@ def save_model(path: Path, task: Task, card: Card, extra: Mapping[str, Any] = NO
     `StorageError` when the disk refuses.
     """
     header = Header(card, task.name, task.config(), extra)
-    expected = _untrained(header).state_dict()
-    tensors = task.state_dict()
-    mismatch = Mismatch.between(expected, tensors, same_dtype=False)
-    if mismatch:
-        raise InputError(
-            f"{path} was not written: its card says {card.architecture} with {card.input.channels} input channels, "
-            f"but the model's tensors differ.\n{mismatch}"
-        )
-    write_tensors(path, tensors, header.to_metadata())
+    _check_card(path, task, header)
+    write_tensors(path, task.state_dict(), header.to_metadata())
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -86,6 +79,23 @@ def restore(checkpoint: Checkpoint, device: str = "cpu") -> LoadedModel:
         raise WeightsError(f"The tensors of {checkpoint.path} are not those of its header.\n{mismatch}")
     task.load_state_dict({name: tensor.clone() for name, tensor in checkpoint.tensors.items()}, assign=True)
     return LoadedModel(task.to(device).eval(), header.card, header.extra)
+
+
+def _check_card(path: Path, task: Task, header: Header) -> None:
+    """Raises `InputError` unless the header gives a model of the same tensors and layers.
+
+    The layers are compared as printed: a stride or an epsilon elsewhere would load without an error and answer wrongly.
+    """
+    card, twin = header.card, _untrained(header)
+    mismatch = Mismatch.between(twin.state_dict(), task.state_dict(), same_dtype=False)
+    lines = zip(str(twin.backbone).splitlines(), str(task.backbone).splitlines(), strict=False)
+    difference = next((f"expected {says.strip()}, found {has.strip()}" for says, has in lines if says != has), "")
+    if mismatch or difference:
+        details = str(mismatch) if mismatch else difference
+        raise InputError(
+            f"{path} was not written: its card says {card.architecture} with {dict(card.build)} and "
+            f"{card.input.channels} input channels, but the model is another:\n{details}"
+        )
 
 
 def _untrained(header: Header) -> Task:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from plusx.backbones.catalogue import Architecture, architecture, best_card, card, cards
-from plusx.core.card import Card, Source
+from plusx.core.card import Card, Input, Source
 from plusx.core.errors import InputError, WeightsError, nearest
 from plusx.weights.download import fetch
 from plusx.weights.importing import head_size
@@ -29,7 +29,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Resolved:
-    """`settings`: changes to the architecture's own; `card`: None for random weights and files without one."""
+    """`settings`: changes to the architecture's own; `card`: None for random weights."""
 
     architecture: str
     settings: Mapping[str, Any]
@@ -103,7 +103,13 @@ def _local(name: str, loaded: Loaded) -> Resolved:
     if loaded.layout.name == "keras":
         made = _keras_card(wanted, path)
         return Resolved(made.architecture, made.build, _of_file(made, loaded), loaded)
-    return Resolved(name, _told(loaded, wanted), None, loaded)
+    told, source = _told(loaded, wanted), Source(loaded.layout.name, filename=path.name)
+    return Resolved(name, told, Card(name, name, told, usual_input(wanted.size), source=source), loaded)
+
+
+def usual_input(size: int) -> Input:
+    """What images are made into where nothing is known: 224 pixels out of 256 as for ImageNet, or small ones whole."""
+    return Input() if size == Input().size[0] else Input(size=(size, size), resize=size)
 
 
 def _keras_card(wanted: Architecture, path: Path) -> Card:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from torch import Tensor
 
@@ -38,7 +38,7 @@ class Layout:
     where it does not tell them; `settings`: what the file says about the architecture's settings.
     """
 
-    name: str
+    name: Literal["plusx", "torchvision", "timm", "keras", "cifar"]
     recognise: Callable[[Tensors], bool]
     names: Callable[[Place], tuple[str, ...]]
     imported: Callable[[Place, Tensor], Tensor] = field(default=same)
