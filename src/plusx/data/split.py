@@ -77,7 +77,7 @@ def choose(units: Sequence[Unit], fraction: float) -> list[Unit]:
     """
     totals, counts = Counter[Stratum](), Counter[Stratum]()
     for unit in units:
-        totals += unit.strata
+        totals.update(unit.strata)
         counts.update(unit.strata.keys())
     wanted = {stratum: _share(totals[stratum], counts[stratum], fraction) for stratum in totals}
     taken, left = Counter[Stratum](), Counter(counts)

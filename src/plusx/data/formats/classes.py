@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from plusx.core.errors import DataError, nearest
@@ -12,6 +13,7 @@ from plusx.data.formats.format import counted, shown
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
+@lru_cache(maxsize=1 << 16, typed=True)
 def class_name(label: Any) -> str:
     """A label as a class name: text stripped and in Unicode's composed form, so that é is é however it was typed."""
     if isinstance(label, float) and label.is_integer():
