@@ -219,7 +219,7 @@ def test_grey_networks_get_one_channel() -> None:
 
 def test_large_photos_are_decoded_smaller_and_their_targets_follow(tmp_path: Path) -> None:
     path = tmp_path / "large.jpg"
-    Image.new("RGB", (1200, 800), "red").save(path)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (800, 1200, 3), dtype=np.uint8)).save(path)
     scaled: list[tuple[float, float]] = []
 
     class Place(Target):

@@ -5,10 +5,16 @@ import pytest
 from PIL import Image
 
 from plusx.core.errors import DataError
+from plusx.data import reduced
 from plusx.data.images import read_image
 from plusx.data.reduced import read_reduced
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _small_files_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reduced, "_WORTHWHILE", 1)
 
 
 def _photo(path: Path, height: int = 320, width: int = 480, orientation: int = 1) -> Path:
@@ -31,6 +37,12 @@ def test_the_same_picture_at_a_fraction_of_its_size(tmp_path: Path, factor: int,
     full = read_image(path, "L" if grey else "RGB").astype(float)
     mean = full.reshape(320 // factor, factor, 480 // factor, factor, -1).mean(axis=(1, 3))
     assert np.abs(found - mean).mean() < 2
+
+
+def test_small_files_are_not_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _photo(tmp_path / "photo.jpg")
+    monkeypatch.setattr(reduced, "_WORTHWHILE", path.stat().st_size + 1)
+    assert read_reduced(path, "RGB", lambda _h, _w: 2)[1] == 1
 
 
 def test_sizes_that_do_not_divide_are_rounded_up(tmp_path: Path) -> None:
