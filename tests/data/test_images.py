@@ -3,12 +3,16 @@
 import io
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
@@ -240,6 +244,33 @@ def test_decompression_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lim
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)  # 864 pixels: Pillow's error at 100, its warning at 500
     with pytest.raises(DataError, match=rf"bomb\.png: .*more than the {limit} pixels that are allowed.*MAX_IMAGE_PIX"):
         read_image(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"])
+@settings(max_examples=25, deadline=None)
+@given(
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
+    kept=st.floats(0, 1),
+)
+def test_any_damage_gives_pixels_or_one_kind_of_error(kind: str, changes: list[tuple[float, int]], kept: float) -> None:
+    data = bytearray(encoded(kind))
+    for place, value in changes:
+        data[int(place * len(data))] = value
+    try:
+        image = read_image(bytes(data[: int(len(data) * (0.5 + kept))]))
+    except DataError as error:
+        assert str(error).startswith("image in memory: ")  # noqa: PT017 - either outcome is right
+    else:
+        assert image.dtype == np.uint8
+        assert image.shape[2] == 3
+
+
+def test_many_threads_at_once(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", Image.fromarray(picture()))
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(np.array_equal(image, picture()) for image in pool.map(read_image, [path] * 64))
+    assert list(warnings.filters) == before
 
 
 def test_what_may_stand_in_memory() -> None:

@@ -58,7 +58,7 @@ def split_if_possible(samples: Sequence[Sample], fraction: float, seed: int) -> 
         return None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data_sets(), st.sampled_from([0.01, 0.2, 0.5, 0.99]), st.integers(0, 3))
 def test_nothing_is_lost_repeated_or_leaked(samples: list[Sample], fraction: float, seed: int) -> None:
     after = split_if_possible(samples, fraction, seed)

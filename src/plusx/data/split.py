@@ -49,24 +49,27 @@ def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0) -> L
     train = listing.splits.get("train", ())
     if listing.splits.get("val") or not train:
         return listing
-    units = _units(train, seed)
-    if len(units) < 2:
-        raise DataError(
-            f"No validation split can be made of {_things(train)}; expected at least two. Add images, or give a "
-            "validation split of your own."
-        )
-    chosen = choose(units, fraction)
-    if not chosen:
-        raise DataError(
-            f"No validation split can be made of {len(train)} images: every class has only one image or group, which "
-            "is needed to learn it. Add images, or give a validation split of your own."
-        )
+    chosen = _chosen(train, fraction, seed)
     picked = {index for unit in chosen for index in unit.members}
     val = tuple(sample for index, sample in enumerate(train) if index in picked)
     rest = tuple(sample for index, sample in enumerate(train) if index not in picked)
     others = {name: samples for name, samples in listing.splits.items() if name not in ("train", "val")}
     splits = {"train": rest, "val": val, **others}
     return listing.with_splits(splits, *_notes(listing, train, val, seed))
+
+
+def _chosen(train: Sequence[Sample], fraction: float, seed: int) -> list[Unit]:
+    units = _units(train, seed)
+    ask = "Add images, or give a validation split of your own."
+    if len(units) < 2:
+        raise DataError(f"No validation split can be made of {_things(train)}; expected at least two. {ask}")
+    chosen = choose(units, fraction)
+    if not chosen:
+        raise DataError(
+            f"No validation split can be made of {len(train)} images: every class has only one image or group, which "
+            f"is needed to learn it. {ask}"
+        )
+    return chosen
 
 
 def choose(units: Sequence[Unit], fraction: float) -> list[Unit]:
