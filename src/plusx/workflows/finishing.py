@@ -61,7 +61,7 @@ def gather(
     listing = prepared.listing
     return Facts(
         title=run.path.name,
-        trained=f"{made.card.architecture}, from {made.start}, for {describe(listing)} of {listing.format} data",
+        trained=f"{made.card.architecture}, started from {made.start}, learned to tell {describe(listing)}",
         created=saved["begun"],
         command=saved["command"],
         primary=counter.primary,

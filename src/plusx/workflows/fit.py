@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from plusx.backbones.catalogue import card, cards
+from plusx.backbones.catalogue import TOP_1, card, cards
 from plusx.core.errors import InputError, InterruptedRunError
 from plusx.core.task import Task
 from plusx.engine.device import Placement, Workload, choose_placement
@@ -195,7 +195,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
 
 def has_published_weights(architecture: str) -> bool:
     """Whether `--weights imagenet` would work."""
-    return any(card(name).architecture == architecture for name in cards())
+    return any(TOP_1 in card(name).metrics for name in cards() if card(name).architecture == architecture)
 
 
 def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:

@@ -73,7 +73,9 @@ def thumbnail(sample: Sample) -> bytes | None:
     except PlusxError:
         return None
     scale = THUMBNAIL / max(picture.size)
-    small = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    filter = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BICUBIC  # noqa: A001
+    small = picture.resize(size, filter)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
