@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import multiprocessing
 import re
+import resource
 import socket
 import threading
 from collections.abc import Iterator
@@ -196,6 +197,20 @@ def test_no_room_or_no_right(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"could not be written: Not a directory\. Free some space, or set PLUSX_W"):
         fetch(card(server.url), tmp_path / "file" / "below")
+
+
+def test_full_disk_keeps_what_has_arrived(server: Server, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, hard))
+    try:
+        with pytest.raises(StorageError, match=r"could not be written: File too large\. Free some space"):
+            fetch(card(server.url), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    there = (tmp_path / "resnet50.test.pth.part").stat().st_size
+    assert 0 < there <= 3_000_000
+    assert fetch(card(server.url), tmp_path).read_bytes() == CONTENT
+    assert server.requests == [None, f"bytes={there}-"]
 
 
 def _fetch(url: str, directory: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 import torch
 from torch import Tensor
 
+from plusx.backbones.catalogue import architecture
 from plusx.backbones.create import build
 from plusx.core.errors import InputError, WeightsError, unknown
 from plusx.core.storage import replacing
@@ -36,7 +37,8 @@ COUNTERPARTS: Final = MappingProxyType(
 def save_as(path: Path, task: Task, layout: LayoutName) -> str:
     """Write the task's tensors under `layout`'s names: safetensors, or `torch.save` where `path` ends in .pt or .pth.
 
-    Returns the model's name in that library, which loads the file strictly. Raises `WeightsError` where it has no
+    Returns the model's name in that library, which loads the file strictly and gives the outputs of `task(images)`, not
+    yet decoded: logits, or standardised values. Raises `WeightsError` where it has no
     network built like this one, `StorageError` when the disk refuses.
     """
     if layout not in get_args(LayoutName):
@@ -62,9 +64,14 @@ def counterpart(task: Task, layout: LayoutName) -> str | None:
     Layers, strides, epsilons and biases are compared, not names and numbers of tensors: a network with its stride
     elsewhere would load without an error and answer wrongly.
     """
-    if not isinstance(first := task.state_dict().get("backbone.conv1.conv.weight"), Tensor):
+    tensors = task.state_dict()
+    if not isinstance(first := tensors.get("backbone.conv1.conv.weight"), Tensor):
         return None
+    spots = [place(name) for name in tensors]
+    blocks = len({(spot.stage, spot.block) for spot in spots if spot is not None and spot.block})
     for ours, theirs in COUNTERPARTS[layout].items():
+        if sum(architecture(ours).settings["depths"]) != blocks:
+            continue
         with Uninitialised():
             twin = build(ours, in_channels=first.shape[1])
         if str(twin) == str(task.backbone):
