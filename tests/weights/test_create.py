@@ -156,7 +156,7 @@ def test_local_file_without_card_keeps_its_head_for_as_many_classes(imagenet: Ta
     assert model.config()["classes"] == names
     assert torch.equal(model.state_dict()["head.fc.bias"], imagenet.state_dict()["head.fc.bias"])
     found = card_for("resnet18", path)
-    assert found == Card("resnet18", "resnet18", source=Source("torchvision", filename=f"{IMAGENET}.pth"))
+    assert found == Card(f"{IMAGENET}.pth", "resnet18", source=Source("torchvision", filename=f"{IMAGENET}.pth"))
 
 
 def test_card_named_for_a_local_file(imagenet: Task, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def _local(name: str, loaded: Loaded) -> Resolved:
         made = _keras_card(wanted, path)
         return Resolved(made.architecture, made.build, _of_file(made, loaded), loaded)
     told, source = _told(loaded, wanted), Source(loaded.layout.name, filename=path.name)
-    return Resolved(name, told, Card(name, name, told, usual_input(wanted.size), source=source), loaded)
+    return Resolved(name, told, Card(path.name, name, told, usual_input(wanted.size), source=source), loaded)
 
 
 def usual_input(size: int) -> Input:
@@ -121,11 +121,12 @@ def _keras_card(wanted: Architecture, path: Path) -> Card:
     raise WeightsError(f"{path} was written by Keras, which has no {wanted.name}. Name the network it was made with.")
 
 
-def _of_file(published: Card, loaded: Loaded) -> Card:
+def _of_file(made: Card, loaded: Loaded) -> Card:
     """The card of a local file that is built and fed like a published one, but may have been trained further."""
-    same = loaded.head == VOCABULARY_SIZES.get(published.vocabulary)
-    source = Source(published.source.layout, filename=loaded.checkpoint.path.name)
-    return replace(published, source=source, vocabulary=published.vocabulary if same else "", metrics={})
+    file = loaded.checkpoint.path.name
+    vocabulary = made.vocabulary if loaded.head == VOCABULARY_SIZES.get(made.vocabulary) else ""
+    source = Source(loaded.layout.name, filename=file)
+    return Card(file, made.architecture, made.build, made.input, vocabulary=vocabulary, source=source)
 
 
 def _told(loaded: Loaded, wanted: Architecture) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -61,7 +62,14 @@ def design(settings: FitSettings, listing: Listing) -> Design:
         classes=listing.classes,
         licence=f"trained from {origin.name} ({origin.licence})" if origin else "",
     )
-    return Design(task, card, recipe, origin.name if origin else str(settings.weights or "random weights"))
+    return Design(task, card, recipe, start_of(settings, origin))
+
+
+def start_of(settings: FitSettings, origin: Card | None) -> str:
+    """The weights that training starts from, in words."""
+    if settings.weights is not None and Path(settings.weights).exists():
+        return settings.weights
+    return origin.name if origin else "random weights"
 
 
 def load_start(settings: FitSettings, origin: Card | None, task: str, listing: Listing, in_channels: int) -> Task:
