@@ -23,7 +23,8 @@ def ignore_interrupt() -> None:
 def starting() -> Iterator[None]:
     """Children started inside never see Ctrl-C, not even before `ignore_interrupt`; the parent gets it afterwards.
 
-    Python 3.12 and later warn of any fork beside threads; ours of Pillow and PyTorch hold no locks while we start.
+    From 3.12 on Python warns when a process with threads is copied. PyTorch's loaders take that risk too: the children
+    only read and decode images, and touch nothing that another thread may have locked.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if sys.platform == "linux" else None
     try:

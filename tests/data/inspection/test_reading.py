@@ -42,7 +42,7 @@ def test_progress_goes_from_what_is_known_to_all(samples: list[Sample], tmp_path
     cache = tmp_path / "cache" / "audit.db"
     samples.append(Sample(np.zeros((4, 4), dtype=np.uint8), None, "memory"))
     read_all(samples, cache, 2, lambda done, total: reports.append((done, total)))
-    assert reports == [(0, 71), (64, 71), (70, 71), (71, 71)]
+    assert reports == [*((done, 71) for done in (0, 16, 32, 48, 64, 70)), (71, 71)]
     reports.clear()
     read_all(samples, cache, 2, lambda done, total: reports.append((done, total)))
     assert reports == [(70, 71), (71, 71)]
@@ -100,6 +100,16 @@ def _killed(path: str) -> Facts:
     return Facts()
 
 
+def test_long_readings_are_kept_on_the_way(
+    samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    monkeypatch.setattr(reading, "_KEEP_EVERY", 0.0)
+    monkeypatch.setattr(reading, "remember", lambda _cache, _stamps, found: kept.append(len(found)))
+    read_all(samples, tmp_path / "audit.db", 1, _silent)
+    assert kept == [16, 16, 16, 16, 6, 0]
+
+
 def test_an_interrupt_keeps_what_was_read(samples: list[Sample], tmp_path: Path) -> None:
     cache = tmp_path / "cache" / "audit.db"
 
@@ -111,4 +121,4 @@ def test_an_interrupt_keeps_what_was_read(samples: list[Sample], tmp_path: Path)
         read_all(samples, cache, 2, interrupt)
     reports: list[tuple[int, int]] = []
     read_all(samples, cache, 2, lambda done, total: reports.append((done, total)))
-    assert reports[0] == (64, 70)
+    assert reports[0] == (16, 70)

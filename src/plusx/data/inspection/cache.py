@@ -53,6 +53,8 @@ def recall(cache: Path | None, stamps: Mapping[str, Stamp]) -> dict[str, Facts]:
 
 def remember(cache: Path | None, stamps: Mapping[str, Stamp], found: Mapping[str, Facts]) -> None:
     """Adds facts, all or none. Does nothing where the cache cannot be written: it only saves time."""
+    if not found:
+        return
     rows = [(os.fsencode(path), *stamps[path], _READER, *astuple(facts)) for path, facts in found.items()]
     marks = ", ".join("?" * (4 + len(fields(Facts))))
 

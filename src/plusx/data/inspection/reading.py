@@ -1,6 +1,7 @@
 """Every image of a listing read once, several files at a time. Needs no torch."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +18,8 @@ Progress = Callable[[int, int], None]
 """Called with (done, total) images."""
 
 _ALONE = 64  # files below which starting processes costs more than it saves
-_PORTION = 64  # files between two reports and two entries into the cache
+_PORTION = 16  # files between two reports; what an interrupt has to wait for
+_KEEP_EVERY = 5.0  # seconds between two writings of the cache, each of which waits for the disk
 
 
 def read_all(samples: Sequence[Sample], cache: Path | None, workers: int, progress: Progress) -> list[Facts]:
@@ -25,28 +27,39 @@ def read_all(samples: Sequence[Sample], cache: Path | None, workers: int, progre
 
     Functions and arrays are read here, one by one: they are the user's own and may share a file or a connection.
     """
-    stamps = _stamps({path for sample in samples if (path := _path(sample)) is not None})
-    known = recall(cache, stamps)
-    in_memory = [sample for sample in samples if _path(sample) is None]
-    unread = sorted(stamps.keys() - known.keys())
-    total, done = len(stamps) + len(in_memory), len(known)
-    progress(done, total)
-    for portion in _inspected(unread, workers):
-        remember(cache, stamps, portion)
-        known |= portion
-        done += len(portion)
-        progress(done, total)
+    paths = {path for sample in samples if (path := _path(sample)) is not None}
+    in_memory = sum(_path(sample) is None for sample in samples)
+    total, done = len(paths) + in_memory, len(paths)
+    by_path = _read_files(paths, cache, workers, lambda files: progress(files, total))
     facts = []
     for sample in samples:
         path = _path(sample)
+        facts.append(by_path[path] if path is not None else inspect_memory(sample.image))
         if path is None:
-            facts.append(inspect_memory(sample.image))
             done += 1
             if done % _PORTION == 0 or done == total:
                 progress(done, total)
-        else:
-            facts.append(known[path] if path in known else inspect_file(path))
     return facts
+
+
+def _read_files(paths: set[str], cache: Path | None, workers: int, report: Callable[[int], None]) -> dict[str, Facts]:
+    """The facts of all paths. What was read so far is remembered even when an interrupt ends the reading."""
+    stamps = _stamps(paths)
+    known = recall(cache, stamps)
+    report(len(known))
+    fresh: dict[str, Facts] = {}
+    kept = time.monotonic()
+    try:
+        for portion in _inspected(sorted(paths - known.keys()), workers):
+            known |= portion
+            fresh |= {path: facts for path, facts in portion.items() if path in stamps}
+            if time.monotonic() - kept > _KEEP_EVERY:
+                remember(cache, stamps, fresh)
+                fresh, kept = {}, time.monotonic()
+            report(len(known))
+    finally:
+        remember(cache, stamps, fresh)
+    return known
 
 
 def _path(sample: Sample) -> str | None:
