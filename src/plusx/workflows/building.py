@@ -75,7 +75,7 @@ def start_of(settings: FitSettings, origin: Card | None) -> str:
 def load_start(settings: FitSettings, origin: Card | None, task: str, listing: Listing, in_channels: int) -> Task:
     """The network with the weights it starts from; published ones are looked for in `weights_dir` first."""
     name, weights = settings.model, settings.weights
-    if origin is not None and settings.weights_dir is not None and origin.source.layout != "plusx":
+    if origin is not None and settings.weights_dir is not None and (origin.source.url or origin.source.repository):
         name, weights = origin.name, str(fetch(origin, settings.weights_dir))
     return create_model(name, task=task, classes=listing.classes, weights=weights, in_channels=in_channels)
 
