@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from plusx.cli.main import main
-from plusx.core.errors import DataError, InputError
+from plusx.core.errors import DataError, InputError, StorageError
 from plusx.workflows.check import check, report
 
 
@@ -103,6 +103,14 @@ def test_what_is_no_data_set_is_said(make: Callable[[Path], object], text: str, 
     make(path)
     with pytest.raises(DataError, match=text):
         check(path)
+
+
+def test_a_cache_that_cannot_be_made_is_said(flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUSX_CACHE", str(flowers / "rose" / "0.png" / "cache"))
+    with pytest.raises(
+        StorageError, match=r"cache could not be made: Not a directory\. Name another one with PLUSX_CACHE"
+    ):
+        check(flowers)
 
 
 def test_an_unknown_setting_gets_the_nearest(flowers: Path) -> None:

@@ -6,6 +6,7 @@ options, missing values, values that do not fit and missing arguments are collec
 
 import argparse
 import dataclasses
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _MISSING: Final = "\0"  # stands for a value that is not there; no word of a command line can hold a NUL
+_WIDEST: Final = 110  # columns
 _SHOWN: Final = {int: "N", float: "X", Path: "PATH", str: "TEXT", tuple: "TEXT"}
 
 
@@ -79,7 +81,7 @@ def help_text(grammar: Grammar) -> str:
         usage=words,
         description=grammar.settings.__doc__,
         epilog="examples:\n" + "\n".join(f"  plusx {grammar.verb} {example}" for example in grammar.examples),
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=110),
+        formatter_class=_layout,
         add_help=False,
     )
     arguments = parser.add_argument_group("arguments")
@@ -112,6 +114,12 @@ def parse(grammar: Grammar, arguments: Sequence[str]) -> Words | None:
     if problems:
         raise UsageError("\n".join(problems))
     return Words(positionals, {name: settings[name] for name in values})
+
+
+def _layout(prog: str) -> argparse.HelpFormatter:
+    """As wide as the terminal, but no wider than is good to read."""
+    width = min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns - 2)
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=width)
 
 
 def _add_options(parser: argparse.ArgumentParser, grammar: Grammar, value: Literal["?"] | None) -> None:

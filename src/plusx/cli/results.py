@@ -1,6 +1,7 @@
 """Results of workflows as lines of text."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ def of_run(run: "Run") -> Iterator[str]:
     if run.agreement is not None:
         yield f"{run.onnx.name}: {run.agreement}"
     yield f"Report: {run.report}"
-    yield f"Predict with: plusx predict {run.path} photo.jpg"
+    yield f"Predict with: plusx predict {shlex.quote(str(run.path))} photo.jpg"
 
 
 def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:
@@ -28,7 +29,7 @@ def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:
     yield from of_metrics(evaluation.metrics)
     for score in evaluation.details.classes:
         shares = {"precision": score.precision, "recall": score.recall, "f1": score.f1}
-        values = "  ".join(f"{name} {'-' if share is None else f'{share:.3f}'}" for name, share in shares.items())
+        values = "  ".join(f"{name} {'    -' if share is None else f'{share:.3f}'}" for name, share in shares.items())
         yield f"  {values}  images {score.support:5}  {score.name}"
 
 

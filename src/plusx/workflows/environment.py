@@ -6,6 +6,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from plusx.core.errors import StorageError
+
 LIBRARIES = ("plusx", "torch", "torchvision", "numpy", "pillow", "onnx", "onnxruntime", "safetensors")
 
 
@@ -30,11 +32,19 @@ def environment() -> dict[str, str | int]:
 
 
 def cache_directory() -> Path:
-    """$PLUSX_CACHE, else $XDG_CACHE_HOME/plusx, else ~/.cache/plusx; made when it is missing."""
+    """$PLUSX_CACHE, else $XDG_CACHE_HOME/plusx, else ~/.cache/plusx; made when it is missing.
+
+    StorageError where it cannot be made.
+    """
     base = os.environ.get("PLUSX_CACHE")
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     directory = Path(base) if base else home / "plusx"
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The cache directory {directory} could not be made: {error.strerror}. Name another one with PLUSX_CACHE."
+        ) from error
     return directory
 
 

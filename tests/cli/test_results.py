@@ -1,0 +1,41 @@
+import json
+from pathlib import Path
+
+from plusx.cli.results import of_evaluation, of_metrics, of_run
+from plusx.core.details import ClassScore, Details
+from plusx.workflows.evaluate import Evaluation
+from plusx.workflows.run import Run
+
+SCORES = (ClassScore("玫瑰", 3, 0.75, 1.0, 0.857), ClassScore("empty", 0, None, None, None))
+EVALUATION = Evaluation("val", 3, {"accuracy": 0.75, "nll": 1.2}, Details(SCORES))
+
+
+def test_metrics_are_aligned() -> None:
+    assert list(of_metrics({"mae": 0.5, "rmse/高度": 12.25})) == ["mae      0.5000", "rmse/高度  12.2500"]
+    assert list(of_metrics({})) == []
+
+
+def test_an_evaluation_has_a_row_a_class_and_no_number_where_none_is_defined() -> None:
+    assert list(of_evaluation(EVALUATION, as_json=False)) == [
+        "3 images (val)",
+        "accuracy  0.7500",
+        "nll       1.2000",
+        "  precision 0.750  recall 1.000  f1 0.857  images     3  玫瑰",
+        "  precision     -  recall     -  f1     -  images     0  empty",
+    ]
+
+
+def test_json_is_one_object() -> None:
+    (line,) = of_evaluation(EVALUATION, as_json=True)
+    assert json.loads(line) == {"split": "val", "images": 3, "metrics": {"accuracy": 0.75, "nll": 1.2}}
+
+
+def test_a_run_says_what_to_do_next() -> None:
+    lines = list(of_run(Run(Path("runs/a b"), {"accuracy": 0.5}, agreement="same decision on 100.00% of 2 images")))
+    assert lines == [
+        "accuracy  0.5000",
+        "model.onnx: same decision on 100.00% of 2 images",
+        "Report: runs/a b/report.html",
+        "Predict with: plusx predict 'runs/a b' photo.jpg",
+    ]
+    assert not any("onnx" in line for line in of_run(Run(Path("a"), {})))
