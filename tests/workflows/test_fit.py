@@ -2,6 +2,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,14 @@ from plusx.workflows.fit import fit
 from plusx.workflows.load import load
 from plusx.workflows.run import Run
 
-QUICK = {"model": "resnet20", "batch_size": 8, "workers": 0, "device": "cpu", "precision": "fp32", "compile": "no"}
+QUICK: dict[str, Any] = {
+    "model": "resnet20",
+    "batch_size": 8,
+    "workers": 0,
+    "device": "cpu",
+    "precision": "fp32",
+    "compile": "no",
+}
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +219,12 @@ def test_a_diverging_run_stops_and_names_the_step(finished: tuple[Path, Run], tm
 def test_no_data_at_all() -> None:
     with pytest.raises(InputError, match="No data was given"):
         fit()
+
+
+def test_a_label_without_an_image(tmp_path: Path) -> None:
+    for number in range(4):
+        Image.fromarray(picture(COLOURS["red"], number)).save(tmp_path / f"{number}.png")
+    rows = "\n".join(f"{number}.png,{'ab'[number % 2]}" for number in range(5))
+    (tmp_path / "table.csv").write_text(f"image,label\n{rows}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"4\.png"):
+        fit(tmp_path / "table.csv", **QUICK, out=tmp_path / "run")

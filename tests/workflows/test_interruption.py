@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,23 +17,7 @@ from pictures import colour_folder
 from plusx.workflows.fit import fit
 
 PLUSX = Path(sys.executable).parent / "plusx"
-SHELL = [
-    "--model",
-    "resnet20",
-    "--batch-size",
-    "8",
-    "--workers",
-    "0",
-    "--device",
-    "cpu",
-    "--precision",
-    "fp32",
-    "--compile",
-    "no",
-    "--epochs",
-    "12",
-]
-PYTHON = {
+PYTHON: dict[str, Any] = {
     "model": "resnet20",
     "batch_size": 8,
     "workers": 0,
@@ -41,17 +27,19 @@ PYTHON = {
     "epochs": 12,
 }
 
+SHELL = [word for name, value in PYTHON.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
-def begin(data: Path, run: Path, **popen: object) -> "subprocess.Popen[str]":
+def begin(data: Path, run: Path, before: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [PLUSX, "fit", data, *SHELL, "--no-export", "--out", run],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        **popen,  # type: ignore[arg-type]
+        preexec_fn=before,
     )
 
 
@@ -91,7 +79,7 @@ def test_a_full_disk_is_said_in_one_message(tmp_path: Path) -> None:
     def small_files_only() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
-    process = begin(data, tmp_path / "run", preexec_fn=small_files_only)
+    process = begin(data, tmp_path / "run", before=small_files_only)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1, errors
     assert "could not be written" in errors

@@ -11,16 +11,13 @@ from plusx.core.sample import Listing
 from plusx.data.formats.read import ReadOptions, read
 from plusx.data.split import with_validation
 from plusx.engine.device import Workload, choose_placement
-from plusx.tasks.create import TASK_OF_KIND
 from plusx.weights.modelfile import LoadedModel, load_model
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.measuring import measure
-from plusx.workflows.preparation import read_listing
+from plusx.workflows.preparation import KIND_OF_TASK, read_listing
 from plusx.workflows.run import open_run
 from plusx.workflows.settings import EvaluateSettings, FitSettings, settings_from
 from plusx.workflows.signature import takes
-
-KIND_OF_TASK = {task: kind for kind, task in TASK_OF_KIND.items()}
 
 
 @dataclass(frozen=True)

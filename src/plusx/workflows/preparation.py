@@ -3,14 +3,13 @@
 import csv
 import hashlib
 import io
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import DataError, InputError
-from plusx.core.sample import Listing
+from plusx.core.sample import Kind, Listing
 from plusx.core.storage import write_text
 from plusx.core.targets import Label, Labels, Target, Value
 from plusx.data.audit import Audit, audit
@@ -19,7 +18,7 @@ from plusx.data.split import with_validation
 from plusx.workflows.directory import RunDirectory, write_json
 from plusx.workflows.settings import FitSettings
 
-log = logging.getLogger("plusx")
+KIND_OF_TASK: dict[str, Kind] = {"classify": "label", "multilabel": "labels", "regress": "value"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,9 @@ def read_listing(data: Any, settings: FitSettings, validation_data: Any = None) 
         image_column=settings.image_column,
         label_column=settings.label_column,
         separator=settings.separator,
+        split_column=settings.split_column,
+        missing_files=settings.missing_files,
+        kind=KIND_OF_TASK.get(settings.task),
         group_column=settings.group_column,
         group_pattern=settings.group_pattern,
         validation_data=validation_data,

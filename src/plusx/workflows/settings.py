@@ -56,6 +56,8 @@ class FitSettings:
     )
     label_column: tuple[str, ...] | None = option(None, "column of a table with the label; several for several values")
     separator: str | None = option(None, "what stands between several labels of one image, e.g. ';'")
+    split_column: str | None = option(None, "column of a table that says train, val or test")
+    missing_files: Literal["error", "skip"] = option("error", "rows of a table whose image is not there")
     group_column: str | None = option(None, "column whose equal values stay on one side of the validation split")
     group_pattern: str | None = option(None, "regular expression on the file name; equal matches stay on one side")
     val_fraction: float = option(
@@ -73,7 +75,7 @@ class FitSettings:
     recipe: Literal["auto", "finetune", "scratch-small", "paper"] = option(
         "auto", "set of published settings to start from", section="The training"
     )
-    epochs: int | None = option(None, "passes over the training images; none: the recipe's", least=0)
+    epochs: int | None = option(None, "passes over the training images; none: the recipe's", least=1)
     batch_size: int | None = option(None, "images per step; none: the recipe's", least=1)
     rate: float | None = option(None, "peak learning rate; none: the recipe's", above=0)
     frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's", least=0)
