@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -22,6 +22,8 @@ from plusx.workflows.models import facts_of, published
 from plusx.workflows.settings import WeightsSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.values import read_settings
+
+_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".th", ".bin", ".ckpt", ".tar", ".h5", ".keras", ".onnx")
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,6 @@ def existing_file(name: str | Path) -> Path | None:
     if isinstance(name, Path) or len(path.parts) > 1 or path.suffix in _SUFFIXES:
         raise InputError(f"{path} does not exist. Give a file, a run directory or a name such as resnet50.a1_in1k.")
     return None
-
-
-_SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".bin", ".ckpt", ".tar", ".h5", ".keras", ".onnx")
 
 
 def wanted(name: str) -> Card:
