@@ -105,6 +105,10 @@ def test_unknown_names() -> None:
         InputError, match=r"Unknown weights 'a9_in1k' for resnet50: neither a file nor a card\. Known: r"
     ):
         create_model("resnet50", weights="a9_in1k")
+    with pytest.raises(InputError, match=r"for resnet50: neither a file nor a card\. Known: resnet50\.a\d_in1k"):
+        create_model("resnet50", weights="resnet50.a9_in1k")
+    with pytest.raises(InputError, match=r"Unknown weights 'resnet50\.a9_in1k'\. Did you mean resnet50\.a\d_in1k"):
+        create_model("resnet50.a9_in1k")
     with pytest.raises(
         InputError, match=r"The weights resnet18\.a1_in1k are not for resnet50\. Take create_model\('resn"
     ):

@@ -76,7 +76,7 @@ def read_header(path: Path) -> Header:
 def read_metadata(path: Path) -> dict[str, str]:
     """The texts under `__metadata__` of any safetensors file; raises `WeightsError` as `read_header` does."""
     contents = _read_contents(path)
-    metadata = contents.pop("__metadata__", {})
+    metadata = contents.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise _damaged(path, "its metadata are not texts")
     return metadata

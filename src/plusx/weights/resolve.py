@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from plusx.backbones.catalogue import Architecture, architecture, best_card, card, cards
 from plusx.core.card import Card, Input, Source
@@ -16,6 +16,9 @@ from plusx.weights.sources.recognise import recognise
 from plusx.weights.vocabularies import VOCABULARY_SIZES
 
 Weights = str | Path | None
+_SUFFIXES: Final = frozenset(
+    {".safetensors", ".pt", ".pth", ".th", ".bin", ".ckpt", ".tar", ".h5", ".hdf5", ".keras"}
+)  # of what is meant as a file even where there is none
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ def resolve(name: str, weights: Weights = None) -> Resolved:
 
 def published_card(name: str, weights: Weights = None) -> Card | None:
     """The card of the catalogue that is meant; None for no weights and for local files."""
-    tagged = name in cards()
-    prefix = name.split(".")[0] if tagged else architecture(name).name
-    if weights is None or (tagged and weights == "imagenet"):
-        return card(name) if tagged else None
+    tagged = card(name) if "." in name else None
+    prefix = architecture(name).name if tagged is None else name.split(".")[0]
+    if weights is None or (tagged is not None and weights == "imagenet"):
+        return tagged
     if weights == "imagenet":
         return best_card(prefix)
     fitting = {
@@ -85,7 +88,7 @@ def load(path: Path) -> Loaded:
 
 def _is_path(weights: str | Path) -> bool:
     path = Path(weights).expanduser()
-    return isinstance(weights, Path) or path.exists() or len(path.parts) > 1 or len(path.suffix) in range(3, 13)
+    return isinstance(weights, Path) or path.exists() or len(path.parts) > 1 or path.suffix.lower() in _SUFFIXES
 
 
 def _local(name: str, loaded: Loaded) -> Resolved:
