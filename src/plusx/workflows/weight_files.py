@@ -18,7 +18,7 @@ def facts_of_file(path: Path) -> dict[str, str]:
     """What a file in any known layout holds; WeightsError for others and for damaged ones."""
     loaded = load(path)
     tensors, header = loaded.checkpoint.tensors, loaded.checkpoint.header
-    facts = {"layout": loaded.layout.name}
+    facts: dict[str, str] = {"layout": loaded.layout.name}
     if header is not None:
         facts |= {"task": header.task, **facts_of(header.card)}
     numbers = sum(tensor.numel() for tensor in tensors.values())
