@@ -18,8 +18,8 @@ HERE = Path("demo")
 
 def write_folder(root: Path) -> None:
     """demo/digits/<digit>/<number>.png: 1,797 grey images of 8×8 pixels."""
-    digits = load_digits()
-    for number, (pixels, digit) in enumerate(zip(digits.images, digits.target, strict=True)):
+    pixels_of_all, digits = load_digits(return_X_y=True)
+    for number, (pixels, digit) in enumerate(zip(pixels_of_all.reshape(-1, 8, 8), digits, strict=True)):
         path = root / str(digit) / f"{number:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.round(pixels * (255 / 16)).astype(np.uint8)).save(path)
@@ -30,8 +30,8 @@ def main() -> None:
     started = time.perf_counter()
     run = plusx.fit(HERE / "digits", model="resnet20", epochs=12, flip=False, out=HERE / "run", overwrite=True)
     print(f"\ntrained in {time.perf_counter() - started:.0f} s: {run.metrics['accuracy']:.2%} of the validation images")
-    for prediction in plusx.predict(run.path, sorted((HERE / "digits").glob("*/00[0-9][0-9].png"))[:10]):
-        print(prediction)
+    for prediction in plusx.load(run.path).predict(sorted((HERE / "digits").glob("*/00[0-9][0-9].png"))[:10]):
+        print(f"{prediction.name}: {prediction.label} ({prediction.probability:.1%})")
     print(f"report: {run.report}")
 
 
