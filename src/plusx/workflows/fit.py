@@ -20,6 +20,7 @@ from plusx.engine.journal import Journal
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
 from plusx.engine.train import train
+from plusx.weights.resolve import published_card
 from plusx.workflows.building import Design, describe, design
 from plusx.workflows.directory import RunDirectory, create, place_for, write_json
 from plusx.workflows.environment import cache_file, environment
@@ -54,7 +55,7 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
     InterruptedRunError after Ctrl-C, when everything is saved.
     """
     job = settle(data, validation_data, settings_from(FitSettings, settings))
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     listing = read_listing(job.data, job.settings, job.validation_data)
     for note in listing.notes:
         console.print(f"[dim]{note}", highlight=False)
@@ -73,6 +74,7 @@ def settle(data: Any, validation_data: Any, settings: FitSettings) -> Job:
     if settings.resume is None:
         if data is None:
             raise InputError("No data was given. Name a folder, a table, or a run to go on with: plusx fit DATA")
+        published_card(settings.model, settings.weights)  # a name that does not exist is said before any image is read
         run = place_for(settings.out, settings.overwrite, run_name(data, settings.model))
         return Job(data, validation_data, settings, run)
     run, saved = open_run(settings.resume)
