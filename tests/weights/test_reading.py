@@ -42,6 +42,14 @@ def test_suffix_does_not_matter(tmp_path: Path, name: str) -> None:
     assert set(read_checkpoint(tmp_path / name).tensors) == set(TENSORS)
 
 
+@pytest.mark.parametrize("mark", [b"\x80", b"PK"], ids=["pickle", "zip"])
+def test_length_of_a_header_may_look_like_another_format(tmp_path: Path, mark: bytes) -> None:
+    length = int.from_bytes(mark, "little")
+    text = b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}'.ljust(length)
+    (tmp_path / "w.safetensors").write_bytes(length.to_bytes(8, "little") + text + b"\x03\x04")
+    assert read_checkpoint(tmp_path / "w.safetensors").tensors["a"].tolist() == [3, 4]
+
+
 def test_format_of_old_torch(tmp_path: Path) -> None:
     torch.save(TENSORS, tmp_path / "w.pt", _use_new_zipfile_serialization=False)
     assert same(read_checkpoint(tmp_path / "w.pt").tensors)

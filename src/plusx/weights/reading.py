@@ -44,13 +44,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     file, and for a pickle that would execute code, naming what it would call.
     """
     start = _first_bytes(path)
+    if _is_safetensors(start, path):  # before all others: its first bytes are a number, and may be any of their marks
+        return _read_safetensors(path)
     if start.startswith(_ZIP):
         return Checkpoint(path, read_keras(path) if _holds_keras(path) else read_torch(path))
     if is_hdf5(path):
         return Checkpoint(path, read_keras(path))
     if start.startswith(_PICKLE):
         return Checkpoint(path, read_torch(path))
-    if start[8:9] == b"{":
+    if start[8:9] == b"{":  # cut off in its header, or no such file after all: reading it says what is wrong
         return _read_safetensors(path)
     raise WeightsError(f"{path} is no weights file: {_describe(start)}. Expected safetensors, torch or Keras HDF5.")
 
@@ -61,6 +63,10 @@ def _first_bytes(path: Path) -> bytes:
             return file.read(32)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}. Check the path.") from error
+
+
+def _is_safetensors(start: bytes, path: Path) -> bool:
+    return start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size - 8
 
 
 def _holds_keras(path: Path) -> bool:
