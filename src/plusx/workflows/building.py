@@ -60,7 +60,7 @@ def design(settings: FitSettings, listing: Listing) -> Design:
         build=origin.build if origin else {},
         input=input,
         classes=listing.classes,
-        licence=f"trained from {origin.name} ({origin.licence})" if origin else "",
+        licence=f"trained from {origin.name} ({origin.licence})" if origin and origin.licence else "",
     )
     return Design(task, card, recipe, start_of(settings, origin))
 
