@@ -1,5 +1,6 @@
 """Three small models, one a task, that differ in everything a card can say; each exported once."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,10 @@ def model() -> Callable[[str], Model]:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Name of the task → ONNX file of `tiny_model`, made on first use. Not to be changed."""
-    directory = tmp_path_factory.mktemp("exported")
+    """Name of the task → ONNX file of `tiny_model`, made on first use for all test processes. Not to be changed."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "exported"
+    directory.mkdir(exist_ok=True)
 
     def file(name: str) -> Path:
         path = directory / f"{name}.onnx"

@@ -48,11 +48,15 @@ class Metadata:
         try:
             task = json.loads(texts["plusx.task"])
             card = Card.from_json(json.loads(texts["plusx.card"]))
-            return Metadata(card, str(task["name"]), dict(task["config"]), texts["plusx.version"])
+            metadata = Metadata(card, str(task["name"]), dict(task["config"]), texts["plusx.version"])
+            _ = metadata.names  # whatever is missing is said here
+        except InputError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"The metadata of {origin} are damaged ({type(error).__name__}: {error}). Export the model again."
             ) from error
+        return metadata
 
     @property
     def names(self) -> tuple[str, ...]:

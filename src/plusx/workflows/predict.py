@@ -5,12 +5,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias, Union
 
-from plusx.core.errors import InputError, StorageError
+from plusx.core.errors import InputError, PlusxError, StorageError
 from plusx.core.prediction import LabelPrediction, Prediction
 from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
 from plusx.workflows.directory import RunDirectory
@@ -156,19 +156,27 @@ def predict_to_text(model: Model, images: Images, **settings: Any) -> int:
 
     with _stream(asked.out) as stream:
         for line in FORMATS[asked.format](counted()):
-            print(line, file=stream, flush=True)
+            print(line, file=stream, flush=True)  # an interruption leaves all that came before
     if failed:
         log.warning("%d of %d images could not be read", failed, count)
     return 1 if failed else 0
 
 
-def _stream(out: Path | None) -> AbstractContextManager[TextIO]:
-    """Standard output, or a new file: what was predicted before an interruption stays in it."""
+@contextmanager
+def _stream(out: Path | None) -> Iterator[TextIO]:
+    """Standard output, a new file, or what is there and keeps nothing, such as a pipe."""
     if out is None:
-        return nullcontext(sys.stdout)
+        yield sys.stdout
+        return
+    if out.is_file():
+        raise InputError(f"{out} exists. Give another name with --out, or delete it.")
     try:
-        return out.open("x", encoding="utf-8", newline="")
-    except FileExistsError:
-        raise InputError(f"{out} exists. Give another name with --out, or delete it.") from None
+        with out.open("w" if out.exists() else "x", encoding="utf-8", newline="") as stream:
+            yield stream
+    except PlusxError:
+        raise
     except OSError as error:
-        raise StorageError(f"{out} could not be written: {error.strerror}.") from error
+        raise StorageError(
+            f"{out} could not be written: {error.strerror}. Results up to here may be in it; free some space, or give "
+            "another place with --out."
+        ) from error
