@@ -1,4 +1,3 @@
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from plusx.core.errors import InputError
 from plusx.engine import device, randomness, timing
 from plusx.engine.device import Workload, choose_placement
 from plusx.engine.placement import Placement
+from plusx.engine.timing import Speed
 
 CPU = torch.device("cpu")
 WORK = Workload((8, 8), 4, 1000)
@@ -17,10 +17,11 @@ WORK = Workload((8, 8), 4, 1000)
 def measured(monkeypatch: pytest.MonkeyPatch, rates: dict[tuple[str, bool, bool], float]) -> None:
     """Replaces measuring by a table from (precision, channels last, compiled) to images/s."""
 
-    def images_per_second(watch: object, ways: Sequence[Placement]) -> dict[Placement, float]:
-        return {way: rates[way.precision, way.channels_last, way.compile] for way in ways}
+    def speeds(watch: object, ways: Sequence[Placement]) -> dict[Placement, Speed]:
+        found = [rates[way.precision, way.channels_last, way.compile] for way in ways] if rates else []
+        return {way: Speed(rate, rate) for way, rate in zip(ways, found, strict=False)}
 
-    monkeypatch.setattr(device.Stopwatch, "images_per_second", images_per_second)
+    monkeypatch.setattr(device.Stopwatch, "speeds", speeds)
     monkeypatch.setattr(device, "native_precisions", lambda device: ["fp32", "bf16"])
 
 
@@ -41,14 +42,53 @@ def test_measuring_touches_neither_weights_nor_statistics_nor_random_states(tiny
     assert all(parameter.grad is None for parameter in task.parameters())
 
 
-def test_measuring_ends_in_time(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "SECONDS", 0.0)
-    ways = [Placement(CPU, channels_last=channels_last, precision="fp32") for channels_last in (False, True)]
-    began = time.perf_counter()
-    rates = timing.Stopwatch(tiny.seeded(), (8, 8), 1).images_per_second([*ways, Placement(CPU, "bf16")])
-    assert time.perf_counter() - began < 5
-    assert list(rates) == ways
-    assert min(rates.values()) > 0
+class Slow:
+    """A step that takes as long as it is told, on a clock that only it moves."""
+
+    now = 0.0
+
+    def __init__(self, task: object, placement: Placement, images: torch.Tensor) -> None:
+        self.factor = {"fp32": 1.0, "bf16": 0.5}[placement.precision] * len(images)
+
+    def seconds(self) -> float:
+        Slow.now += self.factor * self.each
+        return self.factor * self.each
+
+    each = 0.0
+
+
+@pytest.mark.parametrize(
+    ("each", "measured", "most"), [(0.005, 4, 1), (0.2, 4, 9), (0.4, 2, 9), (0.5, 0, 2), (20.0, 0, 20)]
+)
+def test_measuring_ends_in_time(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, each: float, measured: int, most: float
+) -> None:
+    monkeypatch.setattr(timing, "_Step", Slow)
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: Slow.now)
+    monkeypatch.setattr(Slow, "each", each)
+    monkeypatch.setattr(Slow, "now", 0.0)
+    ways = device.candidates(CPU, "fp32") + device.candidates(CPU, "bf16")
+    speeds = timing.Stopwatch(tiny.seeded(), (8, 8), 2).speeds(ways)
+    assert list(speeds) == ways[:measured]
+    assert Slow.now <= most
+
+
+def test_what_the_machine_becomes_too_busy_to_measure_is_not_concluded(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "SECONDS", 1e-9)
+    monkeypatch.setattr(timing.Stopwatch, "_fit_batch", lambda watch, way: 0.0)
+    assert timing.Stopwatch(tiny.seeded(), (8, 8), 2).speeds(device.candidates(CPU, "fp32")) == {}
+    placement = choose_placement(tiny.seeded(), WORK, device="cpu", precision="fp32")
+    assert placement.reason == (
+        "fp32 on cpu: steps are too slow here to compare fp32 channels last with it within 5 s; ask for it to try"
+    )
+
+
+def test_noise_does_not_move_the_choice(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy = {False: Speed(typical=5.0, best=20.0), True: Speed(typical=12.0, best=40.0)}
+    monkeypatch.setattr(device.Stopwatch, "speeds", lambda watch, ways: {way: noisy[way.channels_last] for way in ways})
+    assert not choose_placement(tiny.seeded(), WORK, device="cpu", precision="fp32").channels_last
 
 
 def test_a_network_that_learns_nothing_can_be_measured(tiny: Any) -> None:
@@ -63,7 +103,7 @@ def test_the_fastest_is_taken_and_explained(tiny: Any, monkeypatch: pytest.Monke
     assert (placement.precision, placement.channels_last, placement.compile) == ("bf16", True, False)
     assert placement.reason == (
         "bf16, channels last on cpu: 29 images/s against 10 fp32, 12 fp32 channels last, 15 bf16 (training steps of 4 "
-        "images); not compiled: of about 138 s it might save 23 and costs about 90"
+        "images)"
     )
 
 
@@ -74,25 +114,47 @@ def test_of_nearly_equal_ways_the_plainest(tiny: Any, monkeypatch: pytest.Monkey
     assert (placement.precision, placement.channels_last) == ("fp32", False)
 
 
-def test_long_runs_are_compiled_when_that_is_faster(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def on_cuda(
+    monkeypatch: pytest.MonkeyPatch, task: Any, rates: dict[tuple[str, bool, bool], float], steps: int | None
+) -> Placement:
+    """The choice for fp32, channels last, on a GPU that need not be there."""
+    measured(monkeypatch, rates)
+    monkeypatch.setattr(device, "find_device", lambda name: torch.device("cuda"))
+    return choose_placement(task, Workload((8, 8), 4, steps), precision="fp32", channels_last=True)
+
+
+def test_long_runs_on_cuda_are_compiled_when_that_is_faster(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "compiler", lambda: "/usr/bin/g++")
     table = {("fp32", True, False): 10.0, ("fp32", True, True): 14.0}
-    measured(monkeypatch, table)
-    long = Workload((8, 8), 4, 10_000)
-    placement = choose_placement(tiny.seeded(), long, device="cpu", precision="fp32", channels_last=True)
+    placement = on_cuda(monkeypatch, tiny.seeded(), table, 10_000)
     assert placement.compile
     assert placement.reason.endswith("; compiled 14 images/s against 10")
-    measured(monkeypatch, {**table, ("fp32", True, True): 9.0})
-    placement = choose_placement(tiny.seeded(), long, device="cpu", precision="fp32", channels_last=True)
+    placement = on_cuda(monkeypatch, tiny.seeded(), {**table, ("fp32", True, True): 9.0}, 10_000)
     assert not placement.compile
     assert placement.reason.endswith("; not compiled 9 images/s against 10")
+    placement = on_cuda(monkeypatch, tiny.seeded(), table, 400)
+    assert placement.reason.endswith("; not compiled: of about 160 s it might save 27 and costs about 90")
+    assert on_cuda(monkeypatch, tiny.seeded(), table, None).reason.endswith("the length of the run is not known")
 
 
 def test_a_failing_compiler_is_no_failure(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured(monkeypatch, {("fp32", True, False): 10.0})  # a KeyError for the compiled way
-    long = Workload((8, 8), 4, 10_000)
-    placement = choose_placement(tiny.seeded(), long, device="cpu", precision="fp32", channels_last=True)
+    monkeypatch.setattr(device, "compiler", lambda: "/usr/bin/g++")
+    placement = on_cuda(monkeypatch, tiny.seeded(), {("fp32", True, False): 10.0}, 10_000)  # KeyError where compiled
     assert not placement.compile
     assert "not compiled: the compiler failed (" in placement.reason
+    monkeypatch.setattr(device, "compiler", lambda: None)
+    assert on_cuda(monkeypatch, tiny.seeded(), {}, 10_000).reason == "fp32, channels last on cuda: as asked"
+
+
+def test_on_a_cpu_nothing_is_compiled_unless_asked(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda module: pytest.fail("compiled"))
+    assert not choose_placement(tiny.seeded(), Workload((8, 8), 4, 10**9), device="cpu", precision="fp32").compile
+    asked = choose_placement(tiny.seeded(), WORK, device="cpu", precision="fp32", compile=True)
+    assert asked.compile
+    assert asked.reason.endswith("; compiled as asked")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match=r"needs a C\+\+ compiler, and none was found: install g\+\+, or leave"):
+        choose_placement(tiny.seeded(), WORK, device="cpu", compile=True)
 
 
 def test_what_does_not_fit_into_memory(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,10 +171,6 @@ def test_short_runs_and_given_choices_are_not_measured(tiny: Any, monkeypatch: p
     assert short.reason == "fp32 on cpu: 99 steps are too few to measure what is faster"
     given = choose_placement(tiny.seeded(), WORK, device="cpu", precision="bf16", channels_last=True, compile=True)
     assert given == Placement(CPU, "bf16", True, True, "bf16, channels last, compiled on cpu: as asked")
-    unknown = Workload((8, 8), 4)
-    measured(monkeypatch, {("fp32", False, False): 1.0})
-    placement = choose_placement(tiny.seeded(), unknown, device="cpu", precision="fp32", channels_last=False)
-    assert placement.reason.endswith("not compiled: the length of the run is not known")
 
 
 def test_devices_and_precisions_that_are_not_here(tiny: Any) -> None:
@@ -143,5 +201,5 @@ def test_a_placement_survives_json() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_compiled_task_trains(tiny: Any) -> None:
-    rates = timing.Stopwatch(tiny.seeded(), (8, 8), 4).images_per_second([Placement(CPU, compile=True)])
-    assert min(rates.values()) > 0
+    step = timing._Step(tiny.seeded(), Placement(CPU, compile=True), torch.rand(4, 3, 8, 8))
+    assert step.seconds() > 0

@@ -1,6 +1,9 @@
 """The choice of where and how a task runs: measured, explained, overridable."""
 
 import itertools
+import os
+import shutil
+import sys
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,13 +13,13 @@ from plusx.core.errors import InputError
 from plusx.core.task import Task
 from plusx.engine import randomness
 from plusx.engine.placement import Placement, Precision
-from plusx.engine.timing import Stopwatch
+from plusx.engine.timing import SECONDS, Stopwatch
 
 Auto = Literal["auto"]
 
 WORTH_MEASURING = 100  # training steps; shorter runs are over before a measurement has paid
-CLEARLY = 1.05  # how much faster than a plainer way, to be preferred to it
-COMPILE_SECONDS = 90  # 35 to 95 s were seen for the training step of a ResNet on 2 cores
+CLEARLY = 1.05  # a way's median has to be this much faster than a plainer way's best, to be preferred to it
+COMPILE_SECONDS = 90  # 35 to 95 s were seen for the training step of a ResNet
 COMPILE_GAIN = 1.2  # a cautious guess at how much faster compiled steps are
 
 
@@ -38,22 +41,34 @@ def choose_placement(
     channels_last: Auto | bool = "auto",
     compile: Auto | bool = "auto",  # noqa: A002 - the word users write
 ) -> Placement:
-    """The fastest way to train `task` here, measured on copies in a few seconds; what is given is kept.
+    """The fastest way to train `task` here, measured on copies in less than 10 seconds; what is given is kept.
 
-    Runs of fewer than WORTH_MEASURING steps train plainly. Compiling is tried only where it would pay thrice over.
-    Neither the task nor any global random state is touched. Raises InputError for a device or precision that is
-    not there, and when not even one batch fits into the device's memory.
+    Runs of fewer than WORTH_MEASURING steps train plainly, and so do those that are too slow to be compared. Nobody
+    can stop a compiler, and on a CPU it took longer than all measuring: there it is used only when asked for, on CUDA
+    it is tried where it would pay thrice over.
+    Neither the task nor any global random state is touched. Raises InputError for a device, precision or compiler
+    that is not there, and when not even one batch fits into the device's memory.
     """
+    if compile is True and compiler() is None:
+        raise InputError("compile needs a C++ compiler, and none was found: install g++, or leave compile away.")
     ways = candidates(find_device(device), precision, channels_last)
-    ways = [replace(way, compile=compile is True) for way in ways]
+    plainest = replace(ways[0], compile=compile is True)
     if workload.steps is not None and workload.steps < WORTH_MEASURING:
-        return replace(ways[0], reason=f"{ways[0]}: {workload.steps} steps are too few to measure what is faster")
-    if len(ways) == 1 and compile != "auto":
-        return replace(ways[0], reason=f"{ways[0]}: as asked")
+        return replace(plainest, reason=f"{plainest}: {workload.steps} steps are too few to measure what is faster")
+    may_compile = compile == "auto" and plainest.device.type == "cuda" and compiler() is not None
+    if len(ways) == 1 and not may_compile:
+        return replace(plainest, reason=f"{plainest}: as asked")
     watch = Stopwatch(task, workload.size, workload.batch_size)
     with randomness.sheltered():
         chosen, rate = _fastest(ways, watch)
-        return _compiled_if_it_pays(chosen, rate, workload, watch) if compile == "auto" else chosen
+        if compile is True:
+            return replace(chosen, compile=True, reason=f"{chosen.reason}; compiled as asked")
+        return _compiled_if_it_pays(chosen, rate, workload, watch) if may_compile and rate > 0 else chosen
+
+
+def compiler() -> str | None:
+    """The path of the C++ compiler that `torch.compile` would call; None where there is none."""
+    return shutil.which(os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++"))
 
 
 def find_device(name: str) -> torch.device:
@@ -94,20 +109,25 @@ def native_precisions(device: torch.device) -> list[Precision]:
 
 
 def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, float]:
-    """The fastest way and its images/s; of nearly equal ones the plainest."""
-    watch.fit_batch(ways[0])
-    rates = watch.images_per_second([ways[0], *reversed(ways[1:])])  # the likeliest to win comes second
-    best = max(rates.values())
-    if best == 0:
+    """The clearly fastest way and its images/s; the plainest, and 0, where a step is too slow to compare ways."""
+    speeds = watch.speeds([ways[0], *reversed(ways[1:])])  # the likeliest to win comes second
+    if not speeds:
+        slow = f"steps are too slow here to compare {_words(ways[-1])} with it within {SECONDS:g} s; ask for it to try"
+        return replace(ways[0], reason=f"{ways[0]}: {slow}"), 0.0
+    if not any(speed.best for speed in speeds.values()):
         raise InputError(
             f"A batch of {watch.batch_size} images does not fit into the memory of {ways[0].device}. Take a smaller "
             "batch size and, to keep the step the same, accumulate more batches."
         )
-    chosen = next(way for way in ways if rates.get(way, 0.0) * CLEARLY >= best)
-    others = ", ".join(f"{_rate(rates[way])} {_words(way)}" for way in ways if way in rates and way is not chosen)
+    chosen = ways[0]
+    for way in ways[1:]:
+        if way in speeds and speeds[way].typical > CLEARLY * speeds[chosen].best:
+            chosen = way
+    others = ", ".join(f"{_rate(speeds[w].typical)} {_words(w)}" for w in ways if w in speeds and w is not chosen)
     against = f" against {others}" if others else ""
-    reason = f"{chosen}: {_rate(rates[chosen])} images/s{against} (training steps of {watch.batch_size} images)"
-    return replace(chosen, reason=reason), rates[chosen]
+    rate = speeds[chosen].typical
+    reason = f"{chosen}: {_rate(rate)} images/s{against} (training steps of {watch.batch_size} images)"
+    return replace(chosen, reason=reason), rate
 
 
 def _compiled_if_it_pays(chosen: Placement, rate: float, workload: Workload, watch: Stopwatch) -> Placement:
@@ -120,12 +140,15 @@ def _compiled_if_it_pays(chosen: Placement, rate: float, workload: Workload, wat
         return replace(chosen, reason=f"{chosen.reason}; {pays}")
     compiled = replace(chosen, compile=True)
     try:
-        rates = watch.images_per_second([chosen, compiled])
+        speeds = watch.speeds([chosen, compiled])
     except Exception as error:  # whatever the compiler stumbles over, the run can do without it
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         return replace(chosen, reason=f"{chosen.reason}; not compiled: the compiler failed ({first_line})")
-    measured = f"compiled {_rate(rates[compiled])} images/s against {_rate(rates[chosen])}"
-    faster = rates[compiled] > rates[chosen] * CLEARLY
+    if not speeds:
+        return replace(chosen, reason=f"{chosen.reason}; not compiled: its steps were too slow to be measured")
+    before, after = speeds[chosen], speeds[compiled]
+    measured = f"compiled {_rate(after.typical)} images/s against {_rate(before.typical)}"
+    faster = after.typical > CLEARLY * before.best
     return replace(compiled if faster else chosen, reason=f"{chosen.reason}; {'' if faster else 'not '}{measured}")
 
 

@@ -1,9 +1,10 @@
 """How fast a task trains in a given way, in a few steps on a copy of it."""
 
 import copy
-import math
+import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,11 +13,19 @@ from torch import Tensor, nn
 from plusx.core.errors import InputError
 from plusx.core.task import Task
 from plusx.engine import modes
-from plusx.engine.placement import Placement, place
+from plusx.engine.placement import Placement, place, tuned
 
-STEP_SECONDS = 0.5  # aimed at for one measured step
-SECONDS = 8.0  # after which no further way and no further round is begun; two ways and one round there always are
-ROUNDS = 5
+STEP_SECONDS = 0.2  # aimed at for one measured step
+SECONDS = 5.0  # for the rounds; with the trial and the warming up before them, all is over in less than twice that
+LEAST, MOST = 3, 5  # rounds: with fewer than LEAST nothing is concluded
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images/s of training steps: of the median and of the fastest one. Both 0 where memory does not suffice."""
+
+    typical: float
+    best: float
 
 
 class Stopwatch:
@@ -30,31 +39,40 @@ class Stopwatch:
         self._shape = (input_channels(task), *size)
         self.batch_size = batch_size
 
-    def fit_batch(self, placement: Placement) -> None:
-        """Settles how many images the measured steps have."""
-        if placement.device.type != "cpu" or self.batch_size <= 2:
-            return
-        step = _Step(self._task, placement, self._images(2))
-        step.seconds()
-        per_image = step.seconds() / 2
-        self.batch_size = max(2, min(self.batch_size, int(STEP_SECONDS / per_image)))
+    def speeds(self, ways: Sequence[Placement]) -> dict[Placement, Speed]:
+        """Of forward and backward; the less important of `ways` come last, and are left out where a step is slow.
 
-    def images_per_second(self, ways: Sequence[Placement]) -> dict[Placement, float]:
-        """Of forward and backward, in each of `ways`; 0 where the batch does not fit into the device's memory.
-
-        Measured in rounds of one step a way, so that whatever else the machine does meets all of them; the best counts.
-        Where a step takes seconds, ways at the end of the list may be left out.
+        Measured in rounds of one step a way, so that whatever else the machine does meets all of them. Empty where
+        that would take longer than SECONDS.
         """
-        began = time.perf_counter()
-        steps: dict[Placement, _Step | None] = {}
-        for way in ways:
-            if len(steps) < 2 or time.perf_counter() - began < SECONDS:
-                steps[way] = self._warm(way)
-        best = dict.fromkeys(steps, math.inf)
-        for turn in range(ROUNDS):
-            if turn == 0 or time.perf_counter() - began < SECONDS:
-                best |= {way: min(best[way], step.seconds()) for way, step in steps.items() if step is not None}
-        return {way: self.batch_size / seconds for way, seconds in best.items()}
+        step_seconds = self._fit_batch(ways[0])
+        affordable = len(ways) if step_seconds == 0 else int(SECONDS / (LEAST * step_seconds))
+        if affordable < min(2, len(ways)):
+            return {}
+        steps = {way: self._warm(way) for way in ways[:affordable]}
+        running = {way: step for way, step in steps.items() if step is not None}
+        rounds = _rounds(running)
+        if running and len(rounds) < LEAST:
+            return {}
+        return {way: self._speed([turn[way] for turn in rounds]) if way in running else Speed(0, 0) for way in steps}
+
+    def _fit_batch(self, plainest: Placement) -> float:
+        """Settles how many images the measured steps have on a CPU; returns what a step then takes, in seconds.
+
+        0 on other devices, where a step is quick. The first step, which is no measure of the others, counts where it
+        is hopelessly slow, for a second one would be no quicker to wait for.
+        """
+        if plainest.device.type != "cpu":
+            return 0.0
+        step = _Step(self._task, plainest, self._images(1))
+        seconds = step.seconds()
+        if seconds < SECONDS / 4:
+            seconds = step.seconds()
+        self.batch_size = min(self.batch_size, max(2, int(STEP_SECONDS / seconds)))
+        return seconds * self.batch_size
+
+    def _speed(self, seconds: Sequence[float]) -> Speed:
+        return Speed(self.batch_size / statistics.median(seconds), self.batch_size / min(seconds))
 
     def _warm(self, way: Placement) -> "_Step | None":
         try:
@@ -66,6 +84,20 @@ class Stopwatch:
 
     def _images(self, count: int) -> Tensor:
         return torch.rand((count, *self._shape), generator=torch.Generator().manual_seed(0))
+
+
+def _rounds(steps: "dict[Placement, _Step]") -> list[dict[Placement, float]]:
+    """Seconds a way, round by round; a round that does not end in time is left out."""
+    deadline = time.perf_counter() + SECONDS
+    rounds: list[dict[Placement, float]] = []
+    while len(rounds) < MOST:
+        turn: dict[Placement, float] = {}
+        for way, step in steps.items():
+            if time.perf_counter() > deadline:
+                return rounds
+            turn[way] = step.seconds()
+        rounds.append(turn)
+    return rounds
 
 
 class _Step:
@@ -83,14 +115,16 @@ class _Step:
         """One forward and backward pass. The loss, which costs next to nothing, is a stand-in: no targets are known."""
         self._wait()
         began = time.perf_counter()
-        self._copy.zero_grad(set_to_none=True)
-        with self._placement.autocast():
-            outputs = self._forward(self._images)
-        loss = outputs.float().square().mean()
-        if loss.requires_grad:
-            loss.backward()
-        self._wait()
-        return time.perf_counter() - began
+        with tuned(self._placement):
+            with self._placement.autocast():
+                outputs = self._forward(self._images)
+            loss = outputs.float().square().mean()
+            if loss.requires_grad:
+                loss.backward()
+            self._wait()
+        seconds = time.perf_counter() - began
+        self._copy.zero_grad(set_to_none=True)  # the other copies need the memory
+        return seconds
 
     def _wait(self) -> None:
         if self._placement.device.type != "cpu":
