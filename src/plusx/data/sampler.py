@@ -64,7 +64,7 @@ class Weighted(Order):
         shuffled = rng.permutation(count)
         cumulative = np.cumsum(np.asarray(self.weights)[shuffled])
         marks = (np.arange(count) + rng.random()) * cumulative[-1:] / count
-        chosen = shuffled[np.searchsorted(cumulative, marks, side="right")]
+        chosen = shuffled[np.searchsorted(cumulative, marks, side="right").clip(max=count - 1)]  # rounding
         return rng.permutation(chosen)
 
 

@@ -142,7 +142,7 @@ def test_labels_without_an_image(tmp_path: Path) -> None:
     listing = read(path)
     assert by_name(listing) == {"a.jpg": "cat", "b.jpg": "dog"}
     assert f"{text}; left out" in listing.notes
-    with pytest.raises(DataError, match=rf"table\.csv: {text}\. Put the files there, or remove the rows"):
+    with pytest.raises(DataError, match=rf"table\.csv: {text}\. Put the files there, remove the rows, or leave"):
         read(path, ReadOptions(missing_files="error"))
 
 

@@ -38,6 +38,8 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
         kind, labelled = _decided(labelled, options, len(labelled) < len(found.entries), notes)
     elif kind == "labels":
         labelled = _taken_apart(labelled, options.separator, notes)
+    if options.separator and (kind != "labels" or not any(isinstance(entry.label, str) for entry in found.entries)):
+        notes.append(f"separator {options.separator!r} has no effect: the labels are not lists in text")
     classes, target = _TARGETS[kind](found, labelled, options)
     if options.classes is None:
         _check_enough(labelled, kind, classes)

@@ -178,7 +178,10 @@ def _without_missing(rows: Rows, labels: Sequence[Any], options: ReadOptions, no
     if rows.missing:
         text = f"{len(rows.missing)} of {len(rows.cells)} labels without an image: {shown(rows.missing)}"
         if options.missing_files == "error":
-            raise DataError(f"{rows.table.path or 'The table'}: {text}. Put the files there, or remove the rows.")
+            raise DataError(
+                f"{rows.table.path or 'The table'}: {text}. "
+                "Put the files there, remove the rows, or leave them out with missing_files='skip'."
+            )
         notes.append(f"{text}; left out")
     return entries
 
