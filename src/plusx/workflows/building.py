@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from plusx.backbones.catalogue import architecture
+from plusx.backbones.create import build
 from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
 from plusx.core.sample import Listing, Sample
@@ -65,11 +66,31 @@ def design(settings: FitSettings, listing: Listing) -> Design:
     return Design(task, card, recipe, start_of(settings, origin))
 
 
+def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, Any]) -> Design:
+    """The design of a run that goes on, with random weights: those of its checkpoint take their place.
+
+    Nothing is downloaded, and the file that it started from may be gone. saved: what its settings.json holds; card and
+    plan are taken from there, with the number of epochs of `settings`.
+    """
+    card, start, plan = Card.from_json(saved["card"]), saved["start"], Plan.from_json(saved["plan"])
+    name = task_name(settings, listing)
+    facts = Facts(
+        len(listing.splits["train"]), listing.kind, len(listing.classes), architecture(card.architecture).size
+    )
+    recipe = choose_recipe(settings, facts, pretrained=start != RANDOM)
+    recipe = replace(recipe, plan=replace(plan, epochs=settings.epochs or plan.epochs))
+    backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
+    return Design(create(name, backbone, task_config(name, listing, recipe, settings)), card, recipe, start)
+
+
+RANDOM = "random weights"
+
+
 def start_of(settings: FitSettings, origin: Card | None) -> str:
     """The weights that training starts from, in words."""
     if settings.weights is not None and Path(settings.weights).exists():
         return settings.weights
-    return origin.name if origin else "random weights"
+    return origin.name if origin else RANDOM
 
 
 def load_start(settings: FitSettings, origin: Card | None, task: str, listing: Listing, in_channels: int) -> Task:

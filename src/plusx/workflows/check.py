@@ -12,8 +12,8 @@ from plusx.core.errors import DataError
 from plusx.core.sample import Listing
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
-from plusx.workflows.environment import cache_file
-from plusx.workflows.reading import reading_bar
+from plusx.workflows.environment import audit_cache
+from plusx.workflows.reading import reading_bar, reading_processes
 from plusx.workflows.settings import CheckSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.values import read_settings
@@ -72,11 +72,16 @@ def examine(data: Any, options: CheckSettings) -> Checked:
     """As `check`, whatever is found."""
     listing = read(
         Path(data) if isinstance(data, str) else data,
-        ReadOptions(image_column=options.image_column, label_column=options.label_column, separator=options.separator),
+        ReadOptions(
+            image_column=options.image_column,
+            label_column=options.label_column,
+            separator=options.separator,
+            missing_files="error" if options.strict else "skip",
+        ),
     )
     console = Console(stderr=True)
     with reading_bar(console, "reading every image once") as progress:
-        found = audit(listing, cache=cache_file("audit"), workers=options.workers or 0, progress=progress)
+        found = audit(listing, cache=audit_cache(), workers=reading_processes(options.workers), progress=progress)
     return Checked(listing, found)
 
 

@@ -1,12 +1,28 @@
-"""The run directory: which file lies where. Needs no torch."""
+"""The run directory: which file lies where, and that one process at a time writes there. Needs no torch."""
 
+import contextlib
+import errno
 import json
+import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import InputError, StorageError
 from plusx.core.storage import write_text
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _acquire(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _acquire(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -29,6 +45,14 @@ class RunDirectory:
         self.model = path / "model.safetensors"
         self.onnx = path / "model.onnx"
         self.report = path / "report.html"
+        self.exported = tuple(path / f"model{suffix}" for suffix in (".onnx", ".pt2", ".xml", ".bin"))
+        self.curves = path / "metrics.jsonl", path / "tensorboard"
+        self.lock = path / ".lock"
+
+    def written(self) -> tuple[Path, ...]:
+        """All that a run leaves behind."""
+        facts = (self.settings, self.environment, self.data, self.split, self.audit, self.metrics)
+        return (*facts, *self.curves, self.checkpoints, self.model, *self.exported, self.report)
 
     def read_json(self, file: Path) -> dict[str, Any]:
         """The content of one of the JSON files; InputError when this is no run directory."""
@@ -62,17 +86,52 @@ def place_for(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
     return RunDirectory(path)
 
 
-def create(run: RunDirectory) -> None:
-    """Makes the directory, empty but for its subdirectories. StorageError where that cannot be done."""
+def create(run: RunDirectory, *, overwrite: bool = False, fixed: bool = True) -> RunDirectory:
+    """Makes the directory, and in it that of the checkpoints; with `overwrite` it takes away what an older run left.
+
+    Where another run has come first, a name that is not `fixed` gets a number, and a fixed one is an InputError.
+    StorageError where a directory cannot be made.
+    """
     try:
-        if run.path.is_dir():
-            for entry in run.path.iterdir():
-                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        run.checkpoints.mkdir(parents=True, exist_ok=True)
+        if overwrite and run.path.is_dir():
+            with held(run):
+                for entry in run.written():
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)
+        run.checkpoints.mkdir(parents=True)
+    except FileExistsError:
+        if fixed:
+            raise InputError(f"{run.path} was taken by another run in the meantime. Give another --out.") from None
+        return create(RunDirectory(_free(run.path.parent, run.path.name)), fixed=False)
     except OSError as error:
+        if isinstance(error, StorageError):
+            raise
         raise StorageError(
             f"{run.path} could not be created: {error.strerror}. Give another place with --out."
         ) from error
+    return run
+
+
+@contextlib.contextmanager
+def held(run: RunDirectory) -> Iterator[None]:
+    """Nobody else writes into the run meanwhile; InputError where another process does.
+
+    The system lets go of the lock when the process ends, however it ends. File systems without locks are let off.
+    """
+    try:
+        handle = os.open(run.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StorageError(f"{run.path} could not be written to: {error.strerror}.") from error
+    try:
+        try:
+            _acquire(handle)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+                raise InputError(
+                    f"Another process is training in {run.path}. Wait for it or stop it, or give another --out."
+                ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def _free(parent: Path, name: str) -> Path:

@@ -1,5 +1,6 @@
 """The machine and the software of a run, and where what can be made again is kept."""
 
+import logging
 import os
 import platform
 import sys
@@ -7,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from plusx.core.errors import StorageError
+
+log = logging.getLogger("plusx")
 
 LIBRARIES = ("plusx", "torch", "torchvision", "numpy", "pillow", "onnx", "onnxruntime", "safetensors")
 
@@ -37,8 +40,11 @@ def cache_directory() -> Path:
     StorageError where it cannot be made.
     """
     base = os.environ.get("PLUSX_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    directory = Path(base) if base else home / "plusx"
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        directory = Path(base) if base else home / "plusx"
+    except RuntimeError as error:  # an account without a home
+        raise StorageError(f"There is no cache directory: {error} Name one with PLUSX_CACHE.") from error
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -48,6 +54,10 @@ def cache_directory() -> Path:
     return directory
 
 
-def cache_file(name: str) -> Path:
-    """A file of the cache, e.g. what the audit knows of files it has read."""
-    return cache_directory() / f"{name}.cache"
+def audit_cache() -> Path | None:
+    """Where it is kept what the audit knows of files it has read; None, with a warning, where nothing can be kept."""
+    try:
+        return cache_directory() / "audit.cache"
+    except StorageError as error:
+        log.warning("%s Until then every image is read anew each time.", error)
+        return None

@@ -1,7 +1,8 @@
 """evaluate: a trained model on labelled images."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,16 @@ from plusx.core.details import Details
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Listing
 from plusx.data.formats.read import ReadOptions, read
-from plusx.data.split import with_validation
 from plusx.engine.device import Workload, choose_placement
 from plusx.weights.modelfile import LoadedModel, load_model
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.measuring import measure
-from plusx.workflows.preparation import KIND_OF_TASK, read_listing
-from plusx.workflows.run import open_run
-from plusx.workflows.settings import EvaluateSettings, FitSettings, settings_from
+from plusx.workflows.original_data import original_data
+from plusx.workflows.preparation import KIND_OF_TASK
+from plusx.workflows.settings import EvaluateSettings, settings_from
 from plusx.workflows.signature import takes
+
+log = logging.getLogger("plusx")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def evaluate(run: str | Path, data: Any = None, **settings: Any) -> Evaluation:
     path = Path(run)
     loaded = load_model(RunDirectory(path).model if path.is_dir() else path)
     if data is None:
-        listing, split = own_validation(path), "val" if options.split == "auto" else options.split
+        listing, split = original_data(path), "val" if options.split == "auto" else options.split
     else:
         listing = labelled(data, loaded, options)
         split = (
@@ -54,7 +56,15 @@ def evaluate(run: str | Path, data: Any = None, **settings: Any) -> Evaluation:
     placement = choose_placement(
         loaded.task, workload, device=options.device, precision="fp32", channels_last=False, compile=False
     )
-    measured = measure(loaded.task, loaded.card, listing, split, placement)
+    measured = measure(
+        loaded.task,
+        loaded.card,
+        listing,
+        split,
+        placement,
+        batch_size=options.batch_size,
+        workers=options.workers,
+    )
     return Evaluation(split, len(listing.splits[split]), measured.metrics, measured.details)
 
 
@@ -65,31 +75,18 @@ def labelled(data: Any, loaded: LoadedModel, options: EvaluateSettings) -> Listi
     how = ReadOptions(
         image_column=options.image_column,
         label_column=options.label_column,
+        separator=options.separator,
+        split_column=options.split_column,
+        missing_files=options.missing_files,
         classes=None if kind == "value" else classes,
         kind=kind,
     )
     listing = read(data, how)
+    for note in listing.notes:
+        log.info(note)
     if listing.kind != kind or listing.classes != classes:
         raise DataError(
             f"The labels of the data ({listing.kind}: {', '.join(listing.classes[:5])}...) are not those of the model "
             f"({kind}: {', '.join(classes[:5])}...). Name the right column with --label-column."
         )
     return listing
-
-
-def own_validation(path: Path) -> Listing:
-    """The data that a run was trained on, split as it was then."""
-    if not path.is_dir():
-        raise InputError(
-            f"{path} is a model file and knows no data; name images to evaluate on: plusx evaluate {path} DATA"
-        )
-    directory, saved = open_run(path)
-    if saved["data"] is None:
-        raise InputError(f"{path} was trained on data in memory; give data to evaluate on")
-    settings = settings_from(FitSettings, saved["settings"])
-    listing = read_listing(saved["data"], replace(settings, strict=False))
-    unreadable = set(directory.read_json(directory.audit)["unreadable"])
-    readable = {
-        split: tuple(s for s in samples if s.name not in unreadable) for split, samples in listing.splits.items()
-    }
-    return with_validation(listing.with_splits(readable), settings.val_fraction, settings.seed)

@@ -17,7 +17,7 @@ from plusx.deploy.agreement import Agreement, export_agreeing
 from plusx.deploy.metadata import SUFFIXES
 from plusx.weights.modelfile import load_model
 from plusx.workflows.directory import RunDirectory
-from plusx.workflows.evaluate import own_validation
+from plusx.workflows.original_data import original_data
 from plusx.workflows.settings import ExportSettings, settings_from
 from plusx.workflows.signature import takes
 from plusx.workflows.sources import Read, find_images, read_ahead
@@ -53,16 +53,20 @@ def export(run: str | Path, **settings: Any) -> Exported:
         found = read_ahead(find_images(options.data), mode(loaded.card), threads=1, ahead=2)
         images = (one.pixels for one in found if isinstance(one, Read))
     elif path.is_dir():
-        images = readable(own_validation(path).splits["val"], loaded.card)
+        images = readable(spread(original_data(path).splits["val"]), loaded.card)
     else:
         raise InputError(f"{path} is a model file and knows no images to compare on; name some with --data")
     return Exported(out, export_agreeing(loaded.task, loaded.card, out, images, to=options.to, limit=COMPARED))
 
 
 def export_and_compare(task: Task, card: Card, out: Path, samples: Sequence[Sample]) -> Agreement:
-    """The ONNX file of a run that has just ended, compared on its validation images, spread over all of them."""
-    step = max(1, len(samples) // COMPARED)
-    return export_agreeing(task, card, out, readable(samples[::step], card), limit=COMPARED)
+    """The ONNX file of a run that has just ended, compared on its validation images."""
+    return export_agreeing(task, card, out, readable(spread(samples), card), limit=COMPARED)
+
+
+def spread(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """At most `COMPARED` of them, from the first to the last: they often stand class by class."""
+    return samples[:: max(1, -(-len(samples) // COMPARED))]
 
 
 def readable(samples: Sequence[Sample], card: Card) -> Iterator[NDArray[np.uint8]]:

@@ -1,10 +1,11 @@
 """The end of a run: measure the best weights, write the model file, the exported file and the report."""
 
-import logging
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from plusx.core.errors import DisagreementError
 from plusx.engine.device import Placement
 from plusx.engine.parts import Outcome
 from plusx.report.facts import Facts, Snippet
@@ -19,8 +20,6 @@ from plusx.workflows.preparation import Prepared
 from plusx.workflows.run import Run
 from plusx.workflows.settings import FitSettings, changed_from_default
 
-log = logging.getLogger("plusx")
-
 
 def finish(
     run: RunDirectory,
@@ -30,20 +29,30 @@ def finish(
     outcome: Outcome,
     settings: FitSettings,
 ) -> Run:
-    """Everything that a finished run leaves behind. The model file is written before anything that may fail."""
-    measured = measure(made.task, made.card, prepared.listing, "val", placement)
+    """Everything that a finished run leaves behind. The model file is written before anything that may fail.
+
+    Files exported from earlier weights go first: no moment leaves them beside a model that they disagree with.
+    DisagreementError where the exported file does not give the model's results; the report says so then.
+    """
+    measured = measure(made.task, made.card, prepared.listing, "val", placement, workers=settings.workers)
     card = replace(made.card, metrics=measured.metrics)
     task = made.task.cpu()
     extra = {"fingerprint": prepared.fingerprint, "start": made.start, "kind": prepared.listing.kind}
+    for file in run.exported:
+        file.unlink(missing_ok=True)
     save_model(run.model, task, card, extra)
     write_json(run.metrics, {"best_epoch": outcome.best_epoch, "stopped": outcome.stopped, **measured.metrics})
-    agreement = None
+    agreement, disagreement = None, None
     if settings.export:
-        samples = prepared.listing.splits["val"]
-        agreement = str(export_and_compare(task, card, run.onnx, samples))
-    facts = gather(run, prepared, made, outcome, measured, agreement)
+        try:
+            agreement = str(export_and_compare(task, card, run.onnx, prepared.listing.splits["val"]))
+        except DisagreementError as error:
+            disagreement = error
+    facts = gather(run, prepared, made, outcome, measured, str(disagreement) if disagreement else agreement)
     mistakes = worst_mistakes(task, measured.collected, prepared.listing, "val")
     write_report(run.report, replace(facts, mistakes=mistakes, settings=changed_from_default(settings)))
+    if disagreement is not None:
+        raise disagreement
     return Run(run.path, measured.metrics, outcome.history, agreement)
 
 
@@ -60,7 +69,7 @@ def gather(
     counter = made.task.metrics()
     listing = prepared.listing
     return Facts(
-        title=run.path.name,
+        title=run.path.resolve().name,
         trained=f"{made.card.architecture}, started from {made.start}, learned to tell {describe(listing)}",
         created=saved["begun"],
         command=saved["command"],
@@ -101,8 +110,10 @@ def chart_names(values: Mapping[str, float]) -> dict[str, Any]:
 
 def usage(run: RunDirectory) -> list[Snippet]:
     """Lines that work on this run as they stand."""
-    path = run.path
+    path = shlex.quote(str(run.path))
     return [
         Snippet("shell", f"plusx predict {path} photo.jpg\nplusx evaluate {path} DATA\nplusx export {path} --to onnx"),
-        Snippet("Python", f'import plusx\n\nmodel = plusx.load({str(path)!r})\nprint(model.predict("photo.jpg")[0])'),
+        Snippet(
+            "Python", f'import plusx\n\nmodel = plusx.load({str(run.path)!r})\nprint(model.predict("photo.jpg")[0])'
+        ),
     ]

@@ -1,8 +1,9 @@
 """fit: a folder of labelled images becomes a trained, measured, exported model with a report."""
 
 import logging
+import os
 import shlex
-import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from plusx.backbones.catalogue import TOP_1, card, cards
 from plusx.core.errors import InputError, InterruptedRunError
 from plusx.core.task import Task
+from plusx.engine import checkpoint
 from plusx.engine.device import Placement, Workload, choose_placement
 from plusx.engine.evaluate import evaluate
 from plusx.engine.interrupt import Interrupt
@@ -21,9 +23,10 @@ from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
 from plusx.engine.train import train
 from plusx.weights.resolve import published_card
-from plusx.workflows.building import Design, describe, design
-from plusx.workflows.directory import RunDirectory, create, place_for, write_json
-from plusx.workflows.environment import cache_file, environment
+from plusx.workflows.building import Design, describe, design, design_again
+from plusx.workflows.command import command_of
+from plusx.workflows.directory import RunDirectory, create, held, place_for, write_json
+from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
 from plusx.workflows.preparation import Prepared, prepare, read_listing, write_down
@@ -54,24 +57,43 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
     when it was in memory. Raises InputError and its kin, NonFiniteLossError, StorageError, DisagreementError, and
     InterruptedRunError after Ctrl-C, when everything is saved.
     """
-    job = settle(data, validation_data, settings_from(FitSettings, settings))
+    job = settle(data, validation_data, absolute(settings_from(FitSettings, settings)), frozenset(settings))
     console = Console(stderr=True, soft_wrap=True)
     listing = read_listing(job.data, job.settings, job.validation_data)
     for note in listing.notes:
         console.print(f"[dim]{note}", highlight=False)
     with reading_bar(console, "reading every image once") as progress:
-        prepared = prepare(listing, job.settings, cache_file("audit"), progress)
-    tell_audit(prepared, console)
-    made = design(job.settings, prepared.listing)
+        prepared = prepare(listing, job.settings, audit_cache(), progress)
+    tell_audit(prepared, prepared.listing.notes[len(listing.notes) :], console)
+    made = settle_design(job, prepared)
     placement = settle_placement(job, made, prepared)
-    begin(job, prepared, made, placement)
-    outcome = run_training(job, prepared, made, placement, console)
-    return finish(job.run, prepared, made, placement, outcome, job.settings)
+    if job.saved is None:
+        fixed = job.settings.out is not None
+        job = replace(job, run=create(job.run, overwrite=fixed and job.settings.overwrite, fixed=fixed))
+    with held(job.run):
+        begin(job, prepared, made, placement)
+        outcome = run_training(job, prepared, made, placement, console)
+        return finish(job.run, prepared, made, placement, outcome, job.settings)
 
 
-def settle(data: Any, validation_data: Any, settings: FitSettings) -> Job:
-    """A new run directory, or that of the run to go on with and the settings it began with."""
+def absolute(settings: FitSettings) -> FitSettings:
+    """With whole paths, so that the run can go on from any directory."""
+    changes: dict[str, Any] = {
+        name: path.resolve() for name in ("exclude", "weights_dir") if (path := getattr(settings, name))
+    }
+    if settings.weights is not None and Path(settings.weights).is_file():
+        changes["weights"] = str(Path(settings.weights).resolve())
+    return replace(settings, **changes)
+
+
+def settle(data: Any, validation_data: Any, settings: FitSettings, given: frozenset[str]) -> Job:
+    """A new run directory, or that of the run to go on with and the settings it began with.
+
+    `given`: the names of the settings that the user wrote.
+    """
     if settings.resume is None:
+        if settings.overwrite and settings.out is None:
+            log.warning("overwrite has no effect without out: a new directory below runs/ is taken")
         if data is None:
             raise InputError("No data was given. Name a folder, a table, or a run to go on with: plusx fit DATA")
         published_card(settings.model, settings.weights)  # a name that does not exist is said before any image is read
@@ -79,26 +101,32 @@ def settle(data: Any, validation_data: Any, settings: FitSettings) -> Job:
         return Job(data, validation_data, settings, run)
     run, saved = open_run(settings.resume)
     before = settings_from(FitSettings, saved["settings"])
-    refuse_changes(before, settings)
-    goes_on = replace(before, epochs=settings.epochs or before.epochs, resume=settings.resume)
+    refuse_changes(before, settings, given)
+    changes: dict[str, Any] = {name: getattr(settings, name) for name in MAY_CHANGE & given}
+    changes |= {"epochs": settings.epochs or before.epochs, "resume": settings.resume}
+    goes_on = replace(before, **changes)
     if data is None and saved["data"] is None:
         raise InputError(f"{run.path} was trained on data in memory; give the same data again to go on with it")
+    if data is None and validation_data is None:
+        validation_data = saved.get("validation_data")
     return Job(data if data is not None else saved["data"], validation_data, goes_on, run, saved)
 
 
-def refuse_changes(before: FitSettings, now: FitSettings) -> None:
+MAY_CHANGE = frozenset({"epochs", "workers", "export", "weights_dir"})
+"""The settings of a run that goes on: none of them changes what its steps compute."""
+
+
+def refuse_changes(before: FitSettings, now: FitSettings, given: frozenset[str]) -> None:
     """InputError naming the settings, other than those that may change, that differ from those the run began with."""
-    default = FitSettings()
-    free = {"resume", "epochs", "out", "workers", "export", "overwrite"}
     changed = [
-        f"{name}: {getattr(before, name)} → {value}"
-        for name, value in vars(now).items()
-        if name not in free and value != getattr(default, name) and value != getattr(before, name)
+        f"{name}: {getattr(before, name)} → {getattr(now, name)}"
+        for name in sorted(given - MAY_CHANGE - {"resume"})
+        if getattr(now, name) != getattr(before, name)
     ]
     if changed:
         raise InputError(
             f"A run goes on with the settings it began with; these differ: {'; '.join(changed)}. "
-            "Only --epochs may change. Leave the others away, or begin a new run."
+            f"Only {', '.join(sorted(MAY_CHANGE))} may change. Leave the others away, or begin a new run."
         )
 
 
@@ -106,6 +134,13 @@ def run_name(data: Any, model: str) -> str:
     """The data's name and the model's."""
     known = isinstance(data, str | Path)
     return f"{Path(data).resolve().stem if known else 'arrays'}-{model}"
+
+
+def settle_design(job: Job, prepared: Prepared) -> Design:
+    """From the weights it starts with; for a run that goes on, whose weights are in its checkpoint, without them."""
+    if job.saved is not None and checkpoint.exists(job.run.checkpoints):
+        return design_again(job.settings, prepared.listing, job.saved)
+    return design(job.settings, prepared.listing)
 
 
 def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
@@ -136,12 +171,12 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
                 f"The data is not that which {job.run.path} was begun with: images, labels or splits differ "
                 f"(compare with {job.run.split}). Restore it, or begin a new run."
             )
-    else:
-        create(job.run)
-    known = isinstance(job.data, str | Path)
+    data, validation = whole_path(job.data), whole_path(job.validation_data)
+    known = data is not None and (validation is not None or job.validation_data is None)
     values = {
-        "data": str(Path(job.data).resolve()) if known else None,
-        "command": shlex.join(sys.argv) if known else "plusx.fit(...)",
+        "data": data if known else None,
+        "validation_data": validation if known else None,
+        "command": command_of(data if known and validation is None else None, job.settings),
         "begun": job.saved["begun"] if job.saved else datetime.now().astimezone().isoformat(timespec="seconds"),
         "settings": {key: value for key, value in asdict(job.settings).items() if key != "resume"},
         "start": made.start,
@@ -151,13 +186,20 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "task": {"name": made.task.name, **made.task.config()},
         "placement": placement.to_json(),
     }
-    write_down(prepared, job.run)
     write_json(job.run.settings, values)
+    write_down(prepared, job.run)
     write_json(job.run.environment, environment())
 
 
-def tell_audit(prepared: Prepared, console: Console) -> None:
+def whole_path(data: Any) -> Path | None:
+    """Of data on the disk; None for data in memory."""
+    return Path(data).resolve() if isinstance(data, str | os.PathLike) else None
+
+
+def tell_audit(prepared: Prepared, notes: Sequence[str], console: Console) -> None:
     """What the audit found and how the images were split."""
+    for note in notes:
+        console.print(f"[dim]{note}", highlight=False)
     for line in prepared.audit.summary():
         console.print(line, highlight=False, markup=False)
     counts = ", ".join(f"{len(samples)} {split}" for split, samples in prepared.listing.splits.items())

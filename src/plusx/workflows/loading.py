@@ -21,7 +21,7 @@ from plusx.workflows.settings import FitSettings
 def training_batches(listing: Listing, input: Input, recipe: Recipe, settings: FitSettings) -> Loader:  # noqa: A002
     """Batches of the training split, shuffled or drawn by class, cut and coloured by the recipe."""
     samples = listing.splits["train"]
-    sampling = settings.balance == "sampling"
+    sampling = settings.balance == "sampling" and listing.kind != "value"
     order: Order = balanced([s.target for s in samples], settings.seed) if sampling else Shuffled(settings.seed)
     return Loader(
         samples,

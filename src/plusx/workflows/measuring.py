@@ -21,9 +21,18 @@ class Measured:
     collected: Collected
 
 
-def measure(task: Task, card: Card, listing: Listing, split: str, placement: Placement) -> Measured:
+def measure(
+    task: Task,
+    card: Card,
+    listing: Listing,
+    split: str,
+    placement: Placement,
+    *,
+    batch_size: int = 32,
+    workers: int | None = None,
+) -> Measured:
     """Over all images of `split`, which must have targets."""
-    batches = measuring_batches(listing, split, card.input, batch_size=32, workers=None)
+    batches = measuring_batches(listing, split, card.input, batch_size=batch_size, workers=workers)
     collected = collect(task, batches, placement, preparation(card.input))
     assert collected.targets is not None
     counter = task.metrics()

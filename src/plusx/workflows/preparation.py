@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,10 @@ from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
 from plusx.data.split import with_validation
 from plusx.workflows.directory import RunDirectory, write_json
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.reading import reading_processes
+from plusx.workflows.settings import FitSettings, changed_from_default
+
+log = logging.getLogger("plusx")
 
 KIND_OF_TASK: dict[str, Kind] = {"classify": "label", "multilabel": "labels", "regress": "value"}
 
@@ -50,32 +54,50 @@ def read_listing(data: Any, settings: FitSettings, validation_data: Any = None) 
 def without(listing: Listing, exclude: Path) -> Listing:
     """Leaves out the samples named in the file, one name a line (first column of a CSV)."""
     try:
-        rows = list(csv.reader(io.StringIO(exclude.read_text(encoding="utf-8-sig"))))
+        text = exclude.read_text(encoding="utf-8-sig")
+        names = {row[0] for row in csv.reader(io.StringIO(text)) if row} | set(text.splitlines())
     except OSError as error:
         raise InputError(f"--exclude {exclude} could not be read: {error.strerror}") from error
-    names = {row[0] for row in rows if row}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"--exclude {exclude} is no list of names in UTF-8, one a line: {error}") from error
     kept = {split: tuple(s for s in samples if s.name not in names) for split, samples in listing.splits.items()}
     left_out = sum(map(len, listing.splits.values())) - sum(map(len, kept.values()))
+    if not left_out:
+        log.warning(
+            "--exclude %s has no effect: it names none of the images, which are called as in split.csv", exclude
+        )
     return listing.with_splits(kept, f"{left_out} images left out by {exclude}")
 
 
-def prepare(listing: Listing, settings: FitSettings, cache: Path, progress: Callable[[int, int], None]) -> Prepared:
+def prepare(
+    listing: Listing, settings: FitSettings, cache: Path | None, progress: Callable[[int, int], None]
+) -> Prepared:
     """Audits every file, leaves out the unreadable ones and makes a validation split where there is none.
 
     DataError when nothing trainable is left, or at any finding with `strict`.
     """
-    report = audit(listing, cache=cache, workers=settings.workers or 2, progress=progress)
+    report = audit(listing, cache=cache, workers=reading_processes(settings.workers), progress=progress)
     if settings.strict and any(finding.severity != "note" for finding in report.findings):
         raise DataError("The data audit has findings and --strict was given:\n" + "\n".join(report.summary()))
-    listing = with_validation(report.clean(listing), settings.val_fraction, settings.seed)
+    listing = with_validation(with_notes(report.clean(listing), settings), settings.val_fraction, settings.seed)
     if not listing.splits.get("train"):
         raise DataError(f"No readable image is left to train on, of {report.files}:\n" + "\n".join(report.summary()))
-    if listing.kind != "value" and len(listing.classes) < 2:
+    seen = {target_text(sample.target, listing.classes) for sample in listing.splits["train"]}
+    if listing.kind != "value" and len(seen) < 2:
         raise DataError(
-            f"All images have the same label ({', '.join(listing.classes)}); at least two classes are needed to learn "
-            "the difference."
+            f"All readable images to train on have the same label ({', '.join(seen)}); at least two classes are needed "
+            "to learn the difference:\n" + "\n".join(report.summary())
         )
     return Prepared(listing, report, fingerprint(listing))
+
+
+def with_notes(listing: Listing, settings: FitSettings) -> Listing:
+    """Says which settings of the validation split have no effect, because the data brings one."""
+    if not listing.splits.get("val"):
+        return listing
+    useless = {"val_fraction", "group_column", "group_pattern"} & changed_from_default(settings).keys()
+    notes = [f"{name} has no effect: the data brings a validation split" for name in sorted(useless)]
+    return listing.with_splits(listing.splits, *notes)
 
 
 def fingerprint(listing: Listing) -> str:

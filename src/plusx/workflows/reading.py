@@ -7,6 +7,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
+def reading_processes(asked: int | None) -> int:
+    """For the audit, to which 0 means one for every core: none asked for is that; 0 is this process alone."""
+    return 0 if asked is None else max(1, asked)
+
+
 @contextlib.contextmanager
 def reading_bar(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
     """Yields a function to be called with (done, total). Shows nothing where the console is not a terminal."""

@@ -89,8 +89,10 @@ class FitSettings:
     compile: Literal["auto", "yes", "no"] = option("auto", "auto: only when the run is long enough to repay it")
     workers: int | None = option(None, "processes that load images; none: as the machine has cores", least=0)
     out: Path | None = option(None, "directory of the run; none: a new one below runs/", section="The run")
-    overwrite: bool = option(False, "replace the directory given by --out if it exists")
-    resume: Path | None = option(None, "run directory to go on with; only --epochs may change")
+    overwrite: bool = option(False, "replace the run in the directory given by --out")
+    resume: Path | None = option(
+        None, "run directory to go on with; only --epochs, --workers, --export and --weights-dir may change"
+    )
     export: bool = option(True, "leave model.onnx as well, compared with the model")
     weights_dir: Path | None = option(
         None, "where weight files are looked for and kept; none: $PLUSX_WEIGHTS or the cache"
@@ -104,6 +106,9 @@ class EvaluateSettings:
     split: str = option("auto", "train, val or test; auto: test where there is one, else val, else all")
     image_column: str | None = option(None, "column of a table that names the image")
     label_column: tuple[str, ...] | None = option(None, "column of a table with the label")
+    separator: str | None = option(None, "what stands between several labels of one image, e.g. ';'")
+    split_column: str | None = option(None, "column of a table that says train, val or test")
+    missing_files: Literal["error", "skip"] = option("error", "rows of a table whose image is not there")
     batch_size: int = option(32, "images per step", least=1)
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps")
     workers: int | None = option(None, "processes that load images; none: as the machine has cores", least=0)

@@ -1,0 +1,63 @@
+"""The data that a run was trained on, split as it was then."""
+
+import csv
+from collections import defaultdict, deque
+from dataclasses import replace
+from pathlib import Path
+
+from plusx.core.errors import DataError, InputError
+from plusx.core.sample import Listing, Sample
+from plusx.workflows.directory import RunDirectory
+from plusx.workflows.preparation import read_listing, target_text
+from plusx.workflows.run import open_run
+from plusx.workflows.settings import FitSettings, settings_from
+
+_SHOWN = 5  # images
+
+
+def original_data(path: Path) -> Listing:
+    """The images that the run's split.csv names, in its splits, read again. What was added since is left out.
+
+    InputError for a model file and for data that were in memory; DataError where images are gone or have other labels.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path} is a model file and knows no data. Name images, or give the directory of the run.")
+    run, saved = open_run(path)
+    if saved["data"] is None:
+        raise InputError(f"{path} was trained on data in memory. Name the images to take instead.")
+    settings = replace(settings_from(FitSettings, saved["settings"]), exclude=None)
+    listing = read_listing(saved["data"], settings, saved.get("validation_data"))
+    if list(listing.classes) != run.read_json(run.data)["classes"]:
+        raise DataError(f"The classes in {saved['data']} are no longer those of {run.data}. {_ADVICE}")
+    return listing.with_splits(_as_split(listing, run))
+
+
+_ADVICE = "Restore the data, or name the images to take instead."
+
+
+def _as_split(listing: Listing, run: RunDirectory) -> dict[str, tuple[Sample, ...]]:
+    waiting: defaultdict[tuple[str, str, str], deque[Sample]] = defaultdict(deque)
+    for split, samples in listing.splits.items():
+        for sample in samples:
+            waiting[split, sample.name, target_text(sample.target, listing.classes)].append(sample)
+    splits: defaultdict[str, list[Sample]] = defaultdict(list)
+    lost: list[str] = []
+    for split, name, target in _rows(run):
+        found = waiting.get((split, name, target)) or waiting.get(("train", name, target))
+        if found:
+            splits[split].append(found.popleft())
+        else:
+            lost.append(name)
+    if lost:
+        shown = ", ".join(lost[:_SHOWN]) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
+        raise DataError(f"Images of {run.split} are gone or have other labels: {shown}. {_ADVICE}")
+    return {split: tuple(samples) for split, samples in splits.items()}
+
+
+def _rows(run: RunDirectory) -> list[tuple[str, str, str]]:
+    """(split, image, target) of every image that the run used."""
+    try:
+        with run.split.open(encoding="utf-8", newline="") as file:
+            return [(row["split"], row["image"], row["target"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{run.split} cannot be read ({error}). {_ADVICE}") from None

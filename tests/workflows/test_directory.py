@@ -1,0 +1,64 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plusx.core.errors import InputError
+from plusx.workflows.directory import RunDirectory, create, held, place_for
+
+
+def older(path: Path) -> RunDirectory:
+    """A directory with files of a run, and one that is none of it."""
+    run = RunDirectory(path)
+    run.checkpoints.mkdir(parents=True)
+    (run.checkpoints / "last.pt").write_bytes(b"weights")
+    run.settings.write_text("{}", encoding="utf-8")
+    run.onnx.write_bytes(b"graph")
+    (path / "notes.txt").write_text("mine", encoding="utf-8")
+    return run
+
+
+def test_two_runs_that_begin_at_once_do_not_share_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    one, other = place_for(None, False, "flowers"), place_for(None, False, "flowers")
+    assert one.path == other.path
+    create(one, fixed=False)
+    (one.checkpoints / "last.pt").write_bytes(b"weights")
+    assert create(other, fixed=False).path == Path("runs/flowers-2")
+    assert (one.checkpoints / "last.pt").read_bytes() == b"weights"
+
+
+def test_a_named_directory_that_another_run_took_is_said(tmp_path: Path) -> None:
+    create(RunDirectory(tmp_path / "run"))
+    with pytest.raises(InputError, match=r"run was taken by another run in the meantime\. Give another --out"):
+        create(RunDirectory(tmp_path / "run"))
+
+
+def test_overwriting_takes_away_only_what_a_run_wrote(tmp_path: Path) -> None:
+    run = create(older(tmp_path), overwrite=True)
+    assert not run.settings.exists()
+    assert not run.onnx.exists()
+    assert not any(run.checkpoints.iterdir())
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_run_that_another_process_works_on_is_left_alone(tmp_path: Path) -> None:
+    run = older(tmp_path)
+    holding = (
+        "import sys, pathlib; from plusx.workflows.directory import *\n"
+        "with held(RunDirectory(pathlib.Path(sys.argv[1]))): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holding, os.fspath(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == b"held"
+        with pytest.raises(InputError, match=r"Another process is training in .*\. Wait for it or stop it"), held(run):
+            pass
+        with pytest.raises(InputError, match="Another process is training"):
+            create(run, overwrite=True)
+        process.communicate()
+    assert run.onnx.read_bytes() == b"graph"
+    with held(run):
+        assert run.lock.exists()
