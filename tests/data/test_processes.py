@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from plusx.data.processes import forking, ignore_interrupt, starting
+from plusx.data.processes import forking, hindrance, ignore_interrupt, starting
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are only copied on Linux")
 
@@ -38,3 +38,13 @@ def test_the_parent_is_as_before_even_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), starting():
         assert 1 / 0
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_a_system_without_shared_locks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hindrance() is None
+
+    def refuse() -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(multiprocessing.get_context(), "Lock", refuse)
+    assert hindrance() == ("the system gives no locks to share between them: [Errno 38] Function not implemented")

@@ -14,6 +14,18 @@ def forking() -> BaseContext | None:
     return multiprocessing.get_context("fork") if sys.platform == "linux" else None
 
 
+def hindrance() -> str | None:
+    """Why no child processes can be started here; None where they can. They need locks, which Linux keeps in /dev/shm.
+
+    Sandboxes and some cloud functions have none.
+    """
+    try:
+        multiprocessing.get_context().Lock()
+    except (OSError, ImportError) as error:
+        return f"the system gives no locks to share between them: {error}"
+    return None
+
+
 def ignore_interrupt() -> None:
     """For child processes: Ctrl-C reaches the whole group, and it is the parent who decides."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,5 +1,6 @@
 """From samples to batches on the device, for training and for measuring."""
 
+import logging
 import os
 from dataclasses import replace
 
@@ -7,15 +8,19 @@ import torch
 
 from plusx.core.batch import Batch
 from plusx.core.card import Input
+from plusx.core.errors import InputError
 from plusx.core.sample import Listing
 from plusx.data.encode import encoder
 from plusx.data.loader import Loader
+from plusx.data.processes import hindrance
 from plusx.data.sampler import Order, Shuffled, balanced
 from plusx.data.transforms import EvalTransform, TrainTransform
 from plusx.engine.parts import Prepare
 from plusx.nn.preprocess import Normalise
 from plusx.workflows.recipes.recipe import Recipe
 from plusx.workflows.settings import FitSettings
+
+log = logging.getLogger("plusx")
 
 
 def training_batches(listing: Listing, input: Input, recipe: Recipe, settings: FitSettings) -> Loader:  # noqa: A002
@@ -46,8 +51,16 @@ def measuring_batches(listing: Listing, split: str, input: Input, batch_size: in
 
 
 def loading_processes(asked: int | None) -> int:
-    """As many as asked; else one for every two cores, at most 8."""
-    return asked if asked is not None else min(8, (os.cpu_count() or 1) // 2)
+    """As many as asked; else one for every two cores, at most 8, or with a warning none where none can be started.
+
+    InputError where some are asked for and none can be started.
+    """
+    if asked == 0 or (why := hindrance()) is None:
+        return asked if asked is not None else min(8, (os.cpu_count() or 1) // 2)
+    if asked is not None:
+        raise InputError(f"No processes that load images can be started here ({why}). Say --workers 0.")
+    log.warning("Images are loaded in this process, which is slower: no others can be started here (%s).", why)
+    return 0
 
 
 def preparation(input: Input, recipe: Recipe | None = None) -> Prepare:  # noqa: A002

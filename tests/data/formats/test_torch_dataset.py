@@ -57,11 +57,11 @@ def test_items_are_fetched_once_for_their_labels_and_again_for_the_image() -> No
 
 @pytest.mark.parametrize("labels", [[1, 0, 1], torch.tensor([1, 0, 1]), np.array([1, 0, 1]), (1, 0, 1)])
 def test_targets_are_used_where_there_are_any(labels: Any) -> None:
-    items = Targeted(labels, ["zebra", "ape"])
+    items = Targeted([*labels] * 4 if isinstance(labels, list) else labels, ["zebra", "ape"])
     listing = read(items)
-    assert items.fetched == 1
+    assert items.fetched == 4  # first, middle and last to compare, and one look at what an item is
     assert listing.classes == ("zebra", "ape")  # in the order their indices count
-    assert targets(listing) == [Label(1), Label(0), Label(1)]
+    assert targets(listing)[:3] == [Label(1), Label(0), Label(1)]
     assert listing.notes == ()
 
 
@@ -89,7 +89,7 @@ def test_subset_uses_the_targets_of_its_dataset() -> None:
     items = Targeted([0, 1, 1, 0])
     listing = read(Subset(items, [1, 3]))
     assert targets(listing) == [Label(1), Label(0)]
-    assert items.fetched == 1
+    assert items.fetched == 3
     assert read_image(listing.splits["train"][1].image)[0, 0].tolist() == [3, 0, 0]
 
 
@@ -133,3 +133,14 @@ def test_datasets_that_cannot_be_used() -> None:
     too_many.targets = [0, 1, 1]
     with pytest.raises(DataError, match="The dataset has 2 items and 3 targets; expected equally many"):
         read(too_many)
+
+
+def test_items_that_transform_their_targets_are_believed() -> None:
+    class Shifted(Targeted):
+        def __getitem__(self, index: int) -> Any:
+            image, label = super().__getitem__(index)
+            return image, 1 - label
+
+    listing = read(Shifted([1, 0, 1]))
+    assert targets(listing) == [Label(0), Label(1), Label(0)]
+    assert any("are not the labels of its items" in note for note in listing.notes)

@@ -122,3 +122,9 @@ def test_an_interrupt_keeps_what_was_read(samples: list[Sample], tmp_path: Path)
     reports: list[tuple[int, int]] = []
     read_all(samples, cache, 2, lambda done, total: reports.append((done, total)))
     assert reports[0] == (16, 70)
+
+
+def test_threads_read_where_no_processes_can_be_started(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "hindrance", lambda: "no locks")
+    monkeypatch.setattr(reading, "ProcessPoolExecutor", None)
+    assert [facts.width for facts in read_all(samples, None, 3, _silent)] == list(range(16, 86))

@@ -40,8 +40,12 @@ def recognise(source: Any, options: ReadOptions) -> bool:
 
 
 def read(source: Any, options: ReadOptions) -> Entries:
-    """Labels come from `source.targets` where it has them, as torchvision's have; else every item is fetched once."""
+    """Labels come from `source.targets` where it has them, as torchvision's have; else, or where the items' own labels
+    differ from them, every item is fetched once."""
     targets, notes = _declared(source), []
+    if targets is not None and not _agree(source, targets):
+        targets = None
+        notes.append("`targets` of the data set are not the labels of its items; the items count")
     if targets is None:
         targets = [_label(source, index) for index in range(len(source))]
         notes.append("labels were read by fetching every item once")
@@ -77,6 +81,14 @@ def _declared(source: Any) -> Any:
         return None if inner is None else [inner[index] for index in indices]
     targets = getattr(source, "targets", None)
     return targets if isinstance(targets, (list, tuple)) or is_array(targets) else None
+
+
+def _agree(source: Any, targets: Any) -> bool:
+    """Whether the first, middle and last items have the declared labels: a data set may transform them."""
+    count = len(source)
+    if len(targets) != count:
+        return True  # said elsewhere
+    return all(np.array_equal(_label(source, i), targets[i]) for i in sorted({0, count // 2, count - 1}) if count)
 
 
 def _check_item(source: Any) -> None:
