@@ -84,7 +84,7 @@ _GRAMMARS: Final = (
     (
         fit,
         FitSettings,
-        (Positional("DATA", f"{_DATA}; not with --resume", required=False),),
+        (Positional("DATA", f"{_DATA}; with --resume only where it has moved", required=False),),
         ("flowers/ --model resnet50.a1_in1k --epochs 10 --out runs/flowers", "--resume runs/flowers --epochs 20"),
     ),
     (
