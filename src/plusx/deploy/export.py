@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -42,7 +43,9 @@ def export(task: Task, card: Card, path: Path, *, to: Format = "onnx") -> None:
             f"Give {path.with_suffix(SUFFIXES[to])} or another format."
         )
     metadata = Metadata(card, task.name, task.config(), version("plusx"))
-    _WRITERS[to](_traced(task, card), metadata, path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r".*treespec, LeafSpec", FutureWarning)  # torch 2.11 warns of itself
+        _WRITERS[to](_traced(task, card), metadata, path)
 
 
 def _traced(task: Task, card: Card) -> ExportedProgram:

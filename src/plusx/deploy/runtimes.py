@@ -1,5 +1,6 @@
 """Opening an exported file in the runtime that it was made for: images in, outputs out."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -26,7 +27,9 @@ def _open_onnx(path: Path) -> Runner:
 
 
 def _open_torch(path: Path) -> Runner:
-    module = torch.export.load(path).module()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)  # torch 2.11 warns of itself
+        module = torch.export.load(path).module()
 
     def run(images: Image) -> Rows:
         with torch.inference_mode():

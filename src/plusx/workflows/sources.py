@@ -10,8 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +119,7 @@ def _path_of_url(url: str) -> str:
         raise InputError(
             f"{url}: a file on the host {parts.netloc!r} cannot be opened. Write file:///path for a file here."
         )
-    return url2pathname(parts.path)
+    return unquote(parts.path)
 
 
 def _of_path(path: str) -> Iterator[Named | Unreadable]:
