@@ -228,3 +228,10 @@ def test_a_label_without_an_image(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text(f"image,label\n{rows}\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"4\.png"):
         fit(tmp_path / "table.csv", **QUICK, out=tmp_path / "run")
+
+
+def test_nothing_is_written_into_the_data_folder(finished: tuple[Path, Run]) -> None:
+    data, _ = finished
+    with pytest.raises(InputError, match="lies inside the data folder"):
+        fit(data, **QUICK, out=data / "run")
+    assert not (data / "run").exists()

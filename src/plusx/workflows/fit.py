@@ -98,6 +98,7 @@ def settle(data: Any, validation_data: Any, settings: FitSettings, given: frozen
             raise InputError("No data was given. Name a folder, a table, or a run to go on with: plusx fit DATA")
         published_card(settings.model, settings.weights)  # a name that does not exist is said before any image is read
         run = place_for(settings.out, settings.overwrite, run_name(data, settings.model))
+        refuse_inside(data, run)
         return Job(data, validation_data, settings, run)
     run, saved = open_run(settings.resume)
     before = settings_from(FitSettings, saved["settings"])
@@ -110,6 +111,15 @@ def settle(data: Any, validation_data: Any, settings: FitSettings, given: frozen
     if data is None and validation_data is None:
         validation_data = saved.get("validation_data")
     return Job(data if data is not None else saved["data"], validation_data, goes_on, run, saved)
+
+
+def refuse_inside(data: Any, run: RunDirectory) -> None:
+    """InputError for a run inside the user's folder of images, into which nothing is ever written."""
+    if isinstance(data, str | Path) and Path(data).is_dir() and run.path.resolve().is_relative_to(Path(data).resolve()):
+        raise InputError(
+            f"{run.path} lies inside the data folder {data}, into which plusx never writes. "
+            "Give another place with --out."
+        )
 
 
 MAY_CHANGE = frozenset({"epochs", "workers", "export", "weights_dir"})
