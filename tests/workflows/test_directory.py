@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from plusx.core.errors import InputError
-from plusx.workflows.directory import RunDirectory, create, held, place_for
+from plusx.core.errors import InputError, StorageError
+from plusx.workflows.directory import RunDirectory, create, held, model_file, place_for
 
 
 def older(path: Path) -> RunDirectory:
@@ -62,3 +62,26 @@ def test_a_run_that_another_process_works_on_is_left_alone(tmp_path: Path) -> No
     assert run.onnx.read_bytes() == b"graph"
     with held(run):
         assert run.lock.exists()
+
+
+def test_a_directory_without_a_model_is_an_unfinished_run_or_none(tmp_path: Path) -> None:
+    run = older(tmp_path / "花 run")
+    with pytest.raises(InputError, match=r"花 run is unfinished.*finish it with: plusx fit --resume '.*花 run'$"):
+        model_file(run.path)
+    run.settings.unlink()
+    with pytest.raises(InputError, match=r"is not a run directory: it has neither settings\.json nor model\.safet"):
+        model_file(run.path)
+    run.model.write_bytes(b"weights")
+    assert model_file(run.path) == run.model
+    assert model_file(run.model) == run.model
+
+
+def test_every_file_that_export_writes_belongs_to_the_run(tmp_path: Path) -> None:
+    names = {path.name for path in RunDirectory(tmp_path).exported}
+    assert names == {"model.onnx", "model.pt2", "model.xml", "model.bin"}
+    assert RunDirectory(tmp_path).onnx.name in names
+
+
+def test_a_run_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="could not be written to: No such file"), held(RunDirectory(tmp_path / "a")):
+        pass

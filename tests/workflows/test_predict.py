@@ -27,7 +27,7 @@ from plusx.deploy.predictor import OnnxPredictor, Predictor
 from plusx.deploy.torch_predictor import TorchPredictor
 from plusx.tasks.create import create
 from plusx.weights.modelfile import save_model
-from plusx.workflows.predict import open_predictor, predict, predict_to_text
+from plusx.workflows.predict import Runtime, open_predictor, predict, predict_to_text
 from plusx.workflows.prediction_text import csv_lines, json_lines, table_lines
 from plusx.workflows.sources import Unreadable
 
@@ -166,9 +166,19 @@ class TestOpenPredictor:
         with pytest.raises(InputError, match=r"There is no model runs/rose\. Give a run directory, its model\.onnx"):
             open_predictor("runs/rose")
 
-    def test_no_run(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"holds no model\.onnx and no model\.safetensors\. Give the directory"):
-            open_predictor(tmp_path)
+    @pytest.mark.parametrize("runtime", ["auto", "onnx", "torch"])
+    def test_no_run(self, runtime: Runtime, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"is not a run directory: it has neither settings\.json nor model\.safet"):
+            open_predictor(tmp_path, runtime=runtime)
+
+    @pytest.mark.parametrize("runtime", ["auto", "onnx", "torch"])
+    def test_a_run_that_was_stopped_has_no_model_yet(self, runtime: Runtime, tmp_path: Path) -> None:
+        (tmp_path / "settings.json").write_text("{}", encoding="utf-8")
+        with pytest.raises(InputError, match=r"unfinished: it has no model\.safetensors yet\..* plusx fit --resume "):
+            open_predictor(tmp_path, runtime=runtime)
+
+    def test_a_run_without_an_exported_file(self, tmp_path: Path) -> None:
+        (tmp_path / "model.safetensors").write_bytes(b"")
         with pytest.raises(InputError, match=r"holds no model\.onnx\. Make it with `plusx export "):
             open_predictor(tmp_path, runtime="onnx")
 

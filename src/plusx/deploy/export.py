@@ -16,8 +16,9 @@ from plusx.core.card import Card
 from plusx.core.errors import InputError, MissingExtraError, unknown
 from plusx.core.storage import replacing
 from plusx.core.task import Task
+from plusx.deploy.files import OPENVINO_WEIGHTS, SUFFIXES
 from plusx.deploy.graph import deployed_copy
-from plusx.deploy.metadata import INPUT, SUFFIXES, Metadata
+from plusx.deploy.metadata import INPUT, Metadata
 
 Format: TypeAlias = Literal["onnx", "torch", "openvino"]
 
@@ -102,7 +103,7 @@ def _write_openvino(program: ExportedProgram, metadata: Metadata, path: Path) ->
     with tempfile.TemporaryDirectory(prefix="plusx-") as directory:
         made = Path(directory) / path.name
         openvino.save_model(model, made, compress_to_fp16=False)
-        for file in (path.with_suffix(".bin"), path):
+        for file in (path.with_suffix(OPENVINO_WEIGHTS), path):
             with replacing(file) as temporary:
                 temporary.write_bytes(made.with_suffix(file.suffix).read_bytes())
 

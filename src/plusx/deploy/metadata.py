@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from plusx.core.card import Card
@@ -13,9 +12,6 @@ from plusx.deploy.decoding import decoding_of
 
 INPUT: Final = "images"
 """The graph's input: B, H, W, C uint8, RGB or one grey channel, any size; B images of one size."""
-
-SUFFIXES: Final[Mapping[str, str]] = MappingProxyType({"onnx": ".onnx", "torch": ".pt2", "openvino": ".xml"})
-"""What can be exported to, and how such a file's name ends."""
 
 _KEYS: Final = ("plusx.version", "plusx.card", "plusx.task")
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from plusx.core.card import Card, Source
 from plusx.core.errors import InputError, OfflineError, StorageError, WeightsError
-from plusx.weights.locking import locked
+from plusx.core.locking import locked
 from plusx.weights.transfer import Progress, TransferError, accept, forget, receive
 
 HUB: Final = "https://huggingface.co"

@@ -1,28 +1,17 @@
 """The run directory: which file lies where, and that one process at a time writes there. Needs no torch."""
 
 import contextlib
-import errno
 import json
-import os
+import shlex
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import InputError, StorageError
+from plusx.core.locking import locked_at_once
 from plusx.core.storage import write_text
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _acquire(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _acquire(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+from plusx.deploy.files import WRITTEN
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -45,7 +34,7 @@ class RunDirectory:
         self.model = path / "model.safetensors"
         self.onnx = path / "model.onnx"
         self.report = path / "report.html"
-        self.exported = tuple(path / f"model{suffix}" for suffix in (".onnx", ".pt2", ".xml", ".bin"))
+        self.exported = tuple(path / f"model{suffix}" for suffix in WRITTEN)
         self.curves = path / "metrics.jsonl", path / "tensorboard"
         self.lock = path / ".lock"
 
@@ -64,6 +53,28 @@ class RunDirectory:
             ) from None
         except json.JSONDecodeError as error:
             raise InputError(f"{file} is damaged: {error}. Delete the run and start again.") from None
+
+    def without_model(self) -> InputError:
+        """What to say of a directory that holds no model: an unfinished run, or none at all."""
+        if not self.settings.is_file():
+            return InputError(
+                f"{self.path} is not a run directory: it has neither {self.settings.name} nor {self.model.name}. "
+                "Give the directory that `plusx fit` wrote."
+            )
+        return InputError(
+            f"The run in {self.path} is unfinished: it has no {self.model.name} yet. Wait for the process that trains "
+            f"in it; or, where none does, finish it with: plusx fit --resume {shlex.quote(str(self.path))}"
+        )
+
+
+def model_file(path: Path) -> Path:
+    """That of a run directory, or the file itself. InputError for a directory without one."""
+    if not path.is_dir():
+        return path
+    run = RunDirectory(path)
+    if not run.model.is_file():
+        raise run.without_model()
+    return run.model
 
 
 def place_for(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
@@ -115,23 +126,18 @@ def create(run: RunDirectory, *, overwrite: bool = False, fixed: bool = True) ->
 def held(run: RunDirectory) -> Iterator[None]:
     """Nobody else writes into the run meanwhile; InputError where another process does.
 
-    The system lets go of the lock when the process ends, however it ends. File systems without locks are let off.
+    StorageError where nothing can be written there. File systems without locks are let off.
     """
-    try:
-        handle = os.open(run.lock, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StorageError(f"{run.path} could not be written to: {error.strerror}.") from error
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            _acquire(handle)
+            stack.enter_context(locked_at_once(run.lock))
+        except BlockingIOError:
+            raise InputError(
+                f"Another process is training in {run.path}. Wait for it or stop it, or give another --out."
+            ) from None
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
-                raise InputError(
-                    f"Another process is training in {run.path}. Wait for it or stop it, or give another --out."
-                ) from None
+            raise StorageError(f"{run.path} could not be written to: {error.strerror}.") from error
         yield
-    finally:
-        os.close(handle)
 
 
 def _free(parent: Path, name: str) -> Path:

@@ -14,9 +14,9 @@ from plusx.core.sample import Sample
 from plusx.core.task import Task
 from plusx.data.images import read_image
 from plusx.deploy.agreement import Agreement, export_agreeing
-from plusx.deploy.metadata import SUFFIXES
+from plusx.deploy.files import SUFFIXES
 from plusx.weights.modelfile import load_model
-from plusx.workflows.directory import RunDirectory
+from plusx.workflows.directory import model_file
 from plusx.workflows.original_data import original_data
 from plusx.workflows.settings import ExportSettings, settings_from
 from plusx.workflows.signature import takes
@@ -46,7 +46,7 @@ def export(run: str | Path, **settings: Any) -> Exported:
     """
     options = settings_from(ExportSettings, settings)
     path = Path(run)
-    model = RunDirectory(path).model if path.is_dir() else path
+    model = model_file(path)
     loaded = load_model(model)
     out = options.out or model.with_name(f"model{SUFFIXES[options.to]}")
     if options.data is not None:

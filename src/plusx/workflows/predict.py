@@ -41,12 +41,13 @@ def predict(
     top: int | None = None,
     runtime: Runtime = "auto",
 ) -> Iterator[Prediction | Unreadable]:
-    """A prediction for every image, in their order, as they come: memory does not grow with their number.
+    """Yields a prediction for every image, in their order, as they come: memory does not grow with their number.
 
     images: files, folders, patterns, file: URLs, uint8 arrays, PIL images, or an iterable of these. What cannot be read
     is Unreadable in the results, and the rest goes on. workers: threads that decode; none: as the machine has cores.
     top: keep only so many classes in `probabilities`. runtime: of a run directory, "auto" takes the exported file
     where there is one (it was compared with the model), "torch" the model file.
+    It is an iterator, gone through once: `for one in plusx.predict(...)`, or `list(plusx.predict(...))` to keep all.
     InputError, at once, for a model or a single path that does not exist.
     """
     settings_from(PredictSettings, {"batch_size": batch_size, "workers": workers, "top": 1 if top is None else top})
@@ -84,11 +85,9 @@ def _file_of_run(run: RunDirectory, runtime: Runtime) -> Path:
     for file in candidates:
         if file.is_file():
             return file
-    names = " and no ".join(file.name for file in candidates)
-    advice = (
-        f"Make it with `plusx export {run.path}`." if runtime == "onnx" else "Give the directory of a finished run."
-    )
-    raise InputError(f"{run.path} holds no {names}. {advice}")
+    if not run.model.is_file():
+        raise run.without_model()
+    raise InputError(f"{run.path} holds no {run.onnx.name}. Make it with `plusx export {run.path}`.")
 
 
 def _open_model_file(path: Path) -> Predictor:
