@@ -1,5 +1,6 @@
 """Arrays of any number type and channel order to 8-bit H, W, C. The scale is decided once for a whole array."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,12 +44,23 @@ def scale_of(array: NDArray[Any]) -> float:
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         return 1 / 257
     low, high = float(array.min()), float(array.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise DataError(_not_finite(array))
     if not (low >= 0 and high <= 255):
         raise DataError(
             f"Pixel values of type {array.dtype} lie in {low:g}..{high:g}; expected 0..255, or 0..1 for floats. "
             "Give pixels as they are in the image: normalisation is done by plusx."
         )
     return 255.0 if array.dtype.kind == "f" and high <= 1 else 1.0
+
+
+def _not_finite(array: NDArray[Any]) -> str:
+    bad = ~np.isfinite(array)
+    first = [int(index) for index in np.unravel_index(int(bad.argmax()), array.shape)]
+    return (
+        f"{np.count_nonzero(bad)} of {array.size} pixel values are NaN or infinite, the first at index {first}; "
+        "expected 0..255, or 0..1 for floats. Replace them, or leave those images out."
+    )
 
 
 def to_uint8(array: NDArray[Any], scale: float) -> NDArray[np.uint8]:

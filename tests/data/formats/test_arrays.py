@@ -12,6 +12,7 @@ from PIL import Image
 from plusx.core.errors import DataError
 from plusx.core.sample import Listing
 from plusx.core.targets import Label, Labels, Value
+from plusx.data.audit import audit
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.read import read
 from plusx.data.images import read_image
@@ -109,7 +110,7 @@ def test_scale_is_decided_once_over_the_whole_array() -> None:
     x[0], x[1] = 1, 200
     listing = read((x, [0, 1]))
     assert decoded(listing)[0].max() == 1  # alone it would be taken for 0..1 and become white
-    assert listing.notes == ("x: 2×4×4 float32, values 1..200 taken as 0..255",)
+    assert listing.notes == ("x: 2×4×4 (N×H×W) float32, values 1..200 taken as 0..255",)
     assert decoded(read((x / 255, [0, 1])))[1].max() == 200
     assert "taken as 0..65535" in read(((x * 257).astype(np.uint16), [0, 1])).notes[0]
 
@@ -148,11 +149,75 @@ def test_samples_can_be_sent_to_other_processes() -> None:
 
 
 def test_a_label_without_an_image() -> None:
-    match = "x holds 4 images and y 5 labels; expected equally many: a label is without its partner"
+    match = r"x holds 4 images \(shape 4×5×6×3\) and y 5 labels; expected equally many: a label is without its partner"
     with pytest.raises(DataError, match=match):
         read((pixels(), [0, 1, 0, 1, 0]))
-    with pytest.raises(DataError, match=r"x holds 4 images and y 2 labels.*an image is without"):
-        read((pixels(), [0, 1]))
+    with pytest.raises(DataError, match=r"x holds 4 images .* and y 2 labels \(shape 2×3\).*an image is without"):
+        read((pixels(), np.eye(3)[:2]))
+
+
+def test_the_counts_are_compared_before_anything_else() -> None:
+    broken = np.full((4, 5, 6, 3), np.nan)
+    for x, y in ((broken, [0, 1]), (pixels(4, (2, 5, 6)), [0, 1]), (pixels(), np.zeros((3, 2, 2))), (broken, 7)):
+        with pytest.raises(DataError, match=r"x holds 4 images .* and y \d labels?"):
+            read((x, np.array(y)))
+
+
+@pytest.mark.parametrize(
+    ("make", "layout"),
+    [
+        (lambda x: x, "4×5×6×3 (N×H×W×C)"),
+        (lambda x: x.transpose(0, 3, 1, 2), "4×3×5×6 (N×C×H×W)"),
+        (lambda x: torch.from_numpy(x.transpose(0, 3, 1, 2).copy()), "4×3×5×6 (N×C×H×W)"),
+        (lambda x: x[..., 0], "4×5×6 (N×H×W)"),
+        (lambda x: (x.transpose(0, 3, 1, 2) // 255).astype(np.float32), "4×3×5×6 (N×C×H×W) float32, values 0..1 taken"),
+    ],
+)
+def test_the_note_tells_the_shape_as_it_was_given(make: Any, layout: str) -> None:
+    assert read((make(pixels() // 128 * 255), [0, 1, 0, 1])).notes[0].startswith(f"x: {layout}")
+
+
+def test_pixels_that_are_no_numbers_are_counted_and_found() -> None:
+    x = np.zeros((4, 3, 5, 6), np.float32)
+    x[2, 1, 4, 0] = np.nan
+    x[3, 0, 0, 0] = np.inf
+    match = r"x, 4×3×5×6 \(N×C×H×W\): 2 of 360 pixel values are NaN or infinite, the first at index \[2, 1, 4, 0\]"
+    with pytest.raises(DataError, match=match):
+        read((x, [0, 1, 0, 1]))
+
+
+def test_messages_tell_the_sources_apart() -> None:
+    good = (pixels(), [0, 1, 0, 1])
+    listing = read(good, ReadOptions(validation_data=(pixels(2, (3, 5, 6)), [0, 1])))
+    assert listing.notes == ("x: 4×5×6×3 (N×H×W×C)", "validation_data: x: 2×3×5×6 (N×C×H×W)")
+    with pytest.raises(DataError, match=r"^validation_data: x holds 4 images .* and y 2 labels"):
+        read(good, ReadOptions(validation_data=(pixels(), [0, 1])))
+    y = np.array([0, 1, 0, 1])
+    with pytest.raises(
+        DataError, match=r"^x \(test\), 4×5×6 \(N×H×W\): Pixel values of type float64 lie in -1\.\.-1"
+    ) as error:
+        read(((pixels(), y), (np.full((4, 5, 6), -1.0), y)))
+    assert "validation_data" not in str(error.value)
+
+
+def test_every_column_is_a_class_whether_or_not_an_image_has_it() -> None:
+    y = np.eye(5)[[1, 3, 3, 1]]
+    listing = read((pixels(), y))
+    assert (listing.kind, listing.classes) == ("label", ("0", "1", "2", "3", "4"))
+    assert targets(listing) == [Label(1), Label(3), Label(3), Label(1)]
+    assert [finding.code for finding in audit(listing).findings if finding.code == "class-empty"] == 3 * ["class-empty"]
+    several = read((pixels(), np.array([[1, 0, 1], [0, 0, 0], [1, 0, 0], [1, 0, 1]])))
+    assert (several.kind, several.classes) == ("labels", ("0", "1", "2"))
+    for validation in ((pixels(2), np.eye(5)[[0, 1]]), (pixels(2), [4, 1])):
+        assert read((pixels(), y), ReadOptions(validation_data=validation)).classes == ("0", "1", "2", "3", "4")
+    assert read((pixels(), y), ReadOptions(validation_data=(pixels(2), [1, 7]))).classes == ("1", "3", "7")
+
+
+def test_nested_lists_are_read_as_the_array_they_would_be() -> None:
+    assert targets(read((pixels(), [[0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])))[:2] == [Label(1), Label(0)]
+    assert targets(read((pixels(2), [[0.5, 2], [1.5, 3]]))) == [Value((0.5, 2.0)), Value((1.5, 3.0))]
+    lists = read((pixels(3), [[2, 1], [1, 4], [2, 2]]))  # class numbers
+    assert (lists.kind, lists.classes) == ("labels", ("1", "2", "4"))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +230,7 @@ def test_a_label_without_an_image() -> None:
         (pixels(2), [0, "a"], "Labels of mixed types: 0 of train\\[0\\] is a number, 'a' of train\\[1\\] is text"),
         (pixels(), [1, 1, 1, 1], "All 4 labelled images have the same class '1'"),
         (pixels(1), [1], r"Only one labelled image was found \(train\[0\]\)"),
-        (pixels(0), [], r"shape \(0, 5, 6, 3\) holds no pixels"),
+        (pixels(0), [], r"x and y are empty; expected at least two images"),
         (pixels(2), np.array([[1.0, np.inf], [2.0, 3.0]]), r"train\[0\]: label inf is no finite number"),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, Subset, TensorDataset
+from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from torchvision.datasets import FakeData, ImageFolder
 
 from plusx.core.errors import DataError
@@ -91,6 +91,57 @@ def test_subset_uses_the_targets_of_its_dataset() -> None:
     assert targets(listing) == [Label(1), Label(0)]
     assert items.fetched == 3
     assert read_image(listing.splits["train"][1].image)[0, 0].tolist() == [3, 0, 0]
+
+
+def coloured(root: Path, **classes: int) -> ImageFolder:
+    for name, count in classes.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 6)).save(root / name / f"{number}.png")
+    return ImageFolder(str(root))
+
+
+def names_of(listing: Listing) -> list[str]:
+    return [listing.classes[target.index] for target in targets(listing)]
+
+
+def test_a_random_split_keeps_the_class_names(tmp_path: Path) -> None:
+    whole = coloured(tmp_path, cat=4, dog=4, eel=1)
+    train, val = random_split(whole, [6, 3], torch.Generator().manual_seed(0))
+    listing = read(train, ReadOptions(validation_data=val))
+    assert listing.classes == ("cat", "dog", "eel")
+    assert names_of(listing) == [whole.classes[whole.targets[index]] for index in train.indices]
+    assert listing.notes == ()
+
+
+@pytest.mark.parametrize("indices", [[5, 1, 2], np.array([5, 1, 2]), torch.tensor([5, 1, 2]), range(3)])
+def test_subsets_of_subsets(tmp_path: Path, indices: Any) -> None:
+    whole = coloured(tmp_path, cat=4, dog=4)
+    listing = read(Subset(Subset(whole, [7, 0, 1, 2, 3, 4]), indices))
+    assert listing.classes == ("cat", "dog")
+    assert names_of(listing) == (["dog", "cat", "cat"])
+
+
+def test_subset_of_a_dataset_without_targets() -> None:
+    items = Items([1, 0, 1])
+    items.classes = ["zebra", "ape"]  # pyrefly: ignore[missing-attribute] - as torchvision's Food101 has it
+    assert names_of(read(Subset(items, [0, 1]))) == ["ape", "zebra"]
+
+
+def test_joined_datasets(tmp_path: Path) -> None:
+    first, second = coloured(tmp_path / "a", cat=2, dog=2), coloured(tmp_path / "b", cat=1, dog=1)
+    listing = read(ConcatDataset([Subset(first, [0, 3]), second]))
+    assert (listing.classes, listing.notes) == (("cat", "dog"), ())
+    assert names_of(listing) == ["cat", "dog", "cat", "dog"]
+    other = coloured(tmp_path / "c", ant=1, bee=1)
+    listing = read(ConcatDataset([first, other]))
+    assert listing.classes == ("0", "1")
+    text = "the joined data sets name their classes differently (cat, dog; ant, bee); classes are called by number"
+    assert listing.notes == (text,)
+
+
+def test_one_hot_targets_keep_all_classes() -> None:
+    assert read(Targeted(torch.eye(4)[[0, 2, 2]])).classes == ("0", "1", "2", "3")
 
 
 def test_tensor_dataset() -> None:

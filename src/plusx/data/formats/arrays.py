@@ -59,63 +59,104 @@ def _is_pair(part: Any) -> bool:
 
 def _read_pair(pair: Any, split: Split, options: ReadOptions) -> Entries:
     x, y = pair
-    images, notes = _images(x)
-    kind, labels = labels_of(y, options.kind)
-    if len(images) != len(labels):
+    called = "x" if split == "train" else f"x ({split})"
+    images, labels = _count(x), _count(y)
+    if images != labels:
+        partner = "an image is" if labels < images else "a label is"
         raise DataError(
-            f"x holds {len(images)} images and y {len(labels)} labels; expected equally many: "
-            f"{'an image is' if len(labels) < len(images) else 'a label is'} without its partner."
+            f"{called} holds {images} images{_shape(x)} and y {labels} labels{_shape(y)}; expected equally many: "
+            f"{partner} without its partner."
         )
-    pairs = enumerate(zip(images, labels, strict=True))
+    if not images:
+        raise DataError(f"{called} and y are empty; expected at least two images.")
+    sources, notes = _images(x, called)
+    kind, found, classes = labels_of(y, options.kind)
+    pairs = enumerate(zip(sources, found, strict=True))
     entries = [Entry(image, label, f"{split}[{row}]", split) for row, (image, label) in pairs]
-    if not entries:
-        raise DataError("x and y are empty; expected at least two images.")
-    return Entries(entries, kind, notes=tuple(notes))
+    return Entries(entries, kind, classes, notes=tuple(notes))
 
 
-def _images(x: Any) -> tuple[Sequence[ImageSource], list[str]]:
+def _count(part: Any) -> int:
+    """Rows; 1 for a bare number in an array."""
+    return len(part) if isinstance(part, (list, tuple)) or part.ndim else 1
+
+
+def _shape(part: Any) -> str:
+    """How a message shows the shape of an array that has more than rows."""
+    return f" (shape {_times(part.shape)})" if is_array(part) and part.ndim > 1 else ""
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _images(x: Any, called: str) -> tuple[Sequence[ImageSource], list[str]]:
     if isinstance(x, (list, tuple)):
         return [Path(image) if isinstance(image, str) else image for image in x], []
-    array = _images_last(x, as_array(x))
-    scale = scale_of(array)
+    given = as_array(x)
+    array, layout = _images_last(x, given, called)
+    try:
+        scale = scale_of(given)
+    except DataError as error:
+        raise DataError(f"{called}, {_times(given.shape)} ({layout}): {error}") from error
     images = [ArrayImage(array, index, scale) for index in range(len(array))]
-    shape = "×".join(map(str, array.shape))
-    if array.dtype == np.uint8:
-        return images, [f"x: {shape} (N×H×W×C)" if array.ndim == 4 else f"x: {shape} (N×H×W)"]
-    low, high = float(array.min()), float(array.max())
-    return images, [f"x: {shape} {array.dtype}, values {low:g}..{high:g} taken as 0..{255 / scale:g}"]
+    text = f"{called}: {_times(given.shape)} ({layout})"
+    if given.dtype == np.uint8:
+        return images, [text]
+    low, high = float(given.min()), float(given.max())
+    return images, [f"{text} {given.dtype}, values {low:g}..{high:g} taken as 0..{255 / scale:g}"]
 
 
-def _images_last(x: Any, array: NDArray[Any]) -> NDArray[Any]:
-    """A view N, H, W or N, H, W, C. Where both dimensions could be the channels: tensors have them first."""
+def _images_last(x: Any, array: NDArray[Any], called: str) -> tuple[NDArray[Any], str]:
+    """A view N, H, W or N, H, W, C, and the order in which the dimensions came.
+
+    Where both could be the channels: tensors have them first.
+    """
     if array.ndim == 3:
-        return array
+        return array, "N×H×W"
     if array.ndim == 4:
         first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
         if first and (not last or is_instance_of(x, "torch", "Tensor")):
-            return array.transpose(0, 2, 3, 1)
+            return array.transpose(0, 2, 3, 1), "N×C×H×W"
         if last:
-            return array
-    raise DataError(f"x has the shape {array.shape}; expected N×H×W, N×H×W×C or N×C×H×W with 1, 3 or 4 channels (C).")
+            return array, "N×H×W×C"
+    expected = "expected N×H×W, N×H×W×C or N×C×H×W with 1, 3 or 4 channels (C)"
+    raise DataError(f"{called} has the shape {array.shape}; {expected}.")
 
 
-def labels_of(y: Any, kind: Kind | None) -> tuple[Kind | None, list[Any]]:
-    """Kind, None while only all splits together can tell, and one label per image.
+def labels_of(y: Any, kind: Kind | None) -> tuple[Kind | None, list[Any], tuple[str, ...]]:
+    """Kind, None while only all splits together can tell; one label per image; the classes where `y` declares them.
 
-    One-hot rows become class indices, other rows of 0 and 1 tuples of them, rows of real numbers tuples of values.
-    Decimal numbers are values, unless all are 0 or 1.
+    One-hot rows become class indices, other rows of 0 and 1 tuples of them; every column is a class, whether or not
+    any row has it. Rows of real numbers become tuples of values. Decimal numbers are values, unless all are 0 or 1.
     """
-    if isinstance(y, (list, tuple)) and any(label is None or isinstance(label, (list, tuple, str)) for label in y):
-        return None, list(y)
+    if isinstance(y, (list, tuple)) and not _is_matrix(y) and not all(map(_is_plain, y)):
+        return None, list(y), ()
     array = np.asarray(y) if _is_text(y) else as_array(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 1:
-        return None, array.tolist()
+        return None, array.tolist(), ()
     if array.ndim != 2:
         raise DataError(f"y has the shape {array.shape}; expected N labels, N×1, or N×K (one-hot or values).")
     indicated = from_indicators(array, range(array.shape[1]), kind)
-    return indicated or ("value", [tuple(row) for row in array.tolist()])
+    if indicated is None:
+        return "value", [tuple(row) for row in array.tolist()], ()
+    return *indicated, tuple(map(str, range(array.shape[1])))
+
+
+def _is_plain(label: Any) -> bool:
+    return label is not None and not isinstance(label, (list, tuple, str))
+
+
+def _is_matrix(y: Sequence[Any]) -> bool:
+    """Whether lists in a list are rows of 0 and 1, or of decimal numbers; else they are lists of classes."""
+    if not y or not all(isinstance(row, (list, tuple)) and len(row) == len(y[0]) > 1 for row in y):
+        return False
+    cells = [cell for row in y for cell in row]
+    if not all(isinstance(cell, (int, float)) for cell in cells):
+        return False
+    return all(cell in (0, 1) for cell in cells) or any(isinstance(cell, float) for cell in cells)
 
 
 def _is_text(y: Any) -> bool:

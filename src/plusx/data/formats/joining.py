@@ -5,21 +5,29 @@ from dataclasses import replace
 
 from plusx.core.errors import DataError
 from plusx.core.sample import Kind
-from plusx.data.formats.classes import check_distinct, natural_order
+from plusx.data.formats.classes import check_distinct, class_name, natural_order
 from plusx.data.formats.format import Entries
+from plusx.data.formats.labels import is_missing
 
 
 def joined(first: Entries, second: Entries) -> Entries:
     """All entries, root and columns of `first`. DataError if one holds real numbers and the other classes."""
     classes = first.classes
     if not (first.classes and second.classes):
-        classes = ()  # names are then collected from the labels of both
+        classes = _suffices(first, second) or _suffices(second, first)
     elif first.classes != second.classes:
         check_distinct(Counter([*first.classes, *second.classes]))
         classes = tuple(natural_order([*first.classes, *second.classes]))
     notes = (*first.notes, *(note for note in second.notes if note not in first.notes))
     entries = [*first.entries, *second.entries]
     return replace(first, entries=entries, kind=_kind(first.kind, second.kind), classes=classes, notes=notes)
+
+
+def _suffices(one: Entries, other: Entries) -> tuple[str, ...]:
+    """The classes that `one` declares if the labels of `other` are all among them; else names are collected."""
+    lists = (entry.label if isinstance(entry.label, (list, tuple)) else (entry.label,) for entry in other.entries)
+    labels = {class_name(label) for labels in lists for label in labels if not is_missing(label)}
+    return one.classes if labels <= set(one.classes) else ()
 
 
 def _kind(first: Kind | None, second: Kind | None) -> Kind | None:

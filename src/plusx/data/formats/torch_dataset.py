@@ -8,7 +8,7 @@ import numpy as np
 
 from plusx.core.errors import DataError
 from plusx.data.formats.arrays import is_array, labels_of
-from plusx.data.formats.format import FORMATS, Entries, Entry, Format
+from plusx.data.formats.format import FORMATS, Entries, Entry, Format, shown
 from plusx.data.formats.options import ReadOptions
 
 LAYOUT = "a torch dataset: dataset[i] gives (image, label), len(dataset) their number"
@@ -50,11 +50,10 @@ def read(source: Any, options: ReadOptions) -> Entries:
         targets = [_label(source, index) for index in range(len(source))]
         notes.append("labels were read by fetching every item once")
     _check_item(source)
-    kind, labels = labels_of(_plain(targets), options.kind)
+    kind, labels, names = labels_of(_plain(targets), options.kind)
     if len(labels) != len(source):
         raise DataError(f"The dataset has {len(source)} items and {len(labels)} targets; expected equally many.")
-    classes = getattr(source, "classes", None)
-    names = tuple(map(str, classes)) if isinstance(classes, (list, tuple)) else ()
+    names = _class_names(source, notes) or names
     if names and kind != "value":
         labels = [named(label, names) for label in labels]
         kind = kind or ("label" if all(isinstance(label, str) for label in labels) else None)
@@ -74,13 +73,46 @@ def named(label: Any, names: Sequence[str]) -> Any:
 
 
 def _declared(source: Any) -> Any:
-    """`targets`; through a torch Subset those of its dataset."""
-    dataset, indices = getattr(source, "dataset", None), getattr(source, "indices", None)
-    if dataset is not None and isinstance(indices, Sequence):
-        inner = _declared(dataset)
-        return None if inner is None else [inner[index] for index in indices]
+    """`targets`; through a torch Subset those of its dataset, of a ConcatDataset those of its parts."""
+    subset, parts = _subset(source), _parts(source)
+    if subset is not None:
+        inner = _declared(subset[0])
+        return None if inner is None else [inner[index] for index in subset[1]]
+    if parts:
+        declared = [_declared(part) for part in parts]
+        return None if any(one is None for one in declared) else [target for one in declared for target in one]
     targets = getattr(source, "targets", None)
     return targets if isinstance(targets, (list, tuple)) or is_array(targets) else None
+
+
+def _class_names(source: Any, notes: list[str]) -> tuple[str, ...]:
+    """`classes`, found where `targets` are. Parts with different names keep their numbers, and a note says so."""
+    classes = getattr(source, "classes", None)
+    if isinstance(classes, (list, tuple)):
+        return tuple(map(str, classes))
+    subset = _subset(source)
+    if subset is not None:
+        return _class_names(subset[0], notes)
+    found = dict.fromkeys(_class_names(part, notes) for part in _parts(source))
+    if len(found) > 1:
+        told = "; ".join(shown(names) or "none" for names in found)
+        notes.append(f"the joined data sets name their classes differently ({told}); classes are called by number")
+    return next(iter(found)) if len(found) == 1 else ()
+
+
+def _subset(source: Any) -> tuple[Any, Sequence[int]] | None:
+    """The dataset and the indices of a torch Subset, as `random_split` gives them."""
+    dataset: Any = getattr(source, "dataset", None)
+    indices: Any = getattr(source, "indices", None)
+    if dataset is None or not (isinstance(indices, Sequence) or is_array(indices)):
+        return None
+    return dataset, [int(index) for index in indices]
+
+
+def _parts(source: Any) -> Sequence[Any]:
+    """The datasets of a torch ConcatDataset."""
+    parts = getattr(source, "datasets", None)
+    return parts if isinstance(parts, (list, tuple)) and getattr(source, "cumulative_sizes", None) else ()
 
 
 def _agree(source: Any, targets: Any) -> bool:
