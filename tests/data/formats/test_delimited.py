@@ -28,9 +28,10 @@ def test_labels_with_another_delimiter_inside(tmp_path: Path) -> None:
     assert table.columns == {"image": ["a, b.jpg", "c.jpg"], "label": ["cat, dog", "dog"]}
 
 
-def test_decimal_commas_of_spreadsheets(tmp_path: Path) -> None:
-    table = read_delimited(written(tmp_path, "image;price;name\na.jpg;1,5;x,y\nb.jpg;-20,25;z\n"))
-    assert table.columns == {"image": ["a.jpg", "b.jpg"], "price": ["1.5", "-20.25"], "name": ["x,y", "z"]}
+def test_cells_are_left_as_they_are(tmp_path: Path) -> None:
+    table = read_delimited(written(tmp_path, "image;price;name\n1,5;1,5;x,y\nb.jpg;-20,25;z\n"))
+    assert table.columns == {"image": ["1,5", "b.jpg"], "price": ["1,5", "-20,25"], "name": ["x,y", "z"]}
+    assert table.delimiter == ";"
 
 
 @pytest.mark.parametrize(

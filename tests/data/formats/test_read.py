@@ -13,6 +13,7 @@ from PIL import Image
 from plusx.core.errors import DataError
 from plusx.core.targets import Label
 from plusx.data.formats.format import FORMATS
+from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.read import read
 from plusx.data.images import read_image
 
@@ -85,6 +86,35 @@ def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
         read(tmp_path / "flower")
     with pytest.raises(DataError, match=rf"{tmp_path}/flover does not exist\. Did you mean {tmp_path}/flowers\?"):
         read(str(tmp_path / "flover" / "train" / "x"))
+
+
+def test_a_relative_path_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        DataError, match=rf"^nope does not exist in the current directory, {tmp_path}\. There are no fold"
+    ):
+        read("nope/")
+    for name in ("rope", "flowers", ".nope"):
+        (tmp_path / name).mkdir()
+    for name in ("nope.txt", "nop.csv"):
+        (tmp_path / name).touch()
+    for source in ("nope/", "nope", Path("nope"), "nope/train/cat"):
+        with pytest.raises(
+            DataError, match=rf"^nope does not exist in the current directory, {tmp_path}\. Did you mean ro"
+        ):
+            read(source)
+    with pytest.raises(DataError, match=r"The folders in \.: flowers, rope\."):
+        read("xyz123/")
+    with pytest.raises(DataError, match=r"^nap\.csv does not exist .* Did you mean nop\.csv"):
+        read("nap.csv")
+    (tmp_path / "rope" / "train").mkdir()
+    with pytest.raises(DataError, match=r"Did you mean rope/train\?"):
+        read("rope/trian")
+
+
+def test_the_second_source_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^validation_data: .*/gone does not exist\."):
+        read(as_folders(tmp_path), ReadOptions(validation_data=tmp_path / "gone"))
 
 
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:

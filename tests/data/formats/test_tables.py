@@ -121,10 +121,49 @@ def test_integers_are_classes_unless_values_are_asked_for(tmp_path: Path) -> Non
     assert by_name(read(path, ReadOptions(kind="value"))) == {"a.jpg": (10.0,), "b.jpg": (9.0,), "c.jpg": (9.0,)}
 
 
-def test_many_different_integers_are_remarked(tmp_path: Path) -> None:
-    rows = "".join(f"{number}.jpg,{number * 7}\n" for number in range(30))
-    path = table(tmp_path, f"image,label\n{rows}", files=tuple(f"{number}.jpg" for number in range(30)))
-    assert any("30 different integers in 30 images, taken for classes" in note for note in read(path).notes)
+def integers(root: Path, images: int, different: int) -> Path:
+    rows = "".join(f"{number}.jpg,{number % different}\n" for number in range(images))
+    return table(root, f"image,label\n{rows}", files=tuple(f"{number}.jpg" for number in range(images)))
+
+
+@pytest.mark.parametrize(("images", "different"), [(30, 30), (100, 10), (10, 10), (400, 21)])
+def test_many_different_integers_are_remarked(tmp_path: Path, images: int, different: int) -> None:
+    path = integers(tmp_path, images, different)
+    text = (
+        f"labels are {different} different whole numbers in {images} images, taken for classes; "
+        '--task regress (in Python task="regress") predicts them as numbers'
+    )
+    assert text in read(path).notes
+    assert all("whole numbers" not in note for note in read(path, ReadOptions(kind="label")).notes)
+
+
+@pytest.mark.parametrize(("images", "different"), [(101, 10), (400, 20), (9, 9), (4, 2)])
+def test_integers_that_are_plainly_classes_are_not(tmp_path: Path, images: int, different: int) -> None:
+    assert all("whole numbers" not in note for note in read(integers(tmp_path, images, different)).notes)
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    path = table(tmp_path, "image;label\na.jpg;1,50\nb.jpg;-2,25\nc.jpg;3\n")
+    assert by_name(read(path)) == {"a.jpg": (1.5,), "b.jpg": (-2.25,), "c.jpg": (3.0,)}
+    assert any("read as a decimal comma (1.50)" in note for note in read(path).notes)
+    path = table(tmp_path, "image;label\na.jpg;1,2\nb.jpg;2\nc.jpg;1\n")
+    with pytest.raises(DataError, match="can be decimal numbers, or several classes each"):
+        read(path)
+    assert by_name(read(path, ReadOptions(separator=","))) == {"a.jpg": ("1", "2"), "b.jpg": ("2",), "c.jpg": ("1",)}
+    assert by_name(read(path, ReadOptions(separator="")))["a.jpg"] == (1.2,)
+    path = table(tmp_path, "image;label\na.jpg;1,2\nb.jpg;2\nc.jpg;about 7\na.jpg;1,5\n")
+    with pytest.raises(DataError, match=r"Labels of mixed types: '1\.2' of a\.jpg is a decimal number, 'about 7'"):
+        read(path)
+
+
+def test_names_of_images_keep_their_commas(tmp_path: Path) -> None:
+    path = table(tmp_path, "image;label\n1,5;cat\n2,5;dog\n", files=("1,5.jpg", "2,5.jpg"))
+    assert by_name(read(path)) == {"1,5.jpg": "cat", "2,5.jpg": "dog"}
+
+
+def test_a_column_of_zeros_is_a_class(tmp_path: Path) -> None:
+    path = table(tmp_path, "image,cat,ant,bee\na.jpg,1,0,0\nb.jpg,0,0,1\n")
+    assert read(path, ReadOptions(label_column=("cat", "ant", "bee"))).classes == ("cat", "ant", "bee")
 
 
 def test_rows_without_label(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-"""CSV and TSV as people have them: byte order marks, other encodings, semicolons, decimal commas, no header."""
+"""CSV and TSV as people have them: byte order marks, other encodings, semicolons, no header."""
 
 import codecs
 import csv
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,16 @@ from plusx.core.errors import DataError
 from plusx.data.images import IMAGE_SUFFIXES
 
 DELIMITERS = (",", "\t", ";", "|")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length; `path` is the file, or None for a table in memory."""
+    """Columns of equal length. `path`: the file, None for a table in memory; `delimiter`: "" where there is none."""
 
     columns: dict[str, list[Any]]
     path: Path | None = None
     notes: tuple[str, ...] = ()
+    delimiter: str = ""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
@@ -44,7 +43,7 @@ def read_delimited(path: Path, limit: int | None = None) -> Table:
     if _looks_like_data(header):
         header, body = [f"column{number}" for number in range(1, len(header) + 1)], rows
         notes += (f"{path.name} has no line with column names; called {', '.join(header)}",)
-    return Table(_columns(path, header, body, delimiter), path, notes)
+    return Table(_columns(path, header, body, delimiter), path, notes, delimiter)
 
 
 def _decoded(path: Path, limit: int | None) -> tuple[str, tuple[str, ...]]:
@@ -105,11 +104,5 @@ def _columns(path: Path, header: list[str], body: list[tuple[int, list[str]]], d
             )
     columns: dict[str, list[Any]] = {}
     for index, name in enumerate(header):
-        cells = [row[index].strip() if index < len(row) else "" for _, row in body]
-        columns[name] = [_with_point(cell) for cell in cells] if delimiter == ";" else cells
+        columns[name] = [row[index].strip() if index < len(row) else "" for _, row in body]
     return columns
-
-
-def _with_point(cell: str) -> str:
-    """Where semicolons part the cells, `1,5` is a number."""
-    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell

@@ -23,8 +23,11 @@ from plusx.data.formats.labels import (
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.splits import ORDER
 
-MANY_CLASSES = 0.5
-"""Share of distinct integers among the labels from which on they look more like measurements than like classes."""
+MANY_INTEGERS = 20
+"""More distinct integers than this could be measurements as well as classes; so could FEW_INTEGERS if they are at least
+MANY_CLASSES of all labels."""
+FEW_INTEGERS = 10
+MANY_CLASSES = 0.1
 
 
 def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
@@ -97,10 +100,10 @@ def _decided(
 
 def _note_integers(entries: Sequence[Entry], notes: list[str]) -> None:
     distinct = len({class_name(entry.label) for entry in entries})
-    if len(entries) >= 20 and distinct >= MANY_CLASSES * len(entries):
+    if distinct > MANY_INTEGERS or (distinct >= FEW_INTEGERS and distinct >= MANY_CLASSES * len(entries)):
         notes.append(
-            f"labels are {distinct} different integers in {len(entries)} images, taken for classes; "
-            "if they are measurements, ask for regression"
+            f"labels are {distinct} different whole numbers in {len(entries)} images, taken for classes; "
+            '--task regress (in Python task="regress") predicts them as numbers'
         )
 
 

@@ -3,14 +3,16 @@
 import importlib
 import os
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import fields, replace
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import DataError, nearest
 from plusx.core.sample import Listing
 from plusx.data import formats
-from plusx.data.formats.format import FORMATS, Entries, Entry
+from plusx.data.formats.format import FORMATS, Entries, Entry, shown
 from plusx.data.formats.joining import joined
 from plusx.data.formats.listing import to_listing
 from plusx.data.formats.options import DEFAULTS, ReadOptions
@@ -46,7 +48,7 @@ def read(source: Any, options: ReadOptions = DEFAULTS) -> Listing:
 
 def _recognised(source: Any, options: ReadOptions) -> str:
     if isinstance(source, (str, os.PathLike)):
-        _check_path(Path(source))
+        _check_path(source)
     for name in sorted(FORMATS, key=lambda name: (FORMATS[name].rank, name)):
         if FORMATS[name].recognise(source, options):
             return name
@@ -55,17 +57,43 @@ def _recognised(source: Any, options: ReadOptions) -> str:
     raise DataError(f"{what} is no data set that is understood. Expected one of:{layouts}")
 
 
-def _check_path(path: Path) -> None:
-    """DataError with the nearest name that exists, if the path does not."""
+SLASHES = tuple(filter(None, (os.sep, os.altsep)))
+ALIKE = 0.5
+"""The likeness from which on a name is worth asking after; of `flower` and `flowers` it is 0.92."""
+
+
+def _check_path(source: str | os.PathLike[str]) -> None:
+    """DataError with the nearest names that exist, if the path does not: folders, unless a file was meant."""
+    path = Path(source)
     if path.exists():
         return
     parent = path.parent
     while not parent.exists() and parent != parent.parent:
         path, parent = parent, parent.parent
-    siblings = [child.name for child in parent.iterdir()] if parent.is_dir() else []
-    close = nearest(path.name, siblings, 1)
-    hint = f" Did you mean {parent / close[0]}?" if close else ""
-    raise DataError(f"{path} does not exist.{hint}")
+    meant_file = path.suffix and path == Path(source) and not os.fspath(source).endswith(SLASHES)
+    visible = [child for child in _children(parent) if not child.name.startswith(".")]
+    names = [child.name for child in visible if meant_file or child.is_dir()]
+    close = [os.fspath(parent / name) for name in nearest(path.name, names) if _alike(name, path.name)]
+    where = "" if path.is_absolute() else f" in the current directory, {Path.cwd()}"
+    raise DataError(f"{path} does not exist{where}. {_hint(close, parent, sorted(names), meant_file)}")
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # a file, or a folder that may not be read
+        return []
+
+
+def _alike(name: str, other: str) -> bool:
+    return SequenceMatcher(None, name.casefold(), other.casefold()).ratio() >= ALIKE
+
+
+def _hint(close: Sequence[str], parent: Path, names: Sequence[str], meant_file: Any) -> str:
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    what = "files and folders" if meant_file else "folders"
+    return f"The {what} in {parent}: {shown(names)}." if names else f"There are no {what} in {parent}."
 
 
 def _without_effect(name: str, options: ReadOptions) -> list[str]:
@@ -79,8 +107,12 @@ def _with_second_source(found: Entries, options: ReadOptions) -> Entries:
     if any(entry.split == "val" for entry in found.entries):
         raise DataError("validation_data is given, but the data set already has a validation split; leave one out.")
     source = options.validation_data
-    second = FORMATS[_recognised(source, options)].read(source, options)
-    return joined(found, replace(second, entries=[_renamed(entry) for entry in second.entries]))
+    try:
+        second = FORMATS[_recognised(source, options)].read(source, options)
+    except DataError as error:
+        raise DataError(f"validation_data: {error}") from error
+    notes = tuple(f"validation_data: {note}" for note in second.notes if note not in found.notes)
+    return joined(found, replace(second, entries=[_renamed(entry) for entry in second.entries], notes=notes))
 
 
 def _renamed(entry: Entry) -> Entry:

@@ -18,6 +18,7 @@ from plusx.data.formats.columns import (
     sampled,
     usual_label,
 )
+from plusx.data.formats.decimals import with_points
 from plusx.data.formats.delimited import Table, read_delimited
 from plusx.data.formats.files import ImageFiles
 from plusx.data.formats.folders import has_class_folders
@@ -78,7 +79,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
     first = tables[0][0]
     columns = choose_columns(first, files, options)
     notes = [*first.notes, columns.note(first.path.name if first.path else "the table")]
-    kind, labels = _labels(tables, columns, options)
+    kind, labels = _labels(tables, columns, options, notes)
     entries: list[Entry] = []
     for number, (table, split) in enumerate(tables):
         rows = Rows(table, columns, split, files)
@@ -119,13 +120,14 @@ def _read_parquet(path: Path, limit: int | None) -> Table:
 
 
 def _labels(
-    tables: Sequence[tuple[Table, Split | None]], columns: Columns, options: ReadOptions
+    tables: Sequence[tuple[Table, Split | None]], columns: Columns, options: ReadOptions, notes: list[str]
 ) -> tuple[Kind | None, list[list[Any]]]:
     """Kind, None while undecided, and for every table one label per row."""
     cells = [
         [cell for table, _ in tables for cell in table.columns.get(name, [None] * len(table))]
         for name in columns.labels
     ]
+    cells = with_points(cells, options, tables[0][0].delimiter, notes)
     kind, labels = from_columns(cells, columns.labels, options.kind)
     remaining = iter(labels)
     return kind, [list(islice(remaining, len(table))) for table, _ in tables]
