@@ -66,6 +66,14 @@ def test_no_images_at_all() -> None:
     assert found.summary() == [f"0 images read in {found.seconds:.1f} s: nothing found"]
 
 
+def test_every_image_with_its_facts(listing: Listing) -> None:
+    found = audit(listing)
+    assert [image.sample.name for image in found.images] == [f"{i}.png" for i in range(8)]
+    assert found.images[7].facts.digest == found.images[1].facts.digest
+    assert found.sizes == {(20, 20)}  # the broken one has none
+    assert audit(Listing({}, "label")).sizes == frozenset()
+
+
 def test_the_users_folder_is_left_alone(listing: Listing, tmp_path: Path) -> None:
     before = _state(tmp_path / "data")
     audit(listing, cache=tmp_path / "cache" / "audit.db", workers=2)

@@ -19,16 +19,26 @@ _SHOWN = 3  # findings of one kind that a terminal shows
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in `files` images in `seconds`; findings stand in order of severity."""
+    """What was found in `files` images in `seconds`; findings stand in order of severity.
+
+    `images`: every image with the facts of its reading.
+    """
 
     findings: tuple[Finding, ...]
     files: int
     seconds: float
+    images: tuple[Inspected, ...] = ()
 
     @property
     def unreadable(self) -> tuple[str, ...]:
         """Names of the images that `clean` leaves out: missing, undecodable, cut off."""
         return tuple(finding.image or "" for finding in self._lost())
+
+    @property
+    def sizes(self) -> frozenset[tuple[int, int]]:
+        """The heights and widths of the readable images, in pixels, each once."""
+        readable = (image.facts for image in self.images if not image.facts.problem)
+        return frozenset((facts.height, facts.width) for facts in readable)
 
     def _lost(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.code in UNREADABLE]
@@ -87,7 +97,7 @@ def audit(
     subject = Subject(listing, images)
     findings = [finding for check in CHECKS for finding in check(subject)]
     findings.sort(key=lambda finding: _RANK[finding.severity])
-    return Audit(tuple(findings), len(images), time.perf_counter() - began)
+    return Audit(tuple(findings), len(images), time.perf_counter() - began, images)
 
 
 def _silent(done: int, total: int) -> None:

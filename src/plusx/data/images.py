@@ -117,8 +117,9 @@ def _check_size(image: Image.Image) -> None:
 
 def _too_large() -> str:
     return (
-        f"more than the {Image.MAX_IMAGE_PIXELS} pixels that are allowed, to keep memory safe. Shrink the image, or "
-        "raise PIL.Image.MAX_IMAGE_PIXELS if you trust it."
+        f"more than the {Image.MAX_IMAGE_PIXELS} pixels that are allowed, to keep memory safe. Use a smaller copy: any "
+        "image editor makes one, or ImageMagick, `magick large.png -resize 4096x4096 small.png`. (In Python, "
+        "PIL.Image.MAX_IMAGE_PIXELS can be raised before, for images that you trust.)"
     )
 
 

@@ -84,6 +84,15 @@ def test_images_in_memory_are_known_by_their_pixels() -> None:
     assert inspect_memory(pixels + 1).digest != facts.digest
 
 
+def test_encoded_images_in_memory_are_known_by_their_bytes(tmp_path: Path, jpeg: Encode) -> None:
+    data = jpeg(40, 60)
+    (tmp_path / "a.jpg").write_bytes(data)
+    facts = inspect_file(str(tmp_path / "a.jpg"))
+    assert inspect_memory(data) == inspect_memory(lambda: data) == inspect_memory(lambda: tmp_path / "a.jpg") == facts
+    assert facts.digest == hashlib.sha256(data).hexdigest()
+    assert inspect_memory(data[: len(data) // 2]).problem == "cut-off"
+
+
 def test_functions_that_fail_are_a_problem_of_the_image() -> None:
     def fail() -> None:
         raise RuntimeError("connection lost")

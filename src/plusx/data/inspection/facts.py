@@ -1,6 +1,7 @@
 """What one full reading tells about an image. Needs no torch."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ _TAIL_DETAIL = "its data end early and the decoder filled the rest with one colo
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`digest`: sha256 of the file, or of the pixels of an image in memory; images with the same one are the same.
+    """`digest`: sha256 of the file, or of the pixels of an array in memory; images with the same one are the same.
 
     `height`, `width`: upright, 0 where unreadable. `problem`: "" or one of UNREADABLE, with its `detail`.
     `grey_rows`: rows at the bottom that are wholly mid-grey.
@@ -43,6 +44,10 @@ def inspect_file(path: str) -> Facts:
         return Facts(problem="missing", detail="there is no such file")
     except OSError as error:
         return Facts(problem="unreadable", detail=f"could not be read: {error.strerror or error}")
+    return _inspect(data)
+
+
+def _inspect(data: bytes) -> Facts:
     digest = hashlib.sha256(data).hexdigest()
     try:
         return _facts(digest, *_decode(data))
@@ -65,8 +70,17 @@ def _decode(data: bytes) -> tuple[NDArray[np.uint8], bool]:
 
 
 def inspect_memory(source: NDArray[Any] | Callable[[], Any] | Any) -> Facts:
-    """Reads an image that is no file. Functions of the user's own data set may raise anything: it becomes a problem."""
+    """Reads an image that is no file of its own; where it turns out to be one, or the bytes of one, as `inspect_file`.
+
+    Functions of the user's own data set may raise anything: it becomes a problem.
+    """
     try:
+        while callable(source):
+            source = source()
+        if isinstance(source, (str, os.PathLike)):
+            return inspect_file(os.fspath(source))
+        if isinstance(source, bytes):
+            return _inspect(source)
         pixels = read_image(source)
     except Exception as error:
         return Facts(problem="unreadable", detail=str(error) or type(error).__name__)
