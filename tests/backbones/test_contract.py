@@ -1,107 +1,133 @@
-"""What every architecture promises, checked for all that the catalogue names."""
+"""What every architecture promises, checked for all that the catalogue names: a new paper's file is tested unasked."""
 
 import importlib
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from plusx.backbones.catalogue import architecture, architectures
+from plusx.backbones.count import multiply_adds, parameters
 from plusx.backbones.create import build
 from plusx.backbones.variant import VARIANTS, changed
 from plusx.core.backbone import Backbone
+from plusx.core.errors import InputError
+
+Form = tuple[str, tuple[tuple[str, Any], ...]]
+Made = Callable[..., Backbone]
 
 NAMES = architectures()
-EVERY = [pytest.param(name, marks=pytest.mark.slow) if name == "resnet1202" else name for name in NAMES]
-DILATED = [name for name in NAMES if architecture(name).module != "cifar"]
+MODULES = sorted({architecture(name).module for name in NAMES})
+LARGE = [name for name in NAMES if architecture(name).size > 32]
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid, nn.SiLU, nn.Sigmoid)
+
+
+def of_module(module: str, names: list[str]) -> str:
+    """The cheapest of that paper's file."""
+    found = [name for name in names if architecture(name).module == module]
+    return min(found, key=lambda name: architecture(name).multiply_adds)
+
+
+def quick(names: list[str]) -> list[Any]:
+    """The cheapest of every file at once, all others marked slow."""
+    first = {of_module(module, names) for module in {architecture(name).module for name in names}}
+    return [name if name in first else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+def fits(side: int, points: int, stride: int) -> bool:
+    """Whether a side became as many points as the stride says, each halving rounded up or down."""
+    return side // stride <= points <= -(-side // stride)
 
 
 @cache
-def whole(name: str) -> Backbone:
+def whole(name: str, **settings: Any) -> Backbone:
     """The network without memory for its weights: shapes only."""
     with torch.device("meta"):
-        return build(name)
+        return build(name, **settings)
 
 
-def two_blocks_a_stage(name: str) -> dict[str, Any]:
-    return {"n": 2} if architecture(name).module == "cifar" else {"depths": (2, 2, 2, 2)}
-
-
-@cache
-def shallow(name: str, output_stride: int = 32) -> Backbone:
-    """All maps, few blocks, shapes only."""
-    with torch.device("meta"):
-        return build(name, output_stride=output_stride, **two_blocks_a_stage(name))
-
-
-def thin(name: str, **settings: Any) -> Backbone:
-    """The same wiring with few maps and blocks, and statistics as after some training."""
-    torch.manual_seed(0)
-    width = {} if architecture(name).module == "cifar" else {"width": 16}
-    backbone = build(name, **two_blocks_a_stage(name), **width, **settings)
-    ranges = {"norm.weight": (0.5, 1.0), "running_mean": (-0.1, 0.1), "running_var": (0.5, 1.5)}
-    for key, value in backbone.state_dict().items():
-        for ending, (low, high) in ranges.items():
-            if key.endswith(ending):
-                nn.init.uniform_(value, low, high)
-    return backbone
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", quick(NAMES))
 def test_stages_tell_the_truth(name: str) -> None:
-    backbone = shallow(name)
-    for size in ((97, 65), (32, 32)):
-        features = backbone(torch.empty(2, 3, *size, device="meta"))
+    backbone = whole(name)
+    for height, width in ((97, 65), (32, 32)):
+        features = backbone(torch.empty(2, 3, height, width, device="meta"))
         for stage in backbone.stages:
-            height, width = (-(-side // stage.stride) for side in size)
-            assert features[stage.name].shape == (2, stage.channels, height, width), stage
+            found = features[stage.name].shape
+            assert found[:2] == (2, stage.channels), stage
+            assert fits(height, found[2], stage.stride), (stage, found)
+            assert fits(width, found[3], stage.stride), (stage, found)
         assert list(features) == [stage.name for stage in backbone.stages] == [part for part, _ in backbone.parts()]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", quick(NAMES))
 @pytest.mark.parametrize("output_stride", [16, 8])
 def test_output_stride_is_kept(name: str, output_stride: int) -> None:
-    backbone, usual = shallow(name, output_stride), shallow(name)
+    backbone, usual = whole(name, output_stride=output_stride), whole(name)
     features = backbone(torch.empty(1, 3, 97, 65, device="meta"))
     for stage, before in zip(backbone.stages, usual.stages, strict=True):
         assert (stage.name, stage.channels) == (before.name, before.channels)
         assert stage.stride == min(before.stride, output_stride)
-        assert features[stage.name].shape[2:] == (-(-97 // stage.stride), -(-65 // stage.stride))
+        assert fits(97, features[stage.name].shape[2], stage.stride)
+        assert fits(65, features[stage.name].shape[3], stage.stride)
 
 
-@pytest.mark.parametrize("settings", [{}, {"stride_in": "last", "pool_padding": "zero"}])
-@pytest.mark.parametrize("name", DILATED)
-def test_dilation_leaves_the_coarse_grid_as_it_was(name: str, settings: dict[str, Any]) -> None:
-    if settings and architecture(name).module != "preact":
-        settings = {"bias": True}
-    fine, coarse = thin(name, output_stride=8, **settings).eval(), thin(name, **settings).eval()
-    fine.load_state_dict(coarse.state_dict())
-    images = torch.randn(2, 3, 97, 65)
+def test_dilation_leaves_the_coarse_grid_as_it_was(form: Form, made: Made) -> None:
+    fine, coarse = made(form, output_stride=8).eval(), made(form).eval()
+    if "padding" in dict(form[1]):
+        pytest.skip("without symmetric padding the coarse grid lies elsewhere")
+    if any(isinstance(part, nn.AdaptiveAvgPool2d) for part in coarse.modules()):
+        pytest.skip("a block that pools the whole map sees more points on the fine grid")
+    images = torch.randn(1, 3, 97, 65)
     with torch.no_grad():
         expected, found = coarse(images), fine(images)
     for stage, wide in zip(coarse.stages, fine.stages, strict=True):
-        step = stage.stride // wide.stride
-        torch.testing.assert_close(found[stage.name][:, :, ::step, ::step], expected[stage.name])
+        step, (height, width) = stage.stride // wide.stride, expected[stage.name].shape[2:]
+        sampled = found[stage.name][:, :, ::step, ::step][:, :, :height, :width]
+        torch.testing.assert_close(sampled, expected[stage.name], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("in_channels", [1, 4])
-def test_any_number_of_input_channels(name: str, in_channels: int) -> None:
-    backbone, usual = thin(name, in_channels=in_channels), thin(name)
-    maps = backbone(torch.randn(2, in_channels, 33, 40))[backbone.stages[-1].name]
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("in_channels", [1, 4, 12])
+def test_any_number_of_input_channels(module: str, in_channels: int, made: Made) -> None:
+    name = of_module(module, NAMES)
+    backbone = made((name, ()), in_channels=in_channels)
+    maps = backbone(torch.randn(2, in_channels, 65, 40))[backbone.stages[-1].name]
     assert maps.isfinite().all()
-    first, other = backbone.state_dict(), usual.state_dict()
-    assert first.keys() == other.keys()
-    assert [key for key in first if first[key].shape != other[key].shape] == ["conv1.conv.weight"]
+    mine, usual = backbone.state_dict(), whole(name).state_dict()
+    assert mine.keys() == usual.keys()
+    first = next(key for key, value in mine.items() if value.ndim == 4)
+    assert [key for key in mine if mine[key].shape != usual[key].shape] == [first]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_parameter_and_every_activation_takes_part_once(name: str) -> None:
-    backbone = thin(name)
+@pytest.mark.parametrize("name", quick(LARGE))
+def test_a_stem_for_small_images(name: str) -> None:
+    backbone = whole(name, small_input=True)
+    assert backbone.stages[0].stride == 1
+    assert backbone.stages[-1].stride == 8
+    features = backbone(torch.empty(2, 3, 32, 32, device="meta"))
+    assert features[backbone.stages[-1].name].shape[2:] == (4, 4)
+    for stage, usual in zip(backbone.stages, whole(name).stages, strict=True):
+        assert (stage.name, stage.channels) == (usual.name, usual.channels)
+
+
+def test_images_too_small_or_without_batch(form: Form, made: Made) -> None:
+    backbone = made(form)
+    stride = backbone.stages[-1].stride
+    with pytest.raises(
+        InputError, match=rf"images of 40×{stride - 1} pixels .* Enlarge them to {stride}×{stride} or more"
+    ):
+        backbone(torch.randn(1, 3, 40, stride - 1))
+    with pytest.raises(InputError, match=r"images have shape \(3, 40, 40\); expected four sizes: batch, channels"):
+        backbone(torch.randn(3, 40, 40))
+
+
+def test_every_parameter_and_every_activation_takes_part_once(form: Form, made: Made) -> None:
+    backbone = made(form)
     calls: list[nn.Module] = []
-    activations = [part for part in backbone.modules() if isinstance(part, nn.ReLU)]
+    activations = [part for part in backbone.modules() if isinstance(part, ACTIVATIONS)]
     for part in activations:
         part.register_forward_hook(lambda module, _args, _out: calls.append(module))
     backbone(torch.randn(2, 3, 64, 64))[backbone.stages[-1].name].square().sum().backward()
@@ -110,33 +136,33 @@ def test_every_parameter_and_every_activation_takes_part_once(name: str) -> None
     assert sorted(map(id, calls)) == sorted(map(id, activations))
 
 
-def multiply_adds(backbone: Backbone, size: int) -> int:
-    """Of the convolutions, for one image: every output point takes k·k·(input maps of its group) products."""
-    counted: list[int] = []
+def test_gradient_checkpointing_changes_nothing_but_memory(form: Form, made: Made) -> None:
+    images = torch.randn(2, 3, 64, 64)
 
-    def count(module: nn.Module, _args: Any, out: torch.Tensor) -> None:
-        assert isinstance(module, nn.Conv2d)
-        counted.append(out.numel() * module.weight[0].numel())
+    def trained(recompute: bool) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+        backbone = made(form)
+        backbone.recompute = recompute
+        out = backbone(images)[backbone.stages[-1].name]
+        out.square().mean().backward()
+        gradients = [p.grad for p in backbone.parameters() if p.grad is not None]
+        return out, gradients, backbone.state_dict()
 
-    convolutions = [part for part in backbone.modules() if isinstance(part, nn.Conv2d)]
-    handles = [part.register_forward_hook(count) for part in convolutions]
-    backbone(torch.empty(1, 3, size, size, device="meta"))
-    for handle in handles:
-        handle.remove()
-    return sum(counted)
+    (out, gradients, state), (twice, same, after) = trained(False), trained(True)
+    assert torch.equal(out, twice)
+    assert len(gradients) == len(same)
+    assert all(map(torch.equal, gradients, same))
+    assert all(torch.equal(state[key], after[key]) for key in state)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", quick(NAMES))
 def test_parameters_and_multiply_adds_are_those_of_the_catalogue(name: str) -> None:
     found, backbone = architecture(name), whole(name)
-    classes = 1000 if found.size == 224 else 10
-    head = backbone.stages[-1].channels * classes
-    assert sum(p.numel() for p in backbone.parameters()) + head + classes == found.parameters
-    assert multiply_adds(backbone, found.size) + head == found.multiply_adds
+    assert parameters(backbone, found.outputs) == found.parameters
+    assert multiply_adds(backbone, found.outputs, found.size) == found.multiply_adds
 
 
 def test_the_catalogue_and_the_papers_files_name_the_same() -> None:
-    for module in {architecture(name).module for name in NAMES}:
+    for module in MODULES:
         importlib.import_module(f"plusx.backbones.{module}")
     assert sorted(VARIANTS) == NAMES
 
@@ -147,10 +173,3 @@ def test_the_catalogue_knows_every_setting_and_its_value(name: str) -> None:
     config = VARIANTS[name].config
     assert dict(architecture(name).settings) == vars(config)
     assert changed(config, architecture(name).settings, name) == config
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_depth_changes_no_stage(name: str) -> None:
-    last = 4 if architecture(name).module == "cifar" else 5
-    assert [stage.name for stage in whole(name).stages] == [f"conv{number}" for number in range(1, last + 1)]
-    assert whole(name).stages == shallow(name).stages

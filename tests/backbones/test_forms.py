@@ -1,27 +1,15 @@
 """The forms a network is run in: exported, compiled, channels last, half the bits."""
 
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor
 
-from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 
-THIN: dict[str, dict[str, Any]] = {
-    "resnet18": {"depths": (1, 1, 1, 1), "width": 8},
-    "resnet50_v1": {"depths": (1, 1, 1, 1), "width": 8, "bias": True},
-    "resnext50_32x4d": {"depths": (1, 1, 1, 1), "width": 16},
-    "resnet50_v2": {"depths": (2, 1, 1, 1), "width": 8, "stride_in": "last", "pool_padding": "zero", "bias": True},
-    "plain18": {"depths": (1, 1, 1, 1), "width": 8},
-    "resnet20": {"n": 1, "width": 8},
-}
-
-
-def made(name: str) -> Backbone:
-    torch.manual_seed(0)
-    return build(name, **THIN[name]).eval()
+Form = tuple[str, tuple[tuple[str, Any], ...]]
+Made = Callable[..., Backbone]
 
 
 def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
@@ -30,9 +18,8 @@ def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
         torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", THIN)
-def test_exported_with_any_batch_and_size(name: str) -> None:
-    backbone = made(name)
+def test_exported_with_any_batch_and_size(form: Form, made: Made) -> None:
+    backbone = made(form).eval()
     # From 33 pixels on, where the last map is larger than one point: a map of one point is a case of its own to export.
     free = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height", min=33), 3: torch.export.Dim("width", min=33)}
     example = torch.randn(2, 3, 64, 96)
@@ -43,10 +30,9 @@ def test_exported_with_any_batch_and_size(name: str) -> None:
             assert_same(program(images), backbone(images))
 
 
-@pytest.mark.parametrize("name", THIN)
-def test_compiled_in_one_graph_with_the_same_gradients(name: str) -> None:
+def test_compiled_in_one_graph_with_the_same_gradients(form: Form, made: Made) -> None:
     torch.compiler.reset()
-    backbone, twin = made(name).train(), made(name).train()
+    backbone, twin = made(form), made(form)
     compiled = torch.compile(twin, backend="eager", fullgraph=True)
     images = torch.randn(2, 3, 64, 64)
     expected, found = backbone(images), compiled(images)
@@ -57,9 +43,8 @@ def test_compiled_in_one_graph_with_the_same_gradients(name: str) -> None:
         torch.testing.assert_close(mine.grad, other.grad)
 
 
-@pytest.mark.parametrize("name", THIN)
-def test_channels_last_stays_so_to_the_end(name: str) -> None:
-    backbone, images = made(name), torch.randn(2, 3, 97, 65)
+def test_channels_last_stays_so_to_the_end(form: Form, made: Made) -> None:
+    backbone, images = made(form).eval(), torch.randn(2, 3, 97, 65)
     with torch.no_grad():
         expected = backbone(images)
         found = backbone.to(memory_format=torch.channels_last)(images.to(memory_format=torch.channels_last))
@@ -67,9 +52,8 @@ def test_channels_last_stays_so_to_the_end(name: str) -> None:
     assert all(value.is_contiguous(memory_format=torch.channels_last) for value in found.values())
 
 
-@pytest.mark.parametrize("name", THIN)
-def test_bfloat16_is_near_float32(name: str) -> None:
-    backbone, images = made(name), torch.randn(2, 3, 64, 64)
+def test_bfloat16_is_near_float32(form: Form, made: Made) -> None:
+    backbone, images = made(form).eval(), torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         expected = backbone(images)
         with torch.autocast("cpu", torch.bfloat16):
@@ -82,9 +66,8 @@ def test_bfloat16_is_near_float32(name: str) -> None:
             assert 0 < difference < 0.03, name_of_stage
 
 
-@pytest.mark.parametrize("name", THIN)
-def test_one_image_alone_gives_what_it_gives_in_a_batch(name: str) -> None:
-    backbone, images = made(name), torch.randn(3, 3, 64, 64)
+def test_one_image_alone_gives_what_it_gives_in_a_batch(form: Form, made: Made) -> None:
+    backbone, images = made(form).eval(), torch.randn(3, 3, 64, 64)
     with torch.no_grad():
         alone = backbone(images[1:2])
         together = {stage: value[1:2] for stage, value in backbone(images).items()}

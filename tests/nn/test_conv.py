@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from plusx.nn.conv import conv, conv_norm, conv_norm_act, named, norm_act, with_bias
+from plusx.nn.conv import Norm, conv, conv_norm, conv_norm_act, named, norm_act, with_bias
+
+NORM = Norm(eps=1.001e-5, momentum=0.01)
 
 
 @pytest.mark.parametrize("size", [32, 33, 97])
@@ -43,9 +45,10 @@ def test_layers_are_named_after_what_they_do() -> None:
         assert [name for name, _ in layer.named_children()] == names.split()
 
 
-def test_eps_reaches_the_normalisation() -> None:
-    for layer in (conv_norm(conv(1, 1, 1), 1.001e-5), conv_norm_act(conv(1, 1, 1), 1.001e-5), norm_act(1, 1.001e-5)):
-        assert [part.eps for part in layer if isinstance(part, nn.BatchNorm2d)] == [1.001e-5]
+def test_eps_and_momentum_reach_the_normalisation() -> None:
+    for layer in (conv_norm(conv(1, 1, 1), NORM), conv_norm_act(conv(1, 1, 1), NORM), norm_act(1, NORM)):
+        found = [(part.eps, part.momentum) for part in layer if isinstance(part, nn.BatchNorm2d)]
+        assert found == [(1.001e-5, 0.01)]
 
 
 def test_the_activation_comes_last() -> None:

@@ -30,3 +30,9 @@ def test_the_total_is_counted(output_stride: int) -> None:
         way.take(2)
     assert way.reached == output_stride
     assert way.reached * way.dilation == 32
+
+
+def test_left_out_strides_leave_no_dilation() -> None:
+    way = Strides(32, left_out=2)
+    assert [way.take(stride) for stride in (1, 2, 2, 2, 2)] == [Step(1), Step(1), Step(1), Step(2), Step(2)]
+    assert (way.reached, way.dilation) == (4, 1)

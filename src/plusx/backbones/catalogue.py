@@ -18,6 +18,9 @@ from plusx.core.errors import InputError, unknown
 TOP_1 = "imagenet-1k top-1"
 """The metric that `best_card` goes by, in percent, at the card's own input size."""
 
+CIFAR_SIZE = 32
+"""Pixels of a side, of the networks that were made for CIFAR."""
+
 METRICS = {"top_1": "top-1", "top_5": "top-5"}
 """Key in the files → last word of a metric's name."""
 
@@ -38,6 +41,11 @@ class Architecture:
     multiply_adds: int
     size: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> int:
+        """Classes of that head: CIFAR's or ImageNet's."""
+        return 10 if self.size == CIFAR_SIZE else 1000
 
 
 def architecture(name: str) -> Architecture:

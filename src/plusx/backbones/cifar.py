@@ -13,7 +13,7 @@ from torch import nn
 from plusx.backbones.variant import VARIANTS, Variant, at_least, one_of
 from plusx.core.backbone import Backbone
 from plusx.core.stage import Stage
-from plusx.nn.conv import conv, conv_norm, conv_norm_act, named
+from plusx.nn.conv import Norm, conv, conv_norm, conv_norm_act, named
 from plusx.nn.init import kaiming_fan_out_, zero_residual_
 from plusx.nn.residual import Plain, Residual, Subsample, ZeroChannels
 from plusx.nn.strides import Strides
@@ -31,23 +31,28 @@ class CifarConfig:
     """Where shapes differ. A: new maps of zeros follow the old ones; A-centred: half of them before, half after;
     B: projection. none: no `+ x` at all, the plain network."""
     eps: float = 1e-5  # of normalisation
+    momentum: float = 0.1  # of its running statistics: the newest batch's share
     zero_init_residual: bool = False  # every F(x) begins as 0
+
+    @property
+    def norm(self) -> Norm:
+        return Norm(self.eps, self.momentum)
 
     def __post_init__(self) -> None:
         at_least(1, n=self.n, width=self.width)
         one_of(SHORTCUTS, shortcut=self.shortcut)
 
 
-def basic(in_channels: int, width: int, stride: int, eps: float) -> nn.Sequential:
+def basic(in_channels: int, width: int, stride: int, norm: Norm) -> nn.Sequential:
     """F: two 3×3."""
     conv1, conv2 = conv(in_channels, width, 3, stride=stride), conv(width, width, 3)
-    return named(layer1=conv_norm_act(conv1, eps), layer2=conv_norm(conv2, eps))
+    return named(layer1=conv_norm_act(conv1, norm), layer2=conv_norm(conv2, norm))
 
 
 def change_of_shape(in_channels: int, channels: int, stride: int, config: CifarConfig) -> nn.Module:
     """The shortcut from in_channels maps to `channels` on a grid `stride` times coarser."""
     if config.shortcut == "B":
-        return conv_norm(conv(in_channels, channels, 1, stride=stride), config.eps)
+        return conv_norm(conv(in_channels, channels, 1, stride=stride), config.norm)
     new = channels - in_channels
     before = new // 2 if config.shortcut == "A-centred" else 0
     return named(sample=Subsample(stride), zeros=ZeroChannels(before, new - before))
@@ -55,7 +60,7 @@ def change_of_shape(in_channels: int, channels: int, stride: int, config: CifarC
 
 def block(in_channels: int, width: int, stride: int, config: CifarConfig) -> nn.Module:
     """One block, with the shortcut that its shapes ask for."""
-    F = basic(in_channels, width, stride, config.eps)
+    F = basic(in_channels, width, stride, config.norm)
     if config.shortcut == "none":
         return Plain(F)
     if in_channels == width and stride == 1:
@@ -70,7 +75,7 @@ class CifarResNet(Backbone):
     def __init__(self, config: CifarConfig, in_channels: int, output_stride: int) -> None:
         super().__init__()
         strides, channels = Strides(output_stride), config.width
-        self.conv1 = conv_norm_act(conv(in_channels, channels, 3), config.eps)
+        self.conv1 = conv_norm_act(conv(in_channels, channels, 3), config.norm)
         stages = [Stage("conv1", channels, strides.reached)]
         for i in range(3):
             blocks: dict[str, nn.Module] = {}

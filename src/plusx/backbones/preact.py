@@ -15,7 +15,7 @@ from torch import nn
 from plusx.backbones.variant import VARIANTS, Variant, at_least, one_of
 from plusx.core.backbone import Backbone
 from plusx.core.stage import Stage
-from plusx.nn.conv import conv, conv_norm_act, named, norm_act, with_bias
+from plusx.nn.conv import Norm, conv, conv_norm_act, named, norm_act, with_bias
 from plusx.nn.init import kaiming_fan_out_, zero_residual_
 from plusx.nn.residual import PreActProjection, PreActResidual, Subsample
 from plusx.nn.strides import Step, Strides
@@ -35,7 +35,13 @@ class PreActConfig:
     )
     bias: bool = False  # convolutions that no normalisation follows have one, as in Keras
     eps: float = 1e-5  # of normalisation
+    momentum: float = 0.1  # of its running statistics: the newest batch's share
     zero_init_residual: bool = False  # every F(x) begins as 0
+    small_input: bool = False  # for images of about 32 pixels: conv1 is 3×3 of stride 1, conv2 has no pool
+
+    @property
+    def norm(self) -> Norm:
+        return Norm(self.eps, self.momentum)
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width, depths=min(self.depths, default=0))
@@ -55,15 +61,15 @@ def basic(in_channels: int, width: int, step: Step, config: PreActConfig) -> nn.
     """Two 3×3."""
     conv1 = conv(in_channels, width, 3, stride=step.stride, dilation=step.dilation)
     conv2 = conv(width, width, 3, dilation=step.dilation_after)
-    return named(layer1=conv_norm_act(conv1, config.eps), layer2=named(conv=with_bias(conv2, config.bias)))
+    return named(layer1=conv_norm_act(conv1, config.norm), layer2=named(conv=with_bias(conv2, config.bias)))
 
 
 def bottleneck(in_channels: int, width: int, step: Step, config: PreActConfig) -> nn.Sequential:
     """1×1 down, 3×3, 1×1 up to 4 × width."""
     conv2 = conv(width, width, 3, stride=step.stride, dilation=step.dilation)
     return named(
-        layer1=conv_norm_act(conv(in_channels, width, 1), config.eps),
-        layer2=conv_norm_act(conv2, config.eps),
+        layer1=conv_norm_act(conv(in_channels, width, 1), config.norm),
+        layer2=conv_norm_act(conv2, config.norm),
         layer3=named(conv=with_bias(conv(width, 4 * width, 1), config.bias)),
     )
 
@@ -71,7 +77,7 @@ def bottleneck(in_channels: int, width: int, step: Step, config: PreActConfig) -
 def block(unit: Unit, in_channels: int, width: int, step: Step, config: PreActConfig) -> nn.Module:
     """One residual unit, with the shortcut that its shapes ask for."""
     channels = unit.expansion * width
-    preact, F = norm_act(in_channels, config.eps), unit.F(in_channels, width, step, config)
+    preact, F = norm_act(in_channels, config.norm), unit.F(in_channels, width, step, config)
     if in_channels != channels:
         W_s = with_bias(conv(in_channels, channels, 1, stride=step.stride), config.bias)
         return PreActProjection(preact, F, shortcut=named(conv=W_s))
@@ -96,9 +102,11 @@ class PreActResNet(Backbone):
     def __init__(self, unit: Unit, config: PreActConfig, in_channels: int, output_stride: int) -> None:
         super().__init__()
         strides, channels = Strides(output_stride), config.width
-        self.conv1 = named(conv=with_bias(conv(in_channels, channels, 7, stride=strides.take(2).stride), config.bias))
+        small = config.small_input
+        conv1 = conv(in_channels, channels, 3 if small else 7, stride=1 if small else strides.take(2).stride)
+        self.conv1 = named(conv=with_bias(conv1, config.bias))
         stages = [Stage("conv1", channels, strides.reached)]
-        before: dict[str, nn.Module] = {"pool": pool(strides.take(2).stride, config.pool_padding)}
+        before = {} if small else {"pool": pool(strides.take(2).stride, config.pool_padding)}
         for i, wanted in enumerate(wanted_strides(config)):
             blocks: dict[str, nn.Module] = {}
             for number, stride in enumerate(wanted, 1):
@@ -106,7 +114,7 @@ class PreActResNet(Backbone):
                 blocks[f"block{number}"] = block(unit, channels, width, step, config)
                 channels = unit.expansion * width
             if i + 1 == len(config.depths):
-                blocks["final"] = norm_act(channels, config.eps)
+                blocks["final"] = norm_act(channels, config.norm)
             stages.append(Stage(f"conv{i + 2}", channels, strides.reached))
             self.add_module(f"conv{i + 2}", named(**before, **blocks))
             before = {}

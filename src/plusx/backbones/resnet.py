@@ -17,7 +17,7 @@ from plusx.backbones.variant import VARIANTS, Variant, at_least, one_of
 from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
 from plusx.core.stage import Stage
-from plusx.nn.conv import conv, conv_norm, conv_norm_act, named, with_bias
+from plusx.nn.conv import Norm, conv, conv_norm, conv_norm_act, named, with_bias
 from plusx.nn.init import kaiming_fan_out_, zero_residual_
 from plusx.nn.residual import Plain, Residual
 from plusx.nn.strides import Step, Strides
@@ -32,7 +32,13 @@ class ResNetConfig:
     stride_on: Literal["3x3", "1x1"] = "3x3"  # of a bottleneck; the paper's is "1x1", nearly all weights since "3x3"
     bias: bool = False  # convolutions before a normalisation have one, as in Keras
     eps: float = 1e-5  # of normalisation
+    momentum: float = 0.1  # of its running statistics: the newest batch's share
     zero_init_residual: bool = False  # every F(x) begins as 0
+    small_input: bool = False  # for images of about 32 pixels: conv1 is 3×3 of stride 1, conv2 has no pool
+
+    @property
+    def norm(self) -> Norm:
+        return Norm(self.eps, self.momentum)
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width, depths=min(self.depths, default=0))
@@ -57,8 +63,8 @@ def basic(in_channels: int, width: int, step: Step, config: ResNetConfig) -> nn.
     conv1 = conv(in_channels, width, 3, stride=step.stride, dilation=step.dilation)
     conv2 = conv(width, width, 3, dilation=step.dilation_after)
     return named(
-        layer1=conv_norm_act(with_bias(conv1, config.bias), config.eps),
-        layer2=conv_norm(with_bias(conv2, config.bias), config.eps),
+        layer1=conv_norm_act(with_bias(conv1, config.bias), config.norm),
+        layer2=conv_norm(with_bias(conv2, config.bias), config.norm),
     )
 
 
@@ -76,9 +82,9 @@ def bottleneck(
         conv1 = conv(in_channels, inner, 1)
         conv2 = conv(inner, inner, 3, stride=step.stride, dilation=step.dilation, groups=groups)
     return named(
-        layer1=conv_norm_act(with_bias(conv1, config.bias), config.eps),
-        layer2=conv_norm_act(with_bias(conv2, config.bias), config.eps),
-        layer3=conv_norm(with_bias(conv(inner, 4 * width, 1), config.bias), config.eps),
+        layer1=conv_norm_act(with_bias(conv1, config.bias), config.norm),
+        layer2=conv_norm_act(with_bias(conv2, config.bias), config.norm),
+        layer3=conv_norm(with_bias(conv(inner, 4 * width, 1), config.bias), config.norm),
     )
 
 
@@ -87,7 +93,7 @@ def residual(F: nn.Sequential, in_channels: int, channels: int, step: Step, conf
     if in_channels == channels and step.stride == 1:
         return Residual(F, shortcut=nn.Identity())
     W_s = with_bias(conv(in_channels, channels, 1, stride=step.stride), config.bias)
-    return Residual(F, shortcut=conv_norm(W_s, config.eps))
+    return Residual(F, shortcut=conv_norm(W_s, config.norm))
 
 
 def plain(F: nn.Sequential, in_channels: int, channels: int, step: Step, config: ResNetConfig) -> nn.Module:
@@ -104,17 +110,19 @@ class ResNet(Backbone):
         if config.stride_on == "1x1" and unit.expansion == 1:
             raise InputError("stride_on='1x1' has no effect without bottlenecks; leave it out")
         strides, channels = Strides(output_stride), config.width
-        conv1 = conv(in_channels, channels, 7, stride=strides.take(2).stride)
-        self.conv1 = conv_norm_act(with_bias(conv1, config.bias), config.eps)
+        small = config.small_input
+        conv1 = conv(in_channels, channels, 3 if small else 7, stride=1 if small else strides.take(2).stride)
+        self.conv1 = conv_norm_act(with_bias(conv1, config.bias), config.norm)
         stages = [Stage("conv1", channels, strides.reached)]
-        pool = nn.MaxPool2d(3, strides.take(2).stride, padding=1)
+        before = {} if small else {"pool": nn.MaxPool2d(3, strides.take(2).stride, padding=1)}
         for i, depth in enumerate(config.depths):
             width = config.width * 2**i
             steps = [strides.take(2 if i > 0 and block == 0 else 1) for block in range(depth)]
             blocks = stack(unit, channels, width, steps, config)
             channels = unit.expansion * width
             stages.append(Stage(f"conv{i + 2}", channels, strides.reached))
-            self.add_module(f"conv{i + 2}", named(pool=pool, **blocks) if i == 0 else named(**blocks))
+            self.add_module(f"conv{i + 2}", named(**before, **blocks))
+            before = {}
         self.stages = tuple(stages)
         kaiming_fan_out_(self)
         if config.zero_init_residual:

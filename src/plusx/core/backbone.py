@@ -3,9 +3,12 @@
 from abc import ABC
 from typing import TypeAlias, final
 
+import torch
 from torch import Tensor, nn
 
-from plusx.core.stage import Stage
+from plusx.core.errors import InputError
+from plusx.core.recompute import recomputed
+from plusx.core.stage import Hidden, Stage
 
 Features: TypeAlias = dict[str, Tensor]
 """Stage name → map (B, channels, H / stride, W / stride, rounded up), from the input on."""
@@ -14,18 +17,27 @@ Features: TypeAlias = dict[str, Tensor]
 class Backbone(nn.Module, ABC):
     """A network without head. For every `Stage` it has a submodule of that name; each feeds the next.
 
-    `stages` is set by the subclass's `__init__`, before any image has passed.
+    `stages` is set by the subclass's `__init__`, before any image has passed; `hidden` too, where the paper has a layer
+    between the pooling and the classifier. `recompute`: in training no map inside a stage is kept for the backward
+    pass, all are computed twice (gradient checkpointing): less memory, about a third more time, the same gradients.
     """
 
     stages: tuple[Stage, ...]
+    hidden: Hidden | None = None
+    recompute: bool = False
 
     @final
     def forward(self, images: Tensor) -> Features:
-        """images: B, C, H, W, float, normalised as the card says; H, W ≥ 32. All stages' maps, in order."""
+        """images: B, C, H, W, float, normalised as the card says; H, W at least the last stage's stride, so 32 or less.
+
+        All stages' maps, in order. Raises InputError for other shapes.
+        """
+        _check(images, self.stages[-1].stride)
         features: Features = {}
         x = images
         for stage in self.stages:
-            x = getattr(self, stage.name)(x)
+            module = getattr(self, stage.name)
+            x = recomputed(module, x) if self.recompute and self.training else module(x)
             features[stage.name] = x
         return features
 
@@ -33,3 +45,19 @@ class Backbone(nn.Module, ABC):
     def parts(self) -> list[tuple[str, nn.Module]]:
         """The stages' modules from input to output: what freezing and lower rates for early layers go by."""
         return [(stage.name, getattr(self, stage.name)) for stage in self.stages]
+
+
+def _check(images: Tensor, stride: int) -> None:
+    """InputError for what is no batch of images; left out where a graph is recorded, whose sizes may be unknown."""
+    if torch.compiler.is_compiling():
+        return
+    if images.ndim != 4:
+        raise InputError(
+            f"images have shape {tuple(images.shape)}; expected four sizes: batch, channels, height, width"
+        )
+    height, width = images.shape[2:]
+    if min(height, width) < stride:
+        raise InputError(
+            f"images of {height}×{width} pixels are too small: nothing would be left of them at the last stage, whose "
+            f"stride is {stride}. Enlarge them to {stride}×{stride} or more, or build the network with small_input=True"
+        )

@@ -1,8 +1,38 @@
 """Convolution, normalisation, activation: the layer that residual networks are made of."""
 
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
 
 from torch import nn
+
+from plusx.nn.padding import PaddedConv2d, Padding
+
+Activation: TypeAlias = Callable[[], nn.Module]
+"""Makes one; every layer has its own, as quantization breaks on one that is called twice."""
+
+RELU: Final[Activation] = partial(nn.ReLU, inplace=True)
+RELU6: Final[Activation] = partial(nn.ReLU6, inplace=True)
+HARD_SWISH: Final[Activation] = partial(nn.Hardswish, inplace=True)
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Batch normalisation (Ioffe and Szegedy 2015, arXiv 1502.03167): called with its number of channels, makes one.
+
+    `momentum`: the share of the newest batch in the running statistics, 1 - what Keras calls momentum.
+    """
+
+    eps: float = 1e-5
+    momentum: float = 0.1
+
+    def __call__(self, channels: int) -> nn.BatchNorm2d:
+        return nn.BatchNorm2d(channels, self.eps, self.momentum)
+
+
+NORM: Final = Norm()
 
 
 def named(**modules: nn.Module) -> nn.Sequential:
@@ -11,11 +41,20 @@ def named(**modules: nn.Module) -> nn.Sequential:
 
 
 def conv(
-    in_channels: int, channels: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
+    in_channels: int,
+    channels: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    padding: Padding = "symmetric",
 ) -> nn.Conv2d:
-    """Convolution, kernel odd, padded with zeros on all sides so that H becomes ceil(H / stride); without bias."""
-    padding = dilation * (kernel - 1) // 2
-    return nn.Conv2d(in_channels, channels, kernel, stride, padding, dilation, groups, bias=False)
+    """Convolution, kernel odd, padded with zeros so that H becomes ceil(H / stride) ("end": floor); without bias."""
+    if padding == "symmetric" or (stride == 1 and padding == "same") or kernel == 1:
+        around = dilation * (kernel - 1) // 2
+        return nn.Conv2d(in_channels, channels, kernel, stride, around, dilation, groups, bias=False)
+    return PaddedConv2d(in_channels, channels, kernel, stride=stride, dilation=dilation, groups=groups, around=padding)
 
 
 def with_bias(convolution: nn.Conv2d, bias: bool = True) -> nn.Conv2d:
@@ -25,16 +64,16 @@ def with_bias(convolution: nn.Conv2d, bias: bool = True) -> nn.Conv2d:
     return convolution
 
 
-def conv_norm(convolution: nn.Conv2d, eps: float = 1e-5) -> nn.Sequential:
+def conv_norm(convolution: nn.Conv2d, norm: Norm = NORM) -> nn.Sequential:
     """`conv` and batch normalisation (`norm`)."""
-    return named(conv=convolution, norm=nn.BatchNorm2d(convolution.out_channels, eps))
+    return named(conv=convolution, norm=norm(convolution.out_channels))
 
 
-def conv_norm_act(convolution: nn.Conv2d, eps: float = 1e-5) -> nn.Sequential:
-    """`conv`, batch normalisation (`norm`) and ReLU (`act`), its own: quantization breaks on one called twice."""
-    return named(conv=convolution, norm=nn.BatchNorm2d(convolution.out_channels, eps), act=nn.ReLU(inplace=True))
+def conv_norm_act(convolution: nn.Conv2d, norm: Norm = NORM, act: Activation = RELU) -> nn.Sequential:
+    """`conv`, batch normalisation (`norm`) and activation (`act`)."""
+    return named(conv=convolution, norm=norm(convolution.out_channels), act=act())
 
 
-def norm_act(channels: int, eps: float = 1e-5) -> nn.Sequential:
+def norm_act(channels: int, norm: Norm = NORM) -> nn.Sequential:
     """Batch normalisation (`norm`) and ReLU (`act`): the pre-activation of He et al. 2016."""
-    return named(norm=nn.BatchNorm2d(channels, eps), act=nn.ReLU(inplace=True))
+    return named(norm=norm(channels), act=RELU())

@@ -1,4 +1,4 @@
-"""Strides beyond an output stride, traded for dilation.
+"""Strides beyond an output stride, traded for dilation; and strides left out for small images.
 
 Where a stride is taken away, every later kernel is spread by its factor, so that on the coarse grid the outputs stay
 what they were: the hole algorithm of Chen et al. 2014 (arXiv 1412.7062), section 3.1.
@@ -20,16 +20,24 @@ class Step:
 
 @final
 class Strides:
-    """Goes from input to output and says what each stride becomes, so that the total never exceeds `output_stride`."""
+    """Goes from input to output and says what each stride becomes, so that the total never exceeds `output_stride`.
 
-    def __init__(self, output_stride: int) -> None:
+    `left_out`: that many of the first strides above 1 become 1, without dilation: what networks for large images do to
+    take images of about 32 pixels.
+    """
+
+    def __init__(self, output_stride: int, left_out: int = 0) -> None:
         self.output_stride = output_stride
+        self.left_out = left_out
         self.reached = 1
         self.dilation = 1
 
     def take(self, stride: int) -> Step:
         """The next block wants `stride`."""
         before = self.dilation
+        if stride > 1 and self.left_out:
+            self.left_out -= 1
+            return Step(1, before, before)
         if self.reached * stride > self.output_stride:
             self.dilation *= stride
             return Step(1, before, self.dilation)

@@ -44,7 +44,7 @@ class Classify(Task):
         super().__init__()
         self.backbone = backbone
         self.last = backbone.stages[-1]
-        self.head = PooledLinear(self.last.channels, len(config.classes), config.dropout)
+        self.head = PooledLinear(self.last.channels, len(config.classes), config.dropout, backbone.hidden)
         self.settings = config
         weights = None if config.class_weights is None else torch.tensor(config.class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)

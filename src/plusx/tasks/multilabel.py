@@ -46,7 +46,7 @@ class MultiLabel(Task):
         super().__init__()
         self.backbone = backbone
         self.last = backbone.stages[-1]
-        self.head = PooledLinear(self.last.channels, len(config.classes), config.dropout)
+        self.head = PooledLinear(self.last.channels, len(config.classes), config.dropout, backbone.hidden)
         self.settings = config
         weights = None if config.positive_weights is None else torch.tensor(config.positive_weights)
         self.register_buffer("positive_weights", weights, persistent=False)

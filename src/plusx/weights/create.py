@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, Final
 
 from plusx.backbones.catalogue import architectures, cards
@@ -36,12 +37,14 @@ def card_for(name: str, weights: Weights = None) -> Card | None:
     return card if card is not None or weights is None else resolve(name, weights).card
 
 
-def create_backbone(name: str, *, weights: Weights = None, in_channels: int = 3, output_stride: int = 32) -> Backbone:
-    """A backbone by name; `name`, `weights` and `in_channels` as in `create_model`.
+def create_backbone(
+    name: str, *, weights: Weights = None, in_channels: int = 3, output_stride: int = 32, **settings: Any
+) -> Backbone:
+    """A backbone by name; `name`, `weights`, `in_channels` and `settings` as in `create_model`.
 
     `output_stride`: 32, 16 or 8 input pixels per pixel of the last stage.
     """
-    meant = resolve(name, weights)
+    meant = _changed(resolve(name, weights), settings)
     backbone = _build(meant, in_channels, output_stride)
     if meant.loaded is not None:
         expected = {f"backbone.{key}": tensor for key, tensor in backbone.state_dict().items()}
@@ -59,15 +62,17 @@ def create_model(
     classes: int | Sequence[str] = 1000,
     weights: Weights = None,
     in_channels: int = 3,
+    **settings: Any,
 ) -> Task:
     """A task on a backbone; its `forward(images)` gives outputs (B, classes).
 
     `name`: an architecture, or architecture and tag, which means those weights. `weights`: None, "imagenet", a card's
     name, a tag, or the path of a local file in any layout. `classes`: their number or names (of `regress`: of the
     values). Other classes than those of the weights get a new head, another number of channels an adapted first
-    convolution; both are said on the logger `plusx`. Raises `WeightsError` where anything else differs.
+    convolution; both are said on the logger `plusx`. `settings`: of the architecture, e.g. zero_init_residual=True or
+    small_input=True; InputError for one that it has not. Raises `WeightsError` where anything else differs.
     """
-    meant = resolve(name, weights)
+    meant = _changed(resolve(name, weights), settings)
     backbone = _build(meant, in_channels)
     kept = _kept_head(meant, task, classes)
     model = tasks.create(task, backbone, kept or {_names_key(task): _names(classes)})
@@ -78,10 +83,15 @@ def create_model(
     if kept is None:
         count, had = len(_names(classes)), "no head" if head is None else f"{head} of their own"
         LOG.warning("%s: new untrained head for %d %s; the weights have %s", name, count, _names_key(task), had)
-    expected = {key: tensor for key, tensor in state.items() if kept is not None or key.startswith("backbone.")}
+    expected = {key: tensor for key, tensor in state.items() if kept is not None or not key.startswith("head.fc.")}
     state.update(import_tensors(expected, checkpoint.tensors, layout, str(checkpoint.path)))
     model.load_state_dict(state)
     return model
+
+
+def _changed(meant: Resolved, settings: Mapping[str, Any]) -> Resolved:
+    """With the caller's settings over those of the weights."""
+    return replace(meant, settings={**meant.settings, **settings})
 
 
 def _build(meant: Resolved, in_channels: int, output_stride: int = 32) -> Backbone:
@@ -102,6 +112,11 @@ def _kept_head(meant: Resolved, task: str, classes: int | Sequence[str]) -> Mapp
     names = known or _names(classes) if isinstance(classes, int) else _names(classes)
     if known and names != known:
         return None
+    if not known and not isinstance(classes, int):
+        text = (
+            "%s: its head of %d outputs is kept; the file does not name them, so check that they are your %s in order"
+        )
+        LOG.warning(text, loaded.checkpoint.path, len(names), key)
     return {**({} if header is None else header.config), key: names}
 
 

@@ -5,30 +5,29 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from plusx.backbones.catalogue import architecture
 from plusx.backbones.create import build
 from plusx.core.errors import InputError, WeightsError, unknown
 from plusx.core.storage import replacing
 from plusx.core.task import Task
 from plusx.weights.modelfile import write_tensors
-from plusx.weights.sources import timm, torchvision
 from plusx.weights.sources.layout import Layout
-from plusx.weights.sources.place import place
-from plusx.weights.uninitialised import Uninitialised
+from plusx.weights.sources.recognise import LAYOUTS
 
 LayoutName = Literal["torchvision", "timm"]
 
-_RESNET: Final = (
-    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet101_2"),
-    *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
-)
-_PREACT: Final = MappingProxyType({f"resnet{depth}_v2": f"resnetv2_{depth}" for depth in (18, 34, 50, 101, 152)})
 COUNTERPARTS: Final = MappingProxyType(
     {
-        "torchvision": MappingProxyType({name: name for name in _RESNET}),
-        "timm": MappingProxyType({name: name for name in _RESNET} | dict(_PREACT)),
+        library: MappingProxyType(
+            {
+                ours: theirs
+                for layout in LAYOUTS
+                if layout.name == library
+                for ours, theirs in layout.counterparts.items()
+            }
+        )
+        for library in get_args(LayoutName)
     }
 )
 """Library → architecture here → its name there."""
@@ -43,48 +42,44 @@ def save_as(path: Path, task: Task, layout: LayoutName) -> str:
     """
     if layout not in get_args(LayoutName):
         raise unknown("layout", layout, get_args(LayoutName))
-    name = counterpart(task, layout)
-    if name is None:
+    twin = counterpart(task, layout)
+    if twin is None:
         raise WeightsError(
             f"{layout} has no network built like this one ({', '.join(COUNTERPARTS[layout])} have a counterpart, each "
             "with plusx's default settings and output stride 32). Save it as a plusx model file instead."
         )
-    tensors = renamed(task, timm.LAYOUT if name.startswith("resnetv2") else torchvision.LAYOUT)
+    ours, names = twin
+    tensors = renamed(task, names)
     if path.suffix in (".pt", ".pth"):
         with replacing(path) as temporary:
             torch.save(tensors, temporary)
     else:
         write_tensors(path, tensors, {"format": "pt"})
-    return name
+    return names.counterparts[ours]
 
 
-def counterpart(task: Task, layout: LayoutName) -> str | None:
-    """The name, in that library, of the network that is layer for layer this one; None where there is none.
+def counterpart(task: Task, library: LayoutName) -> tuple[str, Layout] | None:
+    """The architecture that is layer for layer this one, and that library's layout of it; None where there is none.
 
     Layers, strides, epsilons and biases are compared, not names and numbers of tensors: a network with its stride
     elsewhere would load without an error and answer wrongly.
     """
-    tensors = task.state_dict()
-    if not isinstance(first := tensors.get("backbone.conv1.conv.weight"), Tensor):
-        return None
-    spots = [place(name) for name in tensors]
-    blocks = len({(spot.stage, spot.block) for spot in spots if spot is not None and spot.block})
-    for ours, theirs in COUNTERPARTS[layout].items():
-        if sum(architecture(ours).settings["depths"]) != blocks:
-            continue
-        with Uninitialised():
-            twin = build(ours, in_channels=first.shape[1])
-        if str(twin) == str(task.backbone):
-            return theirs
+    first = next(part for part in task.backbone.modules() if isinstance(part, nn.Conv2d))
+    wanted, tensors = str(task.backbone), sum(1 for _ in task.backbone.parameters())
+    for layout in (layout for layout in LAYOUTS if layout.name == library):
+        for ours in layout.counterparts:
+            with torch.device("meta"):
+                twin = build(ours, in_channels=first.in_channels)
+            if sum(1 for _ in twin.parameters()) == tensors and str(twin) == wanted:
+                return ours, layout
     return None
 
 
 def renamed(task: Task, layout: Layout) -> dict[str, Tensor]:
-    """The task's tensors in `layout`; raises `InputError` for a task whose head is not one linear layer."""
-    tensors = {}
-    for name, tensor in task.state_dict().items():
-        spot = place(name)
-        if spot is None or not (names := layout.names(spot)):
-            raise InputError(f"{name} of the task {task.name} has no counterpart in {layout.name}")
-        tensors[names[0]] = layout.exported(spot, tensor.detach().cpu()).contiguous()
+    """The task's tensors in `layout`; raises `InputError` for a task whose head is not the architecture's own."""
+    tensors, state = {}, task.state_dict()
+    for ours, theirs in layout.names(state).items():
+        if not theirs:
+            raise InputError(f"{ours} of the task {task.name} has no counterpart in {layout.name}")
+        tensors[theirs[0]] = layout.exported(ours, state[ours].detach().cpu()).contiguous()
     return tensors

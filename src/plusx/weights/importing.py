@@ -9,15 +9,16 @@ from torch import Tensor
 from plusx.core.errors import WeightsError
 from plusx.weights.matching import Mismatch
 from plusx.weights.sources.layout import COUNTER, Layout
-from plusx.weights.sources.place import Place, place
 
 LOG: Final = logging.getLogger("plusx")
-_HEAD: Final = (Place("head", "fc", "weight"), Place("head", "fc", "bias"))
+_HEAD: Final = ("head.fc.weight", "head.fc.bias")
+_HIDDEN: Final = ("head.hidden.fc.weight", "head.hidden.fc.bias")
 
 
 def head_size(tensors: Mapping[str, Tensor], layout: Layout) -> int | None:
     """How many outputs the file's head has; None where the file has no head."""
-    weight, bias = ([name for name in layout.names(spot) if name in tensors] for spot in _HEAD)
+    names = layout.names(_HEAD)
+    weight, bias = ([theirs for theirs in names[ours] if theirs in tensors] for ours in _HEAD)
     if weight:
         return layout.imported(_HEAD[0], tensors[weight[0]]).shape[0]
     return tensors[bias[0]].shape[0] if bias else None
@@ -28,19 +29,20 @@ def import_tensors(
 ) -> dict[str, Tensor]:
     """A tensor of the file for every name of `expected`, in its shape and dtype.
 
-    expected: a task's names, `backbone.*` and, where the file's head is wanted, `head.*`; without them a head in the
-    file is left out. A first convolution for another number of channels is adapted, which is logged. `origin`: the
-    file, for messages. Raises `WeightsError` with four lists where anything is missing, left over, or of other shape
-    or dtype.
+    expected: a task's names, `backbone.*` and, where the file's are wanted, `head.*`; without those of the head, what
+    the file has of it is left out. A first convolution for another number of channels is adapted, which is logged.
+    `origin`: the file, for messages. Raises `WeightsError` with four lists where anything is missing, left over, or of
+    other shape or dtype.
     """
-    found, names = dict(tensors), _file_names(expected, tensors, layout)
-    if not any(name.startswith("head.") for name in expected):
-        for name in (name for head in _HEAD for name in layout.names(head)):
-            found.pop(name, None)
+    unwanted = [ours for ours in (*_HEAD, *_HIDDEN) if ours not in expected]
+    left_out = {theirs for names in layout.names(unwanted).values() for theirs in names}
+    names = _file_names(expected, tensors, layout)
+    found = {theirs: array for theirs, array in tensors.items() if theirs in names or theirs not in left_out}
+    first = next((ours for ours, tensor in expected.items() if tensor.ndim == 4), None)
     for theirs, ours in names.items():
-        if theirs in found and (spot := place(ours)) is not None:
-            array = layout.imported(spot, found[theirs])
-            found[theirs] = _adapted(array, expected[ours], origin) if _is_first(spot) else array
+        if theirs in found:
+            array = layout.imported(ours, found[theirs])
+            found[theirs] = _adapted(array, expected[ours], origin) if ours == first else array
     mismatch = Mismatch.between({theirs: expected[ours] for theirs, ours in names.items()}, found)
     if mismatch:
         raise WeightsError(
@@ -67,17 +69,11 @@ def adapt_channels(weight: Tensor, in_channels: int) -> Tensor:
 def _file_names(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], layout: Layout) -> dict[str, str]:
     """The file's name → ours, for all that the layout has; of several usual names the one that is there."""
     names = {}
-    for ours in expected:
-        spot = place(ours)
-        theirs = (ours,) if spot is None else layout.names(spot)
+    for ours, theirs in layout.names(expected).items():
         there = [name for name in theirs if name in tensors]
         if theirs and (there or not ours.endswith(COUNTER)):
             names[(there or theirs)[0]] = ours
     return names
-
-
-def _is_first(spot: Place) -> bool:
-    return spot.role == "stem" and spot.kind == "conv" and spot.variable == "weight"
 
 
 def _adapted(weight: Tensor, expected: Tensor, origin: str) -> Tensor:

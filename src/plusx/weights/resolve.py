@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from plusx.backbones.catalogue import Architecture, architecture, best_card, card, cards
+from plusx.backbones.catalogue import Architecture, architecture, architectures, best_card, card, cards
 from plusx.core.card import Card, Input, Source
 from plusx.core.errors import InputError, WeightsError, nearest
 from plusx.weights.download import fetch
@@ -44,7 +44,9 @@ def resolve(name: str, weights: Weights = None) -> Resolved:
     """Reads, and where it has to downloads, the file. Raises `InputError` for what there is not."""
     published = published_card(name, weights)
     if published is not None:
-        return Resolved(published.architecture, published.build, published, load(fetch(published)))
+        loaded = load(fetch(published))
+        _check_family(loaded, published.architecture)
+        return Resolved(published.architecture, published.build, published, loaded)
     if weights is None:
         return Resolved(architecture(name).name, {}, None, None)
     return _local(name, load(Path(weights).expanduser()))
@@ -79,11 +81,26 @@ def load(path: Path) -> Loaded:
     if layout is None:
         some = ", ".join(list(checkpoint.tensors)[:6])
         raise WeightsError(
-            f"{path} holds a network that plusx does not know (its tensors: {some}, ...). Expected a residual network "
-            "of plusx, torchvision, timm or Keras, or one of the common CIFAR checkpoints."
+            f"{path} holds a network that plusx does not know (its tensors: {some}, ...). Expected a network "
+            "that `plusx models` lists, as plusx, torchvision, timm or Keras save it, or a common CIFAR checkpoint."
         )
     checkpoint = replace(checkpoint, tensors=layout.ordered(checkpoint.tensors))
     return Loaded(checkpoint, layout, head_size(checkpoint.tensors, layout))
+
+
+def _check_family(loaded: Loaded, name: str) -> None:
+    """InputError for a file that holds another family's network."""
+    known, path = loaded.layout.modules, loaded.checkpoint.path
+    if known and (module := architecture(name).module) not in known:
+        holds = " or ".join(sorted(known))
+        raise InputError(
+            f"{path} holds a network of {holds}, named as {loaded.layout.name} does; {name} is one of {module}. Name "
+            f"the architecture that the file was made with, e.g. {_examples(known)}"
+        )
+
+
+def _examples(modules: frozenset[str]) -> str:
+    return ", ".join([name for name in architectures() if architecture(name).module in modules][:3])
 
 
 def _is_path(weights: str | Path) -> bool:
@@ -101,8 +118,10 @@ def _local(name: str, loaded: Loaded) -> Resolved:
             )
         return Resolved(header.card.architecture, header.card.build, header.card, loaded)
     if name in cards():
+        _check_family(loaded, card(name).architecture)
         return Resolved(card(name).architecture, card(name).build, _of_file(card(name), loaded), loaded)
     wanted = architecture(name)
+    _check_family(loaded, name)
     if loaded.layout.name == "keras":
         made = _keras_card(wanted, path)
         return Resolved(made.architecture, made.build, _of_file(made, loaded), loaded)

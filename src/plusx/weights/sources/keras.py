@@ -1,113 +1,51 @@
-"""Keras' names of ResNet v1 and v2 (keras/src/applications/resnet.py), and its order of axes.
+"""What all files of Keras have in common: names of variables, order of axes, numbered layers.
 
-conv1_conv, conv1_bn; conv2_block1_1_conv, conv2_block1_1_bn, ...; shortcut conv2_block1_0_conv; pre-activation
-conv2_block1_preact_bn, at the end post_bn; predictions (`probs` in the published files).
-Convolutions are height, width, in, out there; matrices in, out.
+Convolutions are height, width, in, out there, depthwise ones height, width, channels, 1; matrices in, out. A layer
+without a name of its own is called after its class and numbered through: conv2d, conv2d_1, ...
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from torch import Tensor
 
-from plusx.weights.sources.layout import Layout, Tensors
-from plusx.weights.sources.place import Place
+from plusx.weights.sources.layout import Tensors
 
-_VARIABLES: Final = {
-    "conv": {"weight": "kernel", "bias": "bias"},
-    "fc": {"weight": "kernel", "bias": "bias"},
-    "norm": {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"},
-}
-_HEADS: Final = ("predictions", "probs", "dense", "fc")
+HEADS: Final = ("predictions", "probs", "dense", "fc")
+"""What the classifier is called: in keras.applications, in older published files, in the users' own models."""
 
-
-def names(place: Place) -> tuple[str, ...]:
-    """The names there, `layer/variable`; the count of batches has none."""
-    variable = _VARIABLES[place.kind].get(place.variable)
-    if variable is None:
-        return ()
-    suffix = "conv" if place.kind == "conv" else "bn"
-    block = f"conv{place.stage}_block{place.block}"
-    match place.role:
-        case "stem":
-            layers: tuple[str, ...] = (f"conv1_{suffix}",)
-        case "F":
-            layers = (f"{block}_{place.layer}_{suffix}",)
-        case "shortcut":
-            layers = (f"{block}_0_{suffix}",)
-        case "preact":
-            layers = (f"{block}_preact_bn",)
-        case "final":
-            layers = ("post_bn",)
-        case "head":
-            layers = _HEADS
-    return tuple(f"{layer}/{variable}" for layer in layers)
+VARIABLES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "conv": {"weight": "kernel", "bias": "bias"},
+        "fc": {"weight": "kernel", "bias": "bias"},
+        "norm": {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"},
+    }
+)
+"""conv, fc or norm → torch's variable → Keras'. The count of batches has no counterpart."""
 
 
-def recognise(tensors: Tensors) -> bool:
-    """Names of Keras' first layers, or numbered ones where the file tells no names."""
-    return "conv1_conv/kernel" in tensors or "conv2d/kernel" in tensors
-
-
-def imported(place: Place, array: Tensor) -> Tensor:
-    """Axes in torch's order."""
-    if place.variable != "weight" or place.kind == "norm" or array.ndim < 2:
+def to_torch(array: Tensor) -> Tensor:
+    """A kernel or matrix with axes in torch's order; vectors as they are."""
+    if array.ndim < 2:
         return array
     return array.permute(3, 2, 0, 1) if array.ndim == 4 else array.mT
 
 
-def exported(place: Place, array: Tensor) -> Tensor:
-    """Axes in Keras' order."""
-    if place.variable != "weight" or place.kind == "norm" or array.ndim < 2:
+def from_torch(array: Tensor) -> Tensor:
+    """A kernel or matrix with axes in Keras' order; vectors as they are."""
+    if array.ndim < 2:
         return array
     return array.permute(2, 3, 1, 0) if array.ndim == 4 else array.mT
 
 
-def ordered(tensors: Tensors) -> Tensors:
-    """Numbered layers (`conv2d_3`) under their names, by the order in which Keras lists the layers of its models."""
-    if "conv2d/kernel" not in tensors:
-        return tensors
-    convolutions, norms = _numbered(tensors, "conv2d"), _numbered(tensors, "batch_normalization")
-    layers = convolution_order([tensors[f"{layer}/kernel"].shape[0] for layer in convolutions])
-    renamed = dict(zip(convolutions, layers, strict=True))
-    renamed |= dict(zip(norms, norm_order(layers, preact=len(norms) < len(layers)), strict=False))
-    split = ((*name.split("/"), tensor) for name, tensor in tensors.items())
-    return {f"{renamed.get(layer, layer)}/{variable}": tensor for layer, variable, tensor in split}
+def depthwise_to_torch(array: Tensor) -> Tensor:
+    """height, width, channels, 1 → channels, 1, height, width."""
+    return array.permute(2, 3, 0, 1)
 
 
-def convolution_order(kernels: Sequence[int]) -> list[str]:
-    """The names of convolutions with kernels of these sizes: 7; then 1, 3, 1 a block, a 1 more where a stage begins.
-
-    Keras lists a projection (`_0_conv`) between the second and the third convolution of its block.
-    """
-    names, stage, number = ["conv1_conv"], 1, 0
-    threes = [index for index, size in enumerate(kernels) if size == 3]
-    for index, following in zip(threes, [*threes[1:], len(kernels) + 1], strict=True):
-        projects = following - index == 4
-        stage, number = (stage + 1, 1) if projects else (stage, number + 1)
-        names += [f"conv{stage}_block{number}_{layer}_conv" for layer in ("1", "2", *("0" if projects else ""), "3")]
-    return names
-
-
-def norm_order(convolutions: Sequence[str], *, preact: bool) -> list[str]:
-    """The names of the normalisations between convolutions of these names."""
-    if not preact:
-        return [f"{name.removesuffix('conv')}bn" for name in convolutions]
-    names = []
-    for name in convolutions:
-        block, _, layer = name.removesuffix("_conv").rpartition("_")
-        if layer == "1":
-            names.append(f"{block}_preact_bn")
-        if block and layer in ("1", "2"):
-            names.append(f"{block}_{layer}_bn")
-    return [*names, "post_bn"]
-
-
-def _numbered(tensors: Tensors, kind: str) -> list[str]:
-    """`kind`, `kind_1`, `kind_2`, ... as far as there are."""
+def numbered(tensors: Tensors, kind: str) -> list[str]:
+    """The layers `kind`, `kind_1`, `kind_2`, ... in the order of their numbers, wherever those begin."""
     layers = {name.split("/")[0] for name in tensors}
-    known = (kind if number == 0 else f"{kind}_{number}" for number in range(len(layers)))
+    known = (kind if number == 0 else f"{kind}_{number}" for number in range(len(layers) + 1))
     return [layer for layer in known if layer in layers]
-
-
-LAYOUT = Layout("keras", recognise, names, imported, exported, ordered)

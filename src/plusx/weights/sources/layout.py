@@ -1,21 +1,23 @@
-"""Layout: how another library names and shapes the tensors of a residual network."""
+"""Layout: how a library names and shapes the tensors of a family of networks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from torch import Tensor
 
-from plusx.weights.sources.place import Place
+Tensors: TypeAlias = Mapping[str, Tensor]
+Names: TypeAlias = Mapping[str, tuple[str, ...]]
+"""A task's tensor → what it may be called in a file, the usual name first; none where it has no counterpart there."""
 
-Tensors = Mapping[str, Tensor]
+NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 COUNTER: Final = "num_batches_tracked"
 """Only torch's normalisation has it; it has no influence on a trained network."""
 
 
-def same(place: Place, array: Tensor) -> Tensor:
+def same(name: str, array: Tensor) -> Tensor:
     """The array as it is."""
     return array
 
@@ -27,21 +29,35 @@ def by_name(tensors: Tensors) -> Tensors:
 
 def no_settings(tensors: Tensors) -> Mapping[str, Any]:
     """Nothing that the file tells about the network."""
-    return MappingProxyType({})
+    return NONE
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`names(place)`: what a tensor may be called there, the usual name first; none where it has no counterpart.
+    """`modules`: the papers' files in `plusx.backbones` whose networks it names; none for all of them.
 
-    `imported` and `exported` turn its arrays into ours and back; `ordered` gives the file's tensors their usual names
-    where it does not tell them; `settings`: what the file says about the architecture's settings.
+    `recognise`: whether a file's tensors are in this layout. `names`: of all tensors of a task, `backbone.*` and
+    `head.*`, at once, as some libraries number layers through. `imported` and `exported` turn the array of one of them,
+    given under its name here, into ours and back. `ordered` gives the file's tensors their usual names where it does
+    not tell them. `settings`: what the file says about the architecture's settings. `counterparts`: architecture → the
+    model's name in that library, for those whose key names can be written.
     """
 
     name: Literal["plusx", "torchvision", "timm", "keras", "cifar"]
+    modules: frozenset[str]
     recognise: Callable[[Tensors], bool]
-    names: Callable[[Place], tuple[str, ...]]
-    imported: Callable[[Place, Tensor], Tensor] = field(default=same)
-    exported: Callable[[Place, Tensor], Tensor] = field(default=same)
+    names: Callable[[Iterable[str]], Names]
+    imported: Callable[[str, Tensor], Tensor] = field(default=same)
+    exported: Callable[[str, Tensor], Tensor] = field(default=same)
     ordered: Callable[[Tensors], Tensors] = field(default=by_name)
     settings: Callable[[Tensors], Mapping[str, Any]] = field(default=no_settings)
+    counterparts: Mapping[str, str] = field(default_factory=lambda: NONE)
+
+
+def one_by_one(names_of: Callable[[str], tuple[str, ...]]) -> Callable[[Iterable[str]], Names]:
+    """For libraries where the names of one tensor need no look at the others."""
+
+    def names(tensors: Iterable[str]) -> Names:
+        return {tensor: names_of(tensor) for tensor in tensors}
+
+    return names

@@ -2,10 +2,19 @@
 
 from typing import Final
 
-from plusx.weights.sources import cifar, keras, plusx, timm, torchvision
+from plusx.weights.sources import plusx
 from plusx.weights.sources.layout import Layout, Tensors
+from plusx.weights.sources.resnet import cifar, keras, timm, torchvision
 
-LAYOUTS: Final = (plusx.LAYOUT, keras.LAYOUT, timm.LAYOUT, torchvision.LAYOUT, cifar.LINEAR, cifar.FC)
+LAYOUTS: Final = (
+    plusx.LAYOUT,
+    keras.LAYOUT,
+    timm.LAYOUT,
+    torchvision.LAYOUT,
+    timm.RESNET,
+    cifar.LINEAR,
+    cifar.FC,
+)
 
 
 def recognise(tensors: Tensors) -> Layout | None:

@@ -9,8 +9,8 @@ import torchvision
 from torch import Tensor, nn
 
 from plusx.weights.create import create_model
-from plusx.weights.sources.place import place
-from plusx.weights.sources.torchvision import names
+from plusx.weights.sources.resnet.place import place
+from plusx.weights.sources.resnet.torchvision import names
 
 Randomise = Callable[[nn.Module], nn.Module]
 Distance = Callable[[Tensor, Tensor], float]

@@ -4,11 +4,16 @@ stem.conv; stages.0..3, blocks.0.., with norm1, conv1, norm2, ...: a number of `
 downsample.conv; norm; head.fc, a 1×1 convolution.
 """
 
+from types import MappingProxyType
+from typing import Final
+
 from torch import Tensor
 
-from plusx.weights.sources import torchvision
-from plusx.weights.sources.layout import Layout, Tensors
-from plusx.weights.sources.place import Place
+from plusx.weights.sources.layout import Layout, Tensors, one_by_one
+from plusx.weights.sources.resnet import torchvision
+from plusx.weights.sources.resnet.place import MODULES, Place, by_place
+
+COUNTERPARTS: Final = MappingProxyType({f"resnet{depth}_v2": f"resnetv2_{depth}" for depth in (18, 34, 50, 101, 152)})
 
 
 def names(place: Place) -> tuple[str, ...]:
@@ -35,15 +40,21 @@ def recognise(tensors: Tensors) -> bool:
     return "stages.0.blocks.0.norm1.weight" in tensors
 
 
-def imported(place: Place, array: Tensor) -> Tensor:
+def imported(name: str, array: Tensor) -> Tensor:
     """The head's 1×1 convolution as a matrix."""
-    return array.flatten(1) if place.role == "head" and array.ndim == 4 else array
+    return array.flatten(1) if name == "head.fc.weight" and array.ndim == 4 else array
 
 
-def exported(place: Place, array: Tensor) -> Tensor:
+def exported(name: str, array: Tensor) -> Tensor:
     """The head's matrix as a 1×1 convolution."""
-    return array[:, :, None, None] if place.role == "head" and array.ndim == 2 else array
+    return array[:, :, None, None] if name == "head.fc.weight" and array.ndim == 2 else array
 
 
-LAYOUT = Layout("timm", recognise, names, imported, exported)
-RESNET = Layout("timm", torchvision.recognise, torchvision.names)
+LAYOUT = Layout("timm", MODULES, recognise, one_by_one(by_place(names)), imported, exported, counterparts=COUNTERPARTS)
+RESNET = Layout(
+    "timm",
+    MODULES,
+    torchvision.recognise,
+    one_by_one(by_place(torchvision.names)),
+    counterparts=torchvision.COUNTERPARTS,
+)

@@ -1,11 +1,15 @@
 """Where a tensor sits in a network: plusx names taken apart, so that every other library's names are one table."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 Role = Literal["stem", "F", "shortcut", "preact", "final", "head"]
 Kind = Literal["conv", "norm", "fc"]
+
+MODULES: Final = frozenset({"resnet", "resnext", "preact", "cifar"})
+"""The papers' files whose networks have these places."""
 
 _NAME: Final = re.compile(
     r"backbone\.conv(?P<stage>\d+)"
@@ -46,3 +50,13 @@ def place(name: str) -> Place | None:
         role = "shortcut" if match["side"] == "shortcut" else "preact"
     kind: Kind = "conv" if match["kind"] == "conv" else "norm"
     return Place(role, kind, match["variable"], *(int(match[key] or 0) for key in ("stage", "block", "layer")))
+
+
+def by_place(names: Callable[[Place], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
+    """Names of places as names of tensors; none for a tensor that has no place."""
+
+    def names_of(tensor: str) -> tuple[str, ...]:
+        spot = place(tensor)
+        return () if spot is None else names(spot)
+
+    return names_of

@@ -3,8 +3,21 @@
 conv1, bn1; layer1..layer4, blocks from 0, with conv1, bn1, conv2, ...; downsample.0 and .1; fc.
 """
 
-from plusx.weights.sources.layout import Layout, Tensors
-from plusx.weights.sources.place import Place
+from types import MappingProxyType
+from typing import Final
+
+from plusx.weights.sources.layout import Layout, Tensors, one_by_one
+from plusx.weights.sources.resnet.place import MODULES, Place, by_place
+
+COUNTERPARTS: Final = MappingProxyType(
+    {
+        name: name
+        for name in (
+            *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet101_2"),
+            *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
+        )
+    }
+)
 
 
 def names(place: Place, *, shortcut: str = "downsample", head: str = "fc") -> tuple[str, ...]:
@@ -29,4 +42,4 @@ def recognise(tensors: Tensors) -> bool:
     return "layer4.0.conv1.weight" in tensors and "conv1.weight" in tensors
 
 
-LAYOUT = Layout("torchvision", recognise, names)
+LAYOUT = Layout("torchvision", MODULES, recognise, one_by_one(by_place(names)), counterparts=COUNTERPARTS)

@@ -8,10 +8,11 @@ of zeros half before and half after the old ones. The other has `fc` and `downsa
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from plusx.weights.sources import torchvision
-from plusx.weights.sources.layout import Layout, Tensors
+from plusx.weights.sources.layout import Layout, Tensors, one_by_one
+from plusx.weights.sources.resnet import torchvision
+from plusx.weights.sources.resnet.place import by_place
 
 
 def _three_stages(tensors: Tensors) -> bool:
@@ -39,10 +40,8 @@ def settings_fc(tensors: Tensors) -> Mapping[str, Any]:
     return {"shortcut": "B"} if "layer2.0.downsample.0.weight" in tensors else {}
 
 
-LINEAR = Layout(
-    "cifar",
-    recognise_linear,
-    partial(torchvision.names, shortcut="shortcut", head="linear"),
-    settings=settings_linear,
-)
-FC = Layout("cifar", recognise_fc, torchvision.names, settings=settings_fc)
+_MODULES: Final = frozenset({"cifar"})
+_LINEAR: Final = partial(torchvision.names, shortcut="shortcut", head="linear")
+
+LINEAR = Layout("cifar", _MODULES, recognise_linear, one_by_one(by_place(_LINEAR)), settings=settings_linear)
+FC = Layout("cifar", _MODULES, recognise_fc, one_by_one(by_place(torchvision.names)), settings=settings_fc)

@@ -1,25 +1,23 @@
-"""Every tensor of every architecture has a place, and the place gives the name back."""
+"""Every tensor of every residual network has a place."""
 
 import pytest
+import torch
 
-from plusx.backbones.catalogue import architectures
-from plusx.weights.create import create_model
-from plusx.weights.sources.place import Place, place
-from plusx.weights.sources.plusx import names
-from plusx.weights.uninitialised import Uninitialised
+from plusx.backbones.catalogue import architecture, architectures
+from plusx.backbones.create import build
+from plusx.tasks.classify import Classify, ClassifyConfig
+from plusx.weights.sources.resnet.place import MODULES, Place, place
 
-DEEPEST = "resnet1202"
-NAMES = [*(name for name in architectures() if name != DEEPEST), pytest.param(DEEPEST, marks=pytest.mark.slow)]
+NAMES = [name for name in architectures() if architecture(name).module in MODULES]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_there_and_back(name: str) -> None:
-    with Uninitialised():
-        tensors = create_model(name).state_dict()
-    for tensor in tensors:
-        spot = place(tensor)
-        assert spot is not None
-        assert names(spot) == (tensor,)
+def test_every_tensor_has_a_place_of_its_own(name: str) -> None:
+    with torch.device("meta"):
+        tensors = Classify(build(name), ClassifyConfig(classes=("a", "b"))).state_dict()
+    places = [place(tensor) for tensor in tensors]
+    assert None not in places
+    assert len(set(places)) == len(tensors)
 
 
 def test_places() -> None:

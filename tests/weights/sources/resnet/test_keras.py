@@ -18,7 +18,7 @@ from plusx.backbones.catalogue import card
 from plusx.core.errors import WeightsError
 from plusx.nn.preprocess import Normalise
 from plusx.weights.create import card_for, create_backbone, create_model
-from plusx.weights.sources.keras import convolution_order, norm_order
+from plusx.weights.sources.resnet.keras import convolution_order, norm_order
 
 os.environ["KERAS_BACKEND"] = "torch"
 keras = importlib.import_module("keras")
