@@ -164,6 +164,14 @@ def shell(*words: str, **variables: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
+def test_the_package_can_be_run() -> None:
+    done = subprocess.run([sys.executable, "-m", "plusx", "fit", "--epochs"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("--epochs needs a value.")
+    done = subprocess.run([sys.executable, "-m", "plusx", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "plusx")
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     with shell("models", "resnet50", "--json") as process:
         assert process.stdout is not None

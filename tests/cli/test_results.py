@@ -25,6 +25,10 @@ def test_an_evaluation_has_a_row_a_class_and_no_number_where_none_is_defined() -
     ]
 
 
+def test_all_images_are_no_split() -> None:
+    assert next(of_evaluation(Evaluation("all", 7, {}, Details()), as_json=False)) == "all 7 images"
+
+
 def test_json_is_one_object() -> None:
     (line,) = of_evaluation(EVALUATION, as_json=True)
     assert json.loads(line) == {"split": "val", "images": 3, "metrics": {"accuracy": 0.75, "nll": 1.2}}

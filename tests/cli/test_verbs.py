@@ -1,3 +1,4 @@
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from plusx.cli.main import main
 from plusx.cli.parser import help_text, spelled
 from plusx.cli.verbs import VERBS
 from plusx.core.details import Details
-from plusx.workflows.evaluate import Evaluation
+from plusx.core.errors import InputError
+from plusx.workflows.check import check
+from plusx.workflows.evaluate import Evaluation, evaluate
+from plusx.workflows.resuming import MAY_CHANGE
 from plusx.workflows.run import Run
+from plusx.workflows.settings import ReadingSettings
 from plusx.workflows.values import hints_of
 
 Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]
@@ -63,6 +68,29 @@ def test_evaluate_with_and_without_data(
     assert main(["evaluate", "runs/a", "flowers", "--split", "test", "--json"]) == 0
     assert calls == [(("runs/a", None), {}), (("runs/a", "flowers"), {"split": "test"})]
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["images"] == 2
+
+
+def test_options_that_only_print_are_no_settings_in_python() -> None:
+    for verb in (evaluate, check):
+        assert "json" not in inspect.signature(verb).parameters
+        with pytest.raises(InputError, match=r"^Unknown setting 'json'\. Did you mean "):
+            verb("nothing", "here", json=True) if verb is evaluate else verb("nothing", json=True)
+    for name in ("evaluate", "check"):
+        assert "  --json" in help_text(VERBS[name].grammar)
+
+
+def test_verbs_that_read_labelled_images_read_them_with_the_same_options() -> None:
+    words = {name: hints_of(VERBS[name].grammar.settings) for name in ("fit", "evaluate", "check")}
+    reading = hints_of(ReadingSettings)
+    assert list(reading)[:3] == ["task", "image_column", "label_column"]
+    assert all({key: hints[key] for key in reading} == reading for hints in words.values())
+
+
+def test_help_names_what_may_stand_beside_resume() -> None:
+    help_of_resume = " ".join(
+        help_text(VERBS["fit"].grammar).partition("--resume")[2].partition("--no-export")[0].split()
+    )
+    assert all(spelled(name) in help_of_resume for name in MAY_CHANGE)
 
 
 def test_predict_gives_the_workflows_exit_code(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> None:

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +74,33 @@ def test_json_is_one_object(flowers: Path) -> None:
         [],
         True,
     )
+
+
+def table(flowers: Path) -> Path:
+    """A table of the images with a split, a patient, and a row whose image is not there."""
+    rows = [f"rose/{n}.png,rose,{n},{'train' if n else 'test'}" for n in range(3)] + ["lost.png,rose,9,train"]
+    rows += [f"郁金香/{n}.png,郁金香,{n},train" for n in range(3)]
+    path = flowers / "table.csv"
+    path.write_text("\n".join(["image,what,patient,part", *rows]), encoding="utf-8")
+    return path
+
+
+def test_a_table_is_read_with_the_options_of_fit(flowers: Path, tmp_path: Path) -> None:
+    told: dict[str, Any] = {"label_column": "what", "split_column": "part", "group_column": "patient"}
+    left_out = tmp_path / "names.txt"
+    left_out.write_text("rose/1.png\n", encoding="utf-8")
+    listing = check(table(flowers), **told, exclude=left_out).listing
+    assert {split: len(samples) for split, samples in listing.splits.items()} == {"train": 4, "test": 1}
+    assert [sample.group for sample in listing.splits["train"]] == ["2", "0", "1", "2"]
+    assert check(table(flowers), **told, task="multilabel").listing.kind == "labels"
+
+
+def test_rows_without_an_image_are_an_error_where_asked_for(flowers: Path) -> None:
+    told = {"label_column": "what", "split_column": "part"}
+    assert any("labels without an image: lost.png" in note for note in check(table(flowers), **told).listing.notes)
+    for how in ({"strict": True}, {"missing_files": "error"}):
+        with pytest.raises(DataError, match=r"1 of 7 labels without an image: lost\.png"):
+            check(table(flowers), **told, **how)
 
 
 def test_arrays_can_be_checked_too() -> None:

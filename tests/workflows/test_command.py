@@ -9,7 +9,7 @@ def test_only_what_is_no_default_is_written_and_quoted() -> None:
         model="resnet50", label_column=("a", "b c"), flip=False, strict=True, separator="-", resume=Path("runs/x")
     )
     assert command_of(Path("/my data"), settings) == (
-        "plusx fit '/my data' --model resnet50 --label-column a --label-column 'b c' --separator=- --strict --no-flip"
+        "plusx fit '/my data' --label-column a --label-column 'b c' --separator=- --strict --model resnet50 --no-flip"
     )
 
 

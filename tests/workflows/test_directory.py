@@ -82,6 +82,12 @@ def test_every_file_that_export_writes_belongs_to_the_run(tmp_path: Path) -> Non
     assert RunDirectory(tmp_path).onnx.name in names
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files that are no text")
+def test_a_place_that_is_no_text_is_refused_and_shown(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"花\\xff cannot hold a run: .* Set PYTHONUTF8=1, or give another --out"):
+        place_for(tmp_path / os.fsdecode("花".encode() + b"\xff"), False, "run")
+
+
 def test_a_run_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be written to: No such file"), held(RunDirectory(tmp_path / "a")):
         pass

@@ -13,11 +13,13 @@ from pictures import COLOURS, colour_folder, picture
 from plusx.core.errors import DataError, DisagreementError, InputError
 from plusx.weights.modelfile import load_model
 from plusx.workflows import finishing
+from plusx.workflows.directory import RunDirectory
 from plusx.workflows.evaluate import evaluate
 from plusx.workflows.export import COMPARED, spread
 from plusx.workflows.fit import fit
 from plusx.workflows.original_data import original_data
 from plusx.workflows.preparation import read_listing, without
+from plusx.workflows.resuming import epochs_done, nothing_left
 from plusx.workflows.settings import FitSettings
 
 QUICK: dict[str, Any] = {
@@ -133,6 +135,32 @@ def test_settings_without_effect_are_said(
     assert "group_column has no effect" in told
     assert "missing_files" not in told
     assert "overwrite has no effect without out" in caplog.text
+
+
+def test_a_run_that_is_done_says_so_and_how_to_extend_it(
+    begun: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    _, run = begun
+    assert len(fit(resume=run).history) == 1
+    assert f"All 1 epochs of {run} are done: nothing is left to train." in caplog.text
+    assert f"plusx fit --resume {run} --epochs 2" in caplog.text
+    caplog.clear()
+    assert len(fit(resume=run, epochs=2).history) == 2
+    assert "nothing is left" not in caplog.text
+
+
+def test_what_is_left_of_a_run(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    lines = [{"epoch": 3, "name": "val/accuracy", "step": 9}, {"epoch": 4, "name": "step/loss", "step": 10}]
+    run.curves[0].write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    assert epochs_done(run) == 3
+    run.model.write_bytes(b"")
+    assert nothing_left(run, 3) is None  # stopped between the last step and the figures
+    run.metrics.write_text('{"stopped": "finished"}', encoding="utf-8")
+    assert (nothing_left(run, 3) or "").startswith("All 3 epochs")
+    assert nothing_left(run, 4) is None
+    run.metrics.write_text('{"stopped": "early"}', encoding="utf-8")
+    assert "stopped early after 3 epochs, as --patience asked" in (nothing_left(run, 9) or "")
 
 
 def test_a_list_of_images_to_leave_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

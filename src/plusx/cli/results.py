@@ -25,7 +25,8 @@ def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:
         about = {"split": evaluation.split, "images": evaluation.images, "metrics": dict(evaluation.metrics)}
         yield json.dumps(about, ensure_ascii=False)
         return
-    yield f"{evaluation.images} images ({evaluation.split})"
+    images = evaluation.images
+    yield f"all {images} images" if evaluation.split == "all" else f"{images} images ({evaluation.split})"
     yield from of_metrics(evaluation.metrics)
     for score in evaluation.details.classes:
         shares = {"precision": score.precision, "recall": score.recall, "f1": score.f1}

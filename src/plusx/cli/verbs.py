@@ -8,8 +8,8 @@ from typing import Final
 from plusx.cli import results
 from plusx.cli.parser import Grammar, Positional, Words
 from plusx.workflows.settings import (
-    CheckSettings,
-    EvaluateSettings,
+    CheckInShell,
+    EvaluateInShell,
     ExportSettings,
     FitSettings,
     ModelsSettings,
@@ -89,8 +89,11 @@ _GRAMMARS: Final = (
     ),
     (
         evaluate,
-        EvaluateSettings,
-        (Positional("RUN", _RUN), Positional("DATA", f"{_DATA}; default: the run's validation images", required=False)),
+        EvaluateInShell,
+        (
+            Positional("RUN", _RUN),
+            Positional("DATA", f"{_DATA}; default: the run's own, split as it was", required=False),
+        ),
         ("runs/flowers", "runs/flowers more-flowers/ --json"),
     ),
     (
@@ -99,7 +102,7 @@ _GRAMMARS: Final = (
         (Positional("RUN", _RUN), Positional("IMAGES", "files, folders, 'patterns/*.jpg'", many=True)),
         ("runs/flowers rose.jpg", "runs/flowers photos/ --format csv --out photos.csv"),
     ),
-    (check, CheckSettings, (Positional("DATA", _DATA),), ("flowers/", "flowers/ --strict --json")),
+    (check, CheckInShell, (Positional("DATA", _DATA),), ("flowers/", "flowers/ --strict --json")),
     (
         models,
         ModelsSettings,

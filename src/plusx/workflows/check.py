@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -11,10 +10,10 @@ from rich.console import Console
 from plusx.core.errors import DataError
 from plusx.core.sample import Listing
 from plusx.data.audit import Audit, audit
-from plusx.data.formats.read import ReadOptions, read
 from plusx.workflows.environment import audit_cache
+from plusx.workflows.preparation import read_listing
 from plusx.workflows.reading import reading_bar, reading_processes
-from plusx.workflows.settings import CheckSettings
+from plusx.workflows.settings import CheckInShell, CheckSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.values import read_settings
 
@@ -70,15 +69,7 @@ def check(data: Any, **settings: Any) -> Checked:
 
 def examine(data: Any, options: CheckSettings) -> Checked:
     """As `check`, whatever is found."""
-    listing = read(
-        Path(data) if isinstance(data, str) else data,
-        ReadOptions(
-            image_column=options.image_column,
-            label_column=options.label_column,
-            separator=options.separator,
-            missing_files="error" if options.strict else "skip",
-        ),
-    )
+    listing = read_listing(data, replace(options, missing_files="error") if options.strict else options)
     console = Console(stderr=True)
     with reading_bar(console, "reading every image once") as progress:
         found = audit(listing, cache=audit_cache(), workers=reading_processes(options.workers), progress=progress)
@@ -87,7 +78,7 @@ def examine(data: Any, options: CheckSettings) -> Checked:
 
 def report(data: Any, **settings: Any) -> tuple[list[str], bool]:
     """(the lines that the shell prints, whether the data passes): all findings, also with `strict`."""
-    options = read_settings(CheckSettings, settings)
+    options = read_settings(CheckInShell, settings)
     checked = examine(data, options)
     lines = [json.dumps(checked.to_json(), ensure_ascii=False)] if options.json else list(checked.lines())
     return lines, checked.sound or not options.strict

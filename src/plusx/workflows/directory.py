@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,9 +82,10 @@ def model_file(path: Path) -> Path:
 def place_for(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
     """Where a new run may go: `out`, or the first free one of runs/<name>, runs/<name>-2, ... Creates nothing.
 
-    InputError if `out` holds anything and `overwrite` was not said, or holds something that is no run.
+    InputError if `out` holds anything and `overwrite` was not said, or holds something that is no run, or is no text.
     """
     path = out if out is not None else _free(Path("runs"), name)
+    _check_text(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file; --out needs the name of a directory")
     if path.is_dir() and any(path.iterdir()):
@@ -95,6 +98,19 @@ def place_for(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
                 f"{path} holds files but no settings.json: it is not a run, and --overwrite leaves it alone"
             )
     return RunDirectory(path)
+
+
+def _check_text(path: Path) -> None:
+    """Other libraries write below the run, and take names for UTF-8."""
+    place = path.absolute()
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(place).decode("utf-8", "backslashreplace")
+        raise InputError(
+            f"{shown} cannot hold a run: Python reads names of files as "
+            f"{sys.getfilesystemencoding()} here, and this one is none. Set PYTHONUTF8=1, or give another --out."
+        ) from None
 
 
 def create(run: RunDirectory, *, overwrite: bool = False, fixed: bool = True) -> RunDirectory:

@@ -1,0 +1,39 @@
+"""What a new run cannot begin with, said before any image is read."""
+
+from pathlib import Path
+
+from plusx.core.errors import InputError
+from plusx.engine.device import candidates, compiler, find_device
+from plusx.weights.download import fetch, local_path
+from plusx.weights.resolve import published_card
+from plusx.workflows.settings import FitSettings
+from plusx.workflows.weights import download_bar
+
+
+def check_start(settings: FitSettings) -> None:
+    """InputError for names, weight files, devices and precisions that are not there. Downloads nothing."""
+    card = published_card(settings.model, settings.weights)
+    if card is None and settings.weights is not None:
+        _check_file(Path(settings.weights).expanduser())
+    candidates(find_device(settings.device), settings.precision)
+    if settings.compile == "yes" and compiler() is None:
+        raise InputError("--compile yes needs a C++ compiler, and none was found: install g++, or leave it away.")
+
+
+def fetch_start(settings: FitSettings) -> None:
+    """Downloads the published weights where they are not here yet, with a bar; OfflineError where that cannot be."""
+    card = published_card(settings.model, settings.weights)
+    if card is None or not (card.source.url or card.source.repository):
+        return
+    if not local_path(card, settings.weights_dir).is_file():
+        with download_bar(card.name) as progress:
+            fetch(card, settings.weights_dir, progress=progress)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"--weights {path} is a directory. Name the file in it, such as {path / 'model.safetensors'}.")
+    if not path.is_file():
+        raise InputError(
+            f"--weights {path}: there is no such file. Give another, or imagenet, or a name from `plusx models NAME`."
+        )
