@@ -18,8 +18,9 @@ def test_labels_are_zeros_and_ones() -> None:
     torch.testing.assert_close(encode(Labels(())), torch.zeros(4))
 
 
-def test_value_is_float32() -> None:
-    torch.testing.assert_close(encoder("value", 2)(Value((1.5, -2.0))), torch.tensor([1.5, -2.0]))
+def test_value_keeps_every_digit() -> None:
+    values = (1_600_000_000.01, -2.0)
+    assert encoder("value", 2)(Value(values)).tolist() == [*values]
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,19 @@ from plusx.core.task import Task
 from plusx.data.images import read_image
 from plusx.deploy import agreement
 from plusx.deploy.agreement import Agreement, compare, export_agreeing
-from plusx.deploy.export import Format
+from plusx.deploy.export import Format, export
+from plusx.deploy.predictor import OnnxPredictor
+from plusx.tasks.create import create
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 Models = Callable[[str], Any]
 Files = Callable[[str], Path]
 TASKS = ["classify", "multilabel", "regress"]
+DECISIONS = {
+    "classify": "most probable class",
+    "multilabel": "set of labels",
+    "regress": "values within 0.001 of their spread",
+}
 
 
 def images(model: Any, count: int = 12) -> Iterator[NDArray[np.uint8]]:
@@ -53,7 +60,7 @@ class TestCompare:
         assert (result.images, result.top1_agreement, result.holds) == (12, 1.0, True)
         assert result.largest_difference < 1e-4
         assert path.exists()
-        assert str(result).startswith("same decision on 100.00% of 12 images, largest difference ")
+        assert str(result).startswith(f"same {DECISIONS[name]} for 100.00% of 12 images, largest difference ")
 
     @pytest.mark.parametrize("name", TASKS)
     def test_removes_a_file_with_other_preprocessing(
@@ -63,7 +70,7 @@ class TestCompare:
         path = copied(exported(name), tmp_path)
         mean, std = np.array(tiny.card.input.mean), np.array(tiny.card.input.std)
         with_other_mean(path, (-mean / std).astype(np.float32)[:, None, None])
-        with pytest.raises(DisagreementError, match=r"same decision on .* at least 99\.5% .* was not kept"):
+        with pytest.raises(DisagreementError, match=r"same .* for .* of 12 images, .* at least 99\.5% .* was not kept"):
             compare(tiny.task, tiny.card, path, images(tiny))
         assert list(tmp_path.iterdir()) == []
 
@@ -80,7 +87,7 @@ class TestCompare:
         path = copied(exported("regress"), tmp_path)
         tiny = model("regress")
         tiny.task.head.fc.bias.data.fill_(float("nan"))
-        with pytest.raises(DisagreementError, match="largest difference nan"):
+        with pytest.raises(DisagreementError, match="largest difference in units of that spread nan"):
             compare(tiny.task, tiny.card, path, images(tiny))
 
     def test_looks_at_no_more_images_than_asked(self, model: Models, exported: Files, tmp_path: Path) -> None:
@@ -93,6 +100,33 @@ class TestCompare:
         path = copied(exported("classify"), tmp_path)
         with pytest.raises(InputError, match="no image to compare"):
             compare(model("classify").task, model("classify").card, path, [])
+
+
+class TestValuesFarFrom0:
+    """A spread of 0.01 around a million: float32 cannot hold it, and beside the mean every error looks small."""
+
+    @pytest.fixture
+    def far(self, model: Models) -> Any:
+        tiny = model("regress")
+        config = {**tiny.task.config(), "mean": [1e6, -1e6], "std": [0.01, 0.01]}
+        again = create("regress", tiny.task.backbone, config)
+        again.head.load_state_dict(tiny.task.head.state_dict())
+        return replace(tiny, task=again)
+
+    def test_agree_to_the_last_digits(self, far: Any, tmp_path: Path) -> None:
+        path = tmp_path / "model.onnx"
+        result = export_agreeing(far.task, far.card, path, images(far))
+        assert result.holds
+        assert result.largest_difference < 1e-4
+        outputs = OnnxPredictor(path).outputs(far.image(40, 60)[None])
+        assert outputs.dtype == np.float64
+
+    def test_a_file_that_is_off_by_one_spread_is_refused(self, far: Any, tmp_path: Path) -> None:
+        export(far.task, far.card, tmp_path / "model.onnx")
+        other = create("regress", far.task.backbone, {**far.task.config(), "mean": [1e6 + 0.01, -1e6]})
+        other.head.load_state_dict(far.task.head.state_dict())
+        with pytest.raises(DisagreementError, match=r"same values within 0\.001 of their spread for 0\.00%"):
+            compare(other, far.card, tmp_path / "model.onnx", images(far))
 
 
 class TestAgreement:

@@ -32,6 +32,37 @@ def test_several_columns_have_their_own_unit(backbone: Backbone) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_decode_is_in_32_bits(backbone: Backbone, dtype: torch.dtype) -> None:
+def test_decode_is_in_64_bits(backbone: Backbone, dtype: torch.dtype) -> None:
     task = Regress(backbone, RegressConfig(("year",), (2000.0,), (10.0,)))
     assert task.decode(torch.tensor([[0.125]], dtype=dtype)).item() == 2001.25
+
+
+FAR = RegressConfig(("time",), (1_000_000.0,), (0.01,))
+"""A spread of 0.01 around a million, where neighbouring float32 values are 0.06 apart."""
+
+
+def test_values_far_from_0_keep_their_spread(backbone: Backbone) -> None:
+    task = Regress(backbone, FAR)
+    [prediction] = task.predict(torch.tensor([[1.0]]), ["a"])
+    assert prediction == ValuePrediction("a", {"time": 1_000_000.01})
+
+
+def test_values_far_from_0_are_learned_by_their_differences(backbone: Backbone) -> None:
+    images = torch.randn(2, 3, 32, 32)
+    task = Regress(backbone, FAR).eval()
+    targets = torch.tensor([[999_999.99], [1_000_000.02]], dtype=torch.float64)
+    expected = (task(images) - torch.tensor([[-1.0], [2.0]])).square().mean()
+    loss = task(images, targets)["squared-error"]
+    torch.testing.assert_close(loss, expected)
+    assert loss.dtype == torch.float32
+
+
+def test_values_far_from_0_are_scored_by_their_differences(backbone: Backbone) -> None:
+    metrics = Regress(backbone, FAR).metrics()
+    metrics.update(torch.tensor([[-1.0], [2.5]]), torch.tensor([[999_999.99], [1_000_000.02]], dtype=torch.float64))
+    assert metrics.compute()["mae"] == pytest.approx(0.0025, rel=1e-5)
+
+
+def test_keeps_64_bits_where_the_module_is_brought_to_less(backbone: Backbone) -> None:
+    task = Regress(backbone, FAR).half().float()
+    assert task.decode(torch.tensor([[1.0]])).item() == 1_000_000.01

@@ -13,7 +13,7 @@ class Batch:
     """`images`: B, C, H, W, uint8 (0..255) from a loader, float after normalisation.
 
     `targets`: class indices (B,) int64; class probabilities or multi-label 0/1 (B, classes) float32; values
-    (B, K) float32; None when the data set has none. `names`: one per image. `indices`: (B,) int64, positions of
+    (B, K) float64; None when the data set has none. `names`: one per image. `indices`: (B,) int64, positions of
     the samples in their split.
     """
 
@@ -26,9 +26,12 @@ class Batch:
         return len(self.images)
 
     def to(self, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format) -> "Batch":
-        """On `device`; the copy does not wait where memory is pinned."""
+        """On `device`; the copy does not wait where memory is pinned. MPS has values in float32 only."""
         images = self.images.to(device, non_blocking=True, memory_format=memory_format)
-        targets = None if self.targets is None else self.targets.to(device, non_blocking=True)
+        targets = self.targets
+        if targets is not None:
+            too_wide = device.type == "mps" and targets.dtype == torch.float64
+            targets = (targets.float() if too_wide else targets).to(device, non_blocking=True)
         return replace(self, images=images, targets=targets)
 
 

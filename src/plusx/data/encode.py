@@ -27,12 +27,12 @@ class _Encoder:
             case "labels", Labels(indices) if all(index < self.classes for index in indices):
                 return torch.zeros(self.classes).index_fill_(0, torch.tensor(indices, dtype=torch.int64), 1.0)
             case "value", Value(values) if len(values) == self.classes:
-                return torch.tensor(values, dtype=torch.float32)
+                return torch.tensor(values, dtype=torch.float64)
         raise DataError(f"{target} does not fit a data set of kind {self.kind!r} with {self.classes} outputs")
 
 
 def encoder(kind: Kind, classes: int) -> Encode:
-    """label: int64 scalar; labels: 0/1 float32 (classes,); value: float32 (K,), with `classes` = K.
+    """label: int64 scalar; labels: 0/1 float32 (classes,); value: float64 (K,), with `classes` = K.
 
     The result raises DataError for a target of another kind or beyond `classes`.
     """

@@ -32,13 +32,15 @@ class Agreement:
 
     `top1_agreement`: share of the `images` with the same decision: the class, the set of labels, or for values that
     all lie within 1e-3. A near tie that falls the other way counts as a disagreement like any other.
-    `largest_difference`: of probabilities; of values in units of their range over the images, or a hundredth of the
-    largest value where that is more.
+    `largest_difference`: of probabilities; of values in units of their standard deviation in training, or of their
+    range over the images where that is more. `decision` and `unit` say in words what was compared.
     """
 
     images: int
     top1_agreement: float
     largest_difference: float
+    decision: str = "decision"
+    unit: str = ""
 
     @property
     def holds(self) -> bool:
@@ -47,8 +49,8 @@ class Agreement:
 
     def __str__(self) -> str:
         return (
-            f"same decision on {self.top1_agreement:.2%} of {self.images} images, "
-            f"largest difference {self.largest_difference:.1e}"
+            f"same {self.decision} for {self.top1_agreement:.2%} of {self.images} images, "
+            f"largest difference {f'{self.unit} ' if self.unit else ''}{self.largest_difference:.1e}"
         )
 
 
@@ -92,11 +94,11 @@ def compare(
     """
     reference, exported = _both(task, card, open_runner(path, to), islice(images, limit))
     decoding, config = decoding_of(task.name), task.config()
-    distance = decoding.distance(reference, exported)
+    distance = decoding.distance(reference, exported, config)
     same = (decoding.decide(reference, config) == decoding.decide(exported, config)).all(axis=1)
     if decoding.output == "values":
         same &= (distance <= TOLERANCE).all(axis=1)
-    agreement = Agreement(len(same), float(same.mean()), float(distance.max()))
+    agreement = Agreement(len(same), float(same.mean()), float(distance.max()), decoding.decision, decoding.unit)
     if not agreement.holds:
         for suffix in {path.suffix, ".bin"} if to == "openvino" else {path.suffix}:
             path.with_suffix(suffix).unlink(missing_ok=True)

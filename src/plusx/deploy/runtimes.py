@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from plusx.deploy.decoding import Rows
 from plusx.deploy.export import Format, import_openvino
@@ -43,7 +41,7 @@ def _open_openvino(path: Path) -> Runner:
     openvino = import_openvino()
     compiled = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
-    def run(images: Image) -> NDArray[np.float32]:
+    def run(images: Image) -> Rows:
         return compiled(images)[0]
 
     return run

@@ -45,37 +45,47 @@ class RegressConfig:
 
 
 class Regress(Task):
-    """Outputs are standardised values (B, K); decoded, values in the user's unit."""
+    """Outputs are standardised values (B, K); decoded, values in the user's unit.
+
+    The network computes in 32 bits, which resolve a standardised value to some 1e-7; the user's unit needs 64 where
+    the values lie far from 0 beside their spread, such as seconds since 1970.
+    """
 
     name = "regress"
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, backbone: Backbone, config: RegressConfig) -> None:
         super().__init__()
         self.backbone = backbone
         self.last = backbone.stages[-1]
-        self.head = PooledLinear(self.last.channels, len(config.columns), config.dropout)
+        self.head = PooledLinear(self.last.channels, len(config.columns), config.dropout, backbone.hidden)
         self.settings = config
         mean = config.mean or (0.0,) * len(config.columns)
         std = config.std or (1.0,) * len(config.columns)
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32), persistent=False)
-        self.register_buffer("std", torch.tensor([s or 1.0 for s in std], dtype=torch.float32), persistent=False)
+        # No buffers: those would follow the module into 32 bits, or to a device that has no others.
+        self.mean = torch.tensor(mean, dtype=torch.float64)
+        self.std = torch.tensor([s or 1.0 for s in std], dtype=torch.float64)
 
     @overload
     def forward(self, images: Tensor) -> Tensor: ...
     @overload
     def forward(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]: ...
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor | dict[str, Tensor]:
-        """targets: (B, K) in the user's unit. Loss part: squared-error, of standardised values."""
+        """targets: (B, K) in the user's unit, float64 to keep what float32 cannot tell apart. Loss part: squared-error,
+        of standardised values.
+        """
         outputs = self.head(self.backbone(images)[self.last.name])
         if targets is None:
             return outputs
-        return {"squared-error": squared_error(outputs, (targets.float() - self.mean) / self.std)}
+        return {"squared-error": squared_error(outputs, self._standardised(targets))}
+
+    def _standardised(self, targets: Tensor) -> Tensor:
+        """(B, K), as exactly as the targets are given."""
+        targets = targets if targets.dtype == torch.float64 else targets.float()
+        return (targets - self.mean.to(targets)) / self.std.to(targets)
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """Values (B, K) in the user's unit."""
-        return outputs.float() * self.std + self.mean
+        """Values (B, K) in the user's unit: float64, and so on the CPU, as not every device has that."""
+        return outputs.cpu().double() * self.std + self.mean
 
     def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
         rows = self.decode(outputs).tolist()
