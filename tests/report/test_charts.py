@@ -5,7 +5,18 @@ from xml.etree import ElementTree
 import pytest
 
 from plusx.core.details import Pairs, ReliabilityBin
-from plusx.report.charts import LINE_POINTS, SCATTER_POINTS, Series, error_histogram, line_chart, reliability, scatter
+from plusx.report.charts import (
+    LEFT,
+    LINE_POINTS,
+    RIGHT,
+    SCATTER_POINTS,
+    WIDTH,
+    Series,
+    error_histogram,
+    line_chart,
+    reliability,
+    scatter,
+)
 
 NAN = math.nan
 
@@ -62,6 +73,20 @@ def test_the_best_epoch_is_marked_if_it_is_in_the_picture() -> None:
     series = [Series("x", ((1.0, 1.0), (4.0, 2.0)))]
     assert len(shapes(line_chart("a", series, x_label="epoch", mark=3).picture, "line", "mark")) == 1
     assert shapes(line_chart("a", series, x_label="epoch", mark=9).picture, "line", "mark") == []
+
+
+@pytest.mark.parametrize("epoch", [1, 3, 7, 35, 1000])
+def test_a_single_point_is_large_and_stands_in_the_middle(epoch: int) -> None:
+    picture = line_chart("Loss", [Series("loss", ((float(epoch), 2.0),))], x_label="epoch").picture
+    [dot] = shapes(picture, "circle", "seen")
+    assert float(dot.attrib["r"]) == 4
+    assert float(dot.attrib["cx"]) == (LEFT + WIDTH - RIGHT) / 2
+    assert [t.text for t in shapes(picture, "text", "middle")] == [str(epoch), "epoch"]
+
+
+def test_a_point_between_gaps_is_seen_in_a_long_series() -> None:
+    dots = shapes(line(*map(float, range(50)), NAN, 3.0, NAN), "circle", "seen")
+    assert [dot[0].text for dot in dots] == ["loss, 52: 3"]
 
 
 def test_epochs_are_whole_numbers() -> None:

@@ -58,6 +58,29 @@ def test_verdict_comes_first(facts: Facts) -> None:
     assert places == sorted(places)
 
 
+def test_test_images_stand_apart_from_validation(facts: Facts) -> None:
+    tested = replace(facts, test_metrics={"accuracy": 0.875, "nll": 0.4321}, tested_on="372 test images")
+    text = re.sub(r"\s+", " ", Reader(render(tested)).text)
+    order = ["Accuracy on 168 validation images", "87.5\u00a0% Accuracy on 372 test images", "0.4321", "Curves"]
+    places = [text.index(re.sub(r"\s+", " ", words)) for words in order]
+    assert places == sorted(places)
+    assert "Nothing was chosen by these images" in text
+    assert "chosen by these images" not in Reader(render(facts)).text
+
+
+def test_a_file_that_disagrees_has_no_tick(facts: Facts) -> None:
+    page = render(replace(facts, agreement=None, disagreement="The file answers otherwise."))
+    assert '<li class="disagreement">The file answers otherwise.</li>' in page
+    assert 'class="agreement"' not in page
+
+
+def test_one_epoch_is_said_to_be_one(facts: Facts) -> None:
+    reader = Reader(render(replace(facts, history=facts.history[:1], best_epoch=1)))
+    assert "There was only one epoch, which makes no curve." in reader.text
+    assert "Training loss" in reader.text
+    assert "Curves" in reader.headings
+
+
 def test_what_is_unknown_is_left_out() -> None:
     bare = Facts(title="run", trained="resnet18", created="", command="", primary="accuracy", metrics={"nll": 0.5})
     reader = Reader(render(bare))
@@ -100,6 +123,9 @@ def test_hostile_names_are_only_text(facts: Facts) -> None:
         title=HOSTILE,
         trained=HOSTILE,
         agreement=HOSTILE,
+        disagreement=HOSTILE,
+        tested_on=HOSTILE,
+        test_metrics={"accuracy": 0.5, HOSTILE: 1.0},
         details=details,
         mistakes=(Mistake(None, HOSTILE, HOSTILE, HOSTILE, None),),
         findings=(finding,),

@@ -1,4 +1,4 @@
-from plusx.report.drawing import shortened, width_of
+from plusx.report.drawing import shortened, told_apart, width_of
 from plusx.report.words import flat, metric_name, metric_value, share
 
 
@@ -35,3 +35,10 @@ def test_shortened() -> None:
     assert shortened("abcd", 3) == "ab…"
     assert shortened("中文字", 5) == "中文…"
     assert shortened("", 3) == ""
+
+
+def test_long_names_are_told_apart_by_where_they_differ() -> None:
+    long = [f"Ranunculus asiaticus var. sanguineus no. {number} (red)" for number in (7, 12)]
+    assert told_apart([*long, "rose"], 22) == ["Ran…7 (red)", "Ran…12 (red)", "rose"]
+    assert told_apart(["a" * 30 + "1", "a" * 30 + "2"], 8) == ["aaa…1", "aaa…2"]
+    assert told_apart(["一" * 12 + "红色", "一" * 12 + "蓝色", "同"], 12) == ["一一一…红色", "一一一…蓝色", "同"]

@@ -61,7 +61,8 @@ def line_chart(
     floor = HEIGHT - BOTTOM
     y = logarithmic(values, floor, TOP) if log_y else linear(values, floor, TOP, at_least=at_least)
     low, high = min(xs, default=0.0), max(xs, default=1.0)
-    x = Scale(low, high if high > low else low + 1, LEFT, WIDTH - RIGHT)
+    aside = 0.0 if high > low else 0.5  # a single x stands in the middle
+    x = Scale(low - aside, high + aside, LEFT, WIDTH - RIGHT)
     _frame(drawing, x, y, x_label, whole_x=True)
     if mark is not None and low <= mark <= high:
         drawing.line((x(mark), TOP), (x(mark), floor), "mark")
@@ -147,7 +148,9 @@ def _grid(drawing: Drawing, x: Scale, y: Scale) -> None:
 def _x_ticks(drawing: Drawing, x: Scale, floor: float, label: str, *, whole: bool = False) -> None:
     ticks = x.ticks(6)
     if whole:
-        ticks = [(value, number(value)) for value, _ in ticks if value == int(value)]
+        ticks = [
+            (value, number(round(value))) for value, _ in ticks if abs(value - round(value)) < 1e-9 * max(1, value)
+        ]
     crowded = sum(width_of(words) + 3 for _, words in ticks) * 7 > x.last - x.first
     for value, words in ticks[:: 2 if crowded else 1]:
         drawing.text((x(value), floor + 17), words, "tick middle")
@@ -161,10 +164,10 @@ def _line(
     kind, name = look
     for run in _finite_runs(points):
         drawing.path([(x(px), y(py)) for px, py in run], f"line {kind}")
-    visible = "seen" if len(points) <= 40 else "unseen"
-    for px, py in points:
-        if math.isfinite(py):
-            drawing.dot((x(px), y(py)), 2.6, f"dot {kind} {visible}", f"{name}, {number(px)}: {number(py)}")
+        visible = "seen" if len(points) <= 40 or len(run) == 1 else "unseen"
+        for px, py in run:
+            tip = f"{name}, {number(px)}: {number(py)}"
+            drawing.dot((x(px), y(py)), 2.6 if len(run) > 1 else 4, f"dot {kind} {visible}", tip)
 
 
 def _finite_runs(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from plusx.core.details import Confusion
 from plusx.report.charts import Figure
-from plusx.report.drawing import Drawing, shortened, width_of
+from plusx.report.drawing import Drawing, told_apart, width_of
 from plusx.report.scales import percent
 
 CLASSES_DRAWN = 100
@@ -44,7 +44,7 @@ def heat_map(confusion: Confusion) -> Figure:
     size = "natural" if k <= 10 else "wide" if k <= 50 else "huge"
     cell = 36.0 if k <= 10 else 28.0 if k <= 24 else 18.0 if k <= 50 else 11.5
     letters = "large" if k <= 24 else "medium" if k <= 50 else "small"
-    names = [shortened(name, NAME_WIDTH) for name in shown.classes]
+    names = told_apart(shown.classes, NAME_WIDTH)
     margin = 12 + max(map(width_of, names)) * {"large": 6.6, "medium": 6.0, "small": 4.8}[letters]
     side = cell * k
     overhang = 8.0 if letters == "small" else margin * 0.75  # of the slanted name below the last column

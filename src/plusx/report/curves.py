@@ -6,7 +6,7 @@ from typing import Any
 
 from plusx.report.charts import Figure, Series, line_chart
 from plusx.report.facts import Facts
-from plusx.report.words import SHARES, metric_name
+from plusx.report.words import SHARES, metric_name, metric_value
 
 MOST_CHARTS = 12
 
@@ -14,15 +14,27 @@ OWN_NAMES = {"loss": "sum", "learning_rate": "learning rate", "images_per_second
 
 
 def curves(facts: Facts) -> list[Figure]:
-    """Losses, validation metrics, learning rate and speed over the epochs; what was not recorded is left out."""
+    """Losses, validation metrics, learning rate and speed over the epochs; what was not recorded is left out.
+
+    None of a single epoch: see `only_epoch`.
+    """
     history = facts.history
-    if not history:
+    if len(history) < 2:
         return []
     names = list(dict.fromkeys(name for epoch in history for name in epoch if _is_number(epoch[name])))
     mark = None if facts.best_epoch is None else float(facts.best_epoch)
     groups = _groups(names, facts.primary)
     figures = [_chart(title, history, group, mark) for title, group in groups if group]
     return figures[:MOST_CHARTS]
+
+
+def only_epoch(facts: Facts) -> list[tuple[str, str]]:
+    """Where there was a single epoch, which makes no curve: what was recorded of its training, name and value."""
+    if len(facts.history) != 1:
+        return []
+    [epoch] = facts.history
+    names = [name for name in epoch if (name in OWN_NAMES or name.startswith("loss/")) and _is_number(epoch[name])]
+    return [(_whole_label(name), metric_value(name, float(epoch[name]))) for name in names]
 
 
 def _groups(names: Sequence[str], primary: str) -> list[tuple[str, list[str]]]:
@@ -63,6 +75,13 @@ def _label(name: str) -> str:
     if name.startswith("loss/"):
         return name.removeprefix("loss/")
     return OWN_NAMES.get(name) or metric_name(name)
+
+
+def _whole_label(name: str) -> str:
+    """What a value is called where no chart's title says the rest."""
+    if name == "loss":
+        return "Training loss"
+    return f"Training loss, {_label(name)}" if name.startswith("loss/") else _label(name).capitalize()
 
 
 def _value(epoch: Mapping[str, Any], name: str) -> float:

@@ -5,6 +5,7 @@ dark; every text is escaped. Needs no torch.
 from bisect import bisect
 from collections.abc import Sequence
 from itertools import accumulate
+from os.path import commonprefix
 from unicodedata import east_asian_width
 from xml.etree import ElementTree
 
@@ -79,3 +80,22 @@ def shortened(words: str, width: int) -> str:
         return words
     ends = list(accumulate(map(width_of, start)))
     return words[: bisect(ends, width - 1)] + "…"
+
+
+def told_apart(names: Sequence[str], width: int) -> list[str]:
+    """Each name `shortened`; of those that would look the same, what they begin with alike is shortened as well."""
+    short = [shortened(name, width) for name in names]
+    alike: dict[str, list[str]] = {}
+    for name, text in zip(names, short, strict=True):
+        alike.setdefault(text, []).append(name)
+    return [
+        text if len(alike[text]) == 1 else _end_of(name, alike[text], width)
+        for name, text in zip(names, short, strict=True)
+    ]
+
+
+def _end_of(name: str, others: Sequence[str], width: int) -> str:
+    """A few letters, and then the name from the word, or else the letter, on in which it differs from the others."""
+    common = commonprefix(list(others))  # noqa: RUF071 - names are no paths: letters are meant
+    start = common.rfind(" ") + 1 or len(common)
+    return shortened(f"{name[:3]}…{name[start:]}", width)

@@ -40,7 +40,9 @@ class Facts:
     history: one mapping an epoch, in order. "epoch" counts from 1; losses are "loss" (the sum) and "loss/PART";
     "learning_rate", "images_per_second" and "seconds" are taken by these names; every other number is a validation
     metric.
-    agreement: how the exported file was compared and with what result, one sentence.
+    agreement: how the exported file was compared and with what result, one sentence. disagreement: the same where it
+    was not kept.
+    test_metrics, tested_on: of images by which nothing was chosen, apart from all the rest of the page.
     findings: of the data audit, with "code", "severity" ("error", "warning", "note"), "image", "split", "message",
     "advice"; None where no audit was made, empty where nothing was found.
     card: `Card.to_json()` of what was started from or came out. settings, environment: any JSON values.
@@ -61,6 +63,9 @@ class Facts:
     findings: Sequence[Mapping[str, Any]] | None = None
     audited_files: int | None = None
     agreement: str | None = None
+    disagreement: str | None = None
+    test_metrics: Mapping[str, float] = field(default_factory=dict)
+    tested_on: str = ""
     usage: Sequence[Snippet] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from plusx.core.details import ClassScore
 from plusx.core.storage import write_text
 from plusx.report.charts import Figure, error_histogram, reliability, scatter
 from plusx.report.confusion import heat_map, mixups
-from plusx.report.curves import curves
+from plusx.report.curves import curves, only_epoch
 from plusx.report.facts import Facts, Mistake
 from plusx.report.words import flat, metric_name, metric_value, share
 
@@ -47,14 +47,16 @@ def _parts(facts: Facts) -> dict[str, Any]:
         ("Model card", flat(facts.card)),
         ("Environment", flat(facts.environment)),
     )
-    headline = facts.metrics.get(facts.primary)
     rows = sorted(details.classes, key=lambda row: 2.0 if row.f1 is None else row.f1)[:MOST_CLASSES]
     return {
-        "headline": None if headline is None else metric_value(facts.primary, headline),
+        "headline": _headline(facts.metrics, facts.primary),
         "headline_name": metric_name(facts.primary),
+        "test_headline": _headline(facts.test_metrics, facts.primary),
         "baseline": _baseline(facts),
-        "tiles": [(metric_name(k), metric_value(k, v)) for k, v in facts.metrics.items() if k != facts.primary],
+        "tiles": _tiles(facts.metrics, facts.primary),
+        "test_tiles": _tiles(facts.test_metrics, facts.primary),
         "curves": curves(facts),
+        "only_epoch": only_epoch(facts),
         "results": _results(facts),
         "matrix": [] if details.confusion is None else [heat_map(details.confusion)],
         "mixups": [] if details.confusion is None else mixups(details.confusion),
@@ -66,6 +68,15 @@ def _parts(facts: Facts) -> dict[str, Any]:
         "codes": Counter(str(finding.get("code", "")) for finding in facts.findings or ()),
         "tables": [(title, lines) for title, lines in tables if lines],
     }
+
+
+def _headline(metrics: Mapping[str, float], primary: str) -> str | None:
+    return metric_value(primary, metrics[primary]) if primary in metrics else None
+
+
+def _tiles(metrics: Mapping[str, float], primary: str) -> list[tuple[str, str]]:
+    """Name and value of all metrics but the one in the headline."""
+    return [(metric_name(key), metric_value(key, value)) for key, value in metrics.items() if key != primary]
 
 
 def _results(facts: Facts) -> list[Figure]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from plusx.core.card import Card
 from plusx.core.details import Details
@@ -9,6 +10,7 @@ from plusx.core.sample import Listing
 from plusx.core.task import Task
 from plusx.engine.device import Placement
 from plusx.engine.evaluate import Collected, collect
+from plusx.engine.parts import Outcome
 from plusx.workflows.loading import measuring_batches, preparation
 
 
@@ -19,6 +21,28 @@ class Measured:
     metrics: Mapping[str, float]
     details: Details
     collected: Collected
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came out of a run. `test`: the same weights on the test split, None where the data have none; it is measured
+    when all is trained, and neither the weights nor the best epoch were chosen by it. `agreement`, `disagreement`: how
+    the exported file compares with the model, one of them where there is one.
+    """
+
+    outcome: Outcome
+    validation: Measured
+    test: Measured | None = None
+    agreement: str | None = None
+    disagreement: str | None = None
+
+
+def figures(results: Results) -> dict[str, Any]:
+    """The content of metrics.json: the validation metrics by name, those of the test split below "test"."""
+    outcome = results.outcome
+    values: dict[str, Any] = {"best_epoch": outcome.best_epoch, "stopped": outcome.stopped}
+    values |= results.validation.metrics
+    return values if results.test is None else {**values, "test": dict(results.test.metrics)}
 
 
 def measure(

@@ -1,6 +1,7 @@
 """The images a model got most wrong, as small pictures for the report."""
 
 import io
+import math
 from collections.abc import Sequence
 
 import torch
@@ -27,7 +28,8 @@ def worst_mistakes(task: Task, collected: Collected, listing: Listing, split: st
     chosen = [position for position in order if wrongness[position] > 0]
     predictions = task.predict(collected.outputs[chosen], [collected.names[p] for p in chosen]) if chosen else []
     samples = [listing.splits[split][int(collected.indices[position])] for position in chosen]
-    return [mistake(p, sample, listing.classes) for p, sample in zip(predictions, samples, strict=True)]
+    digits = decimals(collected.targets) if listing.kind == "value" else ()
+    return [mistake(p, sample, listing.classes, digits) for p, sample in zip(predictions, samples, strict=True)]
 
 
 def badness(decoded: Tensor, targets: Tensor, kind: str) -> Tensor:
@@ -47,13 +49,19 @@ def badness(decoded: Tensor, targets: Tensor, kind: str) -> Tensor:
     return torch.where(taken != targets, top - true + 1e-12, 0.0)
 
 
-def mistake(prediction: Prediction, sample: Sample, classes: Sequence[str]) -> Mistake:
-    """One wrong answer in words and as a picture."""
-    answer, probability = in_words(prediction)
+def decimals(targets: Tensor) -> tuple[int, ...]:
+    """How many decimals tell a thousandth of each column's spread: values may lie far from 0 beside it."""
+    spread = targets.double().std(dim=0, correction=0).tolist()
+    return tuple(min(15, max(0, 3 - math.floor(math.log10(s)))) if s > 0 else 3 for s in spread)
+
+
+def mistake(prediction: Prediction, sample: Sample, classes: Sequence[str], digits: Sequence[int] = ()) -> Mistake:
+    """One wrong answer in words and as a picture. digits: decimals of each value."""
+    answer, probability = in_words(prediction, digits)
     return Mistake(thumbnail(sample), sample.name, target_text(sample.target, tuple(classes)), answer, probability)
 
 
-def in_words(prediction: Prediction) -> tuple[str, float | None]:
+def in_words(prediction: Prediction, digits: Sequence[int] = ()) -> tuple[str, float | None]:
     """What was predicted, and with what probability where there is one."""
     match prediction:
         case LabelPrediction():
@@ -61,7 +69,8 @@ def in_words(prediction: Prediction) -> tuple[str, float | None]:
         case LabelsPrediction():
             return "; ".join(prediction.labels) or "none", None
         case ValuePrediction():
-            return "; ".join(f"{value:.4g}" for value in prediction.values.values()), None
+            values = zip(prediction.values.values(), digits, strict=True)
+            return "; ".join(f"{value:.{places}f}" for value, places in values), None
         case _:
             raise AssertionError(f"no words for {type(prediction).__name__}")
 

@@ -1,7 +1,7 @@
 """What a finished run is in Python."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ class Run:
     metrics: Mapping[str, float]  # of the best weights on the validation images
     history: tuple[Mapping[str, float], ...] = ()  # one mapping an epoch
     agreement: str | None = None  # how the exported file compares with the model; None when it was not made
+    test_metrics: Mapping[str, float] = field(default_factory=dict)  # on the test split; empty where there is none
 
     @property
     def model(self) -> Path:

@@ -1,0 +1,89 @@
+"""What the report tells of a run: gathered from its parts, in the report's own terms."""
+
+import shlex
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from plusx.core.sample import Listing
+from plusx.report.facts import Facts, Snippet
+from plusx.workflows.building import Design, describe
+from plusx.workflows.directory import RunDirectory
+from plusx.workflows.measuring import Results
+from plusx.workflows.preparation import Prepared
+
+CHART_NAMES = {
+    "train/rate": "learning_rate",
+    "train/seconds": "seconds",
+    "train/images_per_second": "images_per_second",
+    "train/loss": "loss",
+}
+
+
+PUBLISHED = ("source", "permissive")
+"""What a card says of published weights only."""
+
+
+def gather(run: RunDirectory, prepared: Prepared, made: Design, results: Results) -> Facts:
+    """The facts of the report, but for settings and mistakes."""
+    saved, listing = run.read_json(run.settings), prepared.listing
+    return Facts(
+        title=run.path.resolve().name,
+        trained=f"{made.card.architecture}, started from {made.start}, trained to answer with {describe(listing)}",
+        created=datetime.fromisoformat(saved["begun"]).strftime("%Y-%m-%d %H:%M"),
+        command=saved["command"],
+        findings=[dict(finding) for finding in prepared.audit.to_json()["findings"]],
+        audited_files=prepared.audit.files,
+        usage=usage(run),
+        card={key: value for key, value in made.card.to_json().items() if key not in PUBLISHED},
+        environment=run.read_json(run.environment),
+        notes=listing.notes,
+        **scores(made, listing, results),
+    )
+
+
+def scores(made: Design, listing: Listing, results: Results) -> dict[str, Any]:
+    """The facts that are figures, by the names of their fields."""
+    counter, outcome = made.task.metrics(), results.outcome
+    values: dict[str, Any] = {
+        "primary": counter.primary,
+        "metrics": results.validation.metrics,
+        "higher_is_better": counter.higher_is_better,
+        "scored_on": images(listing, "val", "validation"),
+        "best_epoch": outcome.best_epoch or None,
+        "history": [chart_names(epoch) for epoch in outcome.history],
+        "details": results.validation.details,
+        "disagreement": results.disagreement,
+    }
+    if results.agreement is not None:
+        values["agreement"] = f"The exported file gives the model's answers on validation images: {results.agreement}"
+    if results.test is not None:
+        values |= {"test_metrics": results.test.metrics, "tested_on": images(listing, "test", "test")}
+    return values
+
+
+def images(listing: Listing, split: str, word: str) -> str:
+    """How many, in words."""
+    count = len(listing.splits[split])
+    return f"{count} {word} image{'s' if count != 1 else ''}"
+
+
+def chart_names(values: Mapping[str, float]) -> dict[str, Any]:
+    """An epoch of the engine's history under the names that the report knows."""
+    renamed = {}
+    for name, value in values.items():
+        plain = name.removeprefix("val/").replace("train/", "loss/")
+        renamed[CHART_NAMES.get(name, plain)] = value
+    renamed.pop("step", None)
+    return renamed
+
+
+def usage(run: RunDirectory) -> list[Snippet]:
+    """Lines that work on this run as they stand."""
+    path = shlex.quote(str(run.path))
+    return [
+        Snippet("shell", f"plusx predict {path} photo.jpg\nplusx evaluate {path} DATA\nplusx export {path} --to onnx"),
+        Snippet(
+            "Python", f'import plusx\n\nmodel = plusx.load({str(run.path)!r})\nprint(model.predict("photo.jpg")[0])'
+        ),
+    ]
