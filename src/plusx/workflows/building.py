@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -15,7 +15,6 @@ from plusx.core.errors import InputError
 from plusx.core.sample import Listing, Sample
 from plusx.core.targets import Label, Labels, Value
 from plusx.core.task import Task
-from plusx.data.images import printable
 from plusx.engine.plan import Plan
 from plusx.tasks.create import TASK_OF_KIND, create
 from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
@@ -33,6 +32,10 @@ DEFAULT_RECIPES = {True: finetune, False: scratch_small}  # by whether the weigh
 assert {finetune, scratch_small, paper} == set(RECIPES.values())
 
 
+Sizes: TypeAlias = frozenset[tuple[int, int]]
+"""Heights and widths of images, in pixels, each once."""
+
+
 @dataclass(frozen=True)
 class Design:
     """What gets trained, on what input, by which recipe. `card` is that of the finished model but for its metrics."""
@@ -43,15 +46,18 @@ class Design:
     start: str  # the weights it starts from, for people
 
 
-def design(settings: FitSettings, listing: Listing) -> Design:
-    """The network that `settings` name, for the targets of `listing`. InputError for what does not go together."""
+def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) -> Design:
+    """The network that `settings` name, for the targets of `listing`. InputError for what does not go together.
+
+    sizes: of the images, where they are known.
+    """
     name = task_name(settings, listing)
     origin = card_for(settings.model, settings.weights)
     pretrained = origin is not None or settings.weights is not None
     network = architecture(origin.architecture if origin else settings.model)
     facts = Facts(len(listing.splits["train"]), listing.kind, len(listing.classes), network.size)
     recipe = choose_recipe(settings, facts, pretrained)
-    input = choose_input(origin, settings, recipe, facts.size)  # noqa: A001 - the noun of core.card
+    input = choose_input(origin, settings, recipe, facts.size, sizes)  # noqa: A001 - the noun of core.card
     torch.manual_seed(settings.seed)
     loaded = load_start(settings, origin, name, listing, input.channels)
     task = create(name, loaded.backbone, task_config(name, listing, recipe, settings))
@@ -90,7 +96,7 @@ RANDOM = "random weights"
 def start_of(settings: FitSettings, origin: Card | None) -> str:
     """The weights that training starts from, in words."""
     if settings.weights is not None and Path(settings.weights).exists():
-        return printable(settings.weights)
+        return settings.weights
     return origin.name if origin else RANDOM
 
 
@@ -132,7 +138,6 @@ def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Reci
         "frozen_epochs": min(frozen, epochs - 1) if settings.frozen_epochs is None else frozen,
         "patience": settings.patience,
         "accumulate": settings.accumulate,
-        "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,
         "seed": settings.seed,
     }
     if settings.rate is not None:
@@ -143,13 +148,19 @@ def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Reci
     return replace(recipe, plan=plan, transform=transform, batch_size=settings.batch_size or recipe.batch_size)
 
 
-def choose_input(origin: Card | None, settings: FitSettings, recipe: Recipe, size: int) -> Input:
-    """The input of the weights; else of the recipe; with the user's size and fit in its place."""
+def choose_input(
+    origin: Card | None, settings: FitSettings, recipe: Recipe, size: int, sizes: Sizes = frozenset()
+) -> Input:
+    """The input of the weights; else of the recipe; with the user's size and fit in its place.
+
+    Where all images have the network's size already, they are neither enlarged nor cut, unless the user asks for it.
+    """
     base = origin.input if origin else Input(size=(224, 224), resize=256)
     side = settings.image_size or (recipe.image_size or (base.size[0] if origin else size))
     if side < 32:
         raise InputError(f"--image-size {side} is too small; the networks need at least 32 pixels")
-    resize = round(base.resize * side / min(base.size))
+    as_they_are = settings.image_fit is None and sizes == {(side, side)}
+    resize = side if as_they_are else round(base.resize * side / min(base.size))
     return replace(base, size=(side, side), resize=resize, fit=settings.image_fit or base.fit)
 
 

@@ -12,7 +12,7 @@ from plusx.core.errors import InputError
 from plusx.core.sample import Listing
 from plusx.data.encode import encoder
 from plusx.data.loader import Loader
-from plusx.data.processes import hindrance
+from plusx.data.processes import forking, hindrance
 from plusx.data.sampler import Order, Shuffled, balanced
 from plusx.data.transforms import EvalTransform, TrainTransform
 from plusx.engine.parts import Prepare
@@ -53,8 +53,12 @@ def measuring_batches(listing: Listing, split: str, input: Input, batch_size: in
 def loading_processes(asked: int | None) -> int:
     """As many as asked; else one for every two cores, at most 8, or with a warning none where none can be started.
 
-    InputError where some are asked for and none can be started.
+    None either where a process is not copied but started afresh (macOS, Windows): it would run the user's script again
+    from its first line, `fit` and all, unless the script is written for that. InputError where some are asked for and
+    none can be started.
     """
+    if asked is None and forking() is None:
+        return 0
     if asked == 0 or (why := hindrance()) is None:
         return asked if asked is not None else min(8, (os.cpu_count() or 1) // 2)
     if asked is not None:

@@ -1,6 +1,5 @@
 """The data that a run was trained on, split as it was then."""
 
-import csv
 from collections import defaultdict, deque
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from plusx.workflows.directory import RunDirectory
 from plusx.workflows.preparation import read_listing, target_text
 from plusx.workflows.run import open_run
 from plusx.workflows.settings import FitSettings, settings_from
+from plusx.workflows.split_table import split_rows
 
 _SHOWN = 5  # images
 
@@ -42,22 +42,13 @@ def _as_split(listing: Listing, run: RunDirectory) -> dict[str, tuple[Sample, ..
             waiting[split, sample.name, target_text(sample.target, listing.classes)].append(sample)
     splits: defaultdict[str, list[Sample]] = defaultdict(list)
     lost: list[str] = []
-    for split, name, target in _rows(run):
-        found = waiting.get((split, name, target)) or waiting.get(("train", name, target))
+    for row in split_rows(run):
+        found = waiting.get((row.split, row.image, row.target)) or waiting.get(("train", row.image, row.target))
         if found:
-            splits[split].append(found.popleft())
+            splits[row.split].append(found.popleft())
         else:
-            lost.append(name)
+            lost.append(row.image)
     if lost:
         shown = ", ".join(lost[:_SHOWN]) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
         raise DataError(f"Images of {run.split} are gone or have other labels: {shown}. {_ADVICE}")
     return {split: tuple(samples) for split, samples in splits.items()}
-
-
-def _rows(run: RunDirectory) -> list[tuple[str, str, str]]:
-    """(split, image, target) of every image that the run used."""
-    try:
-        with run.split.open(encoding="utf-8", newline="") as file:
-            return [(row["split"], row["image"], row["target"]) for row in csv.DictReader(file)]
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{run.split} cannot be read ({error}). {_ADVICE}") from None

@@ -4,28 +4,26 @@ import csv
 import hashlib
 import io
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Kind, Listing
-from plusx.core.storage import write_text
 from plusx.core.targets import Label, Labels, Target, Value
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
 from plusx.data.split import with_validation
+from plusx.workflows.contents import Digests, contents, digests_of
 from plusx.workflows.directory import RunDirectory, write_json
 from plusx.workflows.reading import reading_processes
-from plusx.workflows.settings import FitSettings, ReadingSettings, changed_from_default
+from plusx.workflows.settings import FitSettings, changed_from_default
+from plusx.workflows.split_table import Row, write_split
 
 log = logging.getLogger("plusx")
 
-KIND_OF_TASK: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"classify": "label", "multilabel": "labels", "regress": "value"}
-)
+KIND_OF_TASK: dict[str, Kind] = {"classify": "label", "multilabel": "labels", "regress": "value"}
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,11 @@ class Prepared:
     listing: Listing
     audit: Audit
     fingerprint: str  # of names, targets and splits
+    digests: Digests  # of the contents
 
 
-def read_listing(
-    data: Any, settings: ReadingSettings, validation_data: Any = None, *, classes: tuple[str, ...] | None = None
-) -> Listing:
-    """`data` in any known format, without the samples that the user excluded. classes: those it must have."""
+def read_listing(data: Any, settings: FitSettings, validation_data: Any = None) -> Listing:
+    """`data` in any known format, without the samples that the user excluded."""
     options = ReadOptions(
         image_column=settings.image_column,
         label_column=settings.label_column,
@@ -51,7 +48,6 @@ def read_listing(
         group_column=settings.group_column,
         group_pattern=settings.group_pattern,
         validation_data=validation_data,
-        classes=classes,
     )
     listing = read(data, options)
     return listing if settings.exclude is None else without(listing, settings.exclude)
@@ -94,7 +90,7 @@ def prepare(
             f"All readable images to train on have the same label ({', '.join(seen)}); at least two classes are needed "
             "to learn the difference:\n" + "\n".join(report.summary())
         )
-    return Prepared(listing, report, fingerprint(listing))
+    return Prepared(listing, report, fingerprint(listing), digests_of(listing, report))
 
 
 def with_notes(listing: Listing, settings: FitSettings) -> Listing:
@@ -140,12 +136,13 @@ def write_down(prepared: Prepared, run: RunDirectory) -> None:
         "images": counts,
         "notes": listing.notes,
         "fingerprint": prepared.fingerprint,
+        "contents": contents(prepared.digests),
     }
     write_json(run.data, about)
     write_json(run.audit, prepared.audit.to_json())
-    rows = io.StringIO()
-    writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow(["split", "image", "target", "group"])
-    for split, samples in listing.splits.items():
-        writer.writerows((split, s.name, target_text(s.target, listing.classes), s.group or "") for s in samples)
-    write_text(run.split, rows.getvalue())
+    rows = [
+        Row(split, sample.name, target_text(sample.target, listing.classes), sample.group or "", digest)
+        for split, samples in listing.splits.items()
+        for sample, digest in zip(samples, prepared.digests[split], strict=True)
+    ]
+    write_split(run, rows)

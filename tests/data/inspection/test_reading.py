@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,5 +127,13 @@ def test_an_interrupt_keeps_what_was_read(samples: list[Sample], tmp_path: Path)
 
 def test_threads_read_where_no_processes_can_be_started(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "hindrance", lambda: "no locks")
+    monkeypatch.setattr(reading, "ProcessPoolExecutor", None)
+    assert [facts.width for facts in read_all(samples, None, 3, _silent)] == list(range(16, 86))
+
+
+def test_threads_read_where_processes_would_begin_with_the_users_script(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(reading, "ProcessPoolExecutor", None)
     assert [facts.width for facts in read_all(samples, None, 3, _silent)] == list(range(16, 86))

@@ -1,0 +1,55 @@
+"""The input of a network: from its weights, the recipe, the user, and images that fit as they are."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pictures import COLOURS, picture
+from plusx.core.card import Card, Input
+from plusx.data.transforms import EvalTransform
+from plusx.weights.header import read_header
+from plusx.workflows.building import Sizes, choose_input
+from plusx.workflows.fit import fit
+from plusx.workflows.recipes.finetune import finetune
+from plusx.workflows.recipes.recipe import Facts
+from plusx.workflows.settings import FitSettings
+
+RECIPE = finetune(Facts(100, "label", 10, 224))
+PUBLISHED = Card("a.b", "a", input=Input(size=(224, 224), resize=256))
+EXACT: Sizes = frozenset({(224, 224)})
+
+
+@pytest.mark.parametrize(
+    ("settings", "sizes", "expected"),
+    [
+        (FitSettings(), frozenset(), ((224, 224), 256, "crop")),
+        (FitSettings(), EXACT, ((224, 224), 224, "crop")),
+        (FitSettings(), EXACT | {(225, 224)}, ((224, 224), 256, "crop")),
+        (FitSettings(), frozenset({(256, 256)}), ((224, 224), 256, "crop")),
+        (FitSettings(image_size=128), EXACT, ((128, 128), 146, "crop")),
+        (FitSettings(image_size=128), frozenset({(128, 128)}), ((128, 128), 128, "crop")),
+        (FitSettings(image_fit="crop"), EXACT, ((224, 224), 256, "crop")),
+        (FitSettings(image_fit="pad"), EXACT, ((224, 224), 256, "pad")),
+    ],
+)
+def test_images_of_the_right_size_are_not_enlarged(settings: FitSettings, sizes: Sizes, expected: Any) -> None:
+    chosen = choose_input(PUBLISHED, settings, RECIPE, 224, sizes)
+    assert (chosen.size, chosen.resize, chosen.fit) == expected
+
+
+def test_small_networks_from_scratch() -> None:
+    assert choose_input(None, FitSettings(), RECIPE, 32, frozenset({(32, 32)})).resize == 32
+    assert choose_input(None, FitSettings(), RECIPE, 32, frozenset({(28, 28)})).resize == 37
+
+
+def test_arrays_of_the_networks_size_keep_their_border(tmp_path: Path) -> None:
+    names = list(COLOURS)
+    x = np.stack([picture(COLOURS[names[i % 3]], i, (32, 32)) for i in range(12)])
+    quick: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "export": False}
+    run = fit((x, [i % 3 for i in range(12)]), model="resnet20", epochs=1, batch_size=8, out=tmp_path / "run", **quick)
+    chosen = read_header(run.model).card.input
+    assert (chosen.size, chosen.resize, chosen.fit) == ((32, 32), 32, "crop")
+    seen, _ = EvalTransform(chosen)(x[0], None, np.random.default_rng(0))
+    assert np.array_equal(seen.permute(1, 2, 0).numpy(), x[0])
