@@ -15,6 +15,7 @@ from plusx.core.errors import InputError
 from plusx.core.sample import Listing, Sample
 from plusx.core.targets import Label, Labels, Value
 from plusx.core.task import Task
+from plusx.data.images import printable
 from plusx.engine.plan import Plan
 from plusx.tasks.create import TASK_OF_KIND, create
 from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
@@ -96,7 +97,7 @@ RANDOM = "random weights"
 def start_of(settings: FitSettings, origin: Card | None) -> str:
     """The weights that training starts from, in words."""
     if settings.weights is not None and Path(settings.weights).exists():
-        return settings.weights
+        return printable(settings.weights)
     return origin.name if origin else RANDOM
 
 
@@ -138,6 +139,7 @@ def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Reci
         "frozen_epochs": min(frozen, epochs - 1) if settings.frozen_epochs is None else frozen,
         "patience": settings.patience,
         "accumulate": settings.accumulate,
+        "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,
         "seed": settings.seed,
     }
     if settings.rate is not None:

@@ -2,21 +2,23 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from plusx.core.details import Details
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Listing
-from plusx.data.formats.read import ReadOptions, read
 from plusx.engine.device import Workload, choose_placement
+from plusx.engine.placement import Placement
 from plusx.weights.modelfile import LoadedModel, load_model
 from plusx.workflows.contents import refuse_changed
-from plusx.workflows.directory import RunDirectory
+from plusx.workflows.directory import RunDirectory, model_file
+from plusx.workflows.inheriting import inherited, warn_without_data
 from plusx.workflows.measuring import measure
 from plusx.workflows.original_data import original_data
-from plusx.workflows.preparation import KIND_OF_TASK
+from plusx.workflows.preparation import KIND_OF_TASK, read_listing
 from plusx.workflows.reading import reading_processes
 from plusx.workflows.settings import EvaluateSettings, settings_from
 from plusx.workflows.signature import takes
@@ -26,7 +28,7 @@ log = logging.getLogger("plusx")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`metrics` over the images of `split`; `details` are the tables behind them."""
+    """`metrics` over the images of `split` ("all": of every split); `details` are the tables behind them."""
 
     split: str
     images: int
@@ -36,56 +38,56 @@ class Evaluation:
 
 @takes(EvaluateSettings)
 def evaluate(run: str | Path, data: Any = None, **settings: Any) -> Evaluation:
-    """Measure the model of a run directory or model file on `data`; without `data`, on the run's own validation images.
+    """Measure the model of a run directory or model file on `data`; without `data`, on the run's own, split as it was.
 
-    The class names of `data` are matched with those of the model; DataError names those it does not know.
+    What is not said of how to read `data` is as in the run: the columns, where `data` has them, and the separator; an
+    `exclude` is not. Class names are matched with those of the model; DataError names those it does not know.
     """
-    options = settings_from(EvaluateSettings, settings)
-    path = Path(run)
-    loaded = load_model(RunDirectory(path).model if path.is_dir() else path)
+    path, options = Path(run), settings_from(EvaluateSettings, settings)
+    loaded = load_model(model_file(path))
     if data is None:
-        listing, split = original_data(path), "val" if options.split == "auto" else options.split
+        warn_without_data(settings)
     else:
-        listing = labelled(data, loaded, options)
-        split = (
-            options.split
-            if options.split != "auto"
-            else next(s for s in ("test", "val", "train") if s in listing.splits)
-        )
-    if not listing.splits.get(split):
-        raise InputError(f"The data has no split {split!r}; it has {', '.join(listing.splits)}")
+        options = replace(options, **inherited(path, data, settings))
+    placement = place(loaded, options)
+    split, listing = chosen(original_data(path) if data is None else labelled(data, loaded, options), options.split)
     if data is None:
         refuse_changed(RunDirectory(path), listing.splits[split], reading_processes(options.workers))
-    workload = Workload(loaded.card.input.size, options.batch_size)
-    placement = choose_placement(
-        loaded.task, workload, device=options.device, precision="fp32", channels_last=False, compile=False
-    )
     measured = measure(
-        loaded.task,
-        loaded.card,
-        listing,
-        split,
-        placement,
-        batch_size=options.batch_size,
-        workers=options.workers,
+        loaded.task, loaded.card, listing, split, placement, batch_size=options.batch_size, workers=options.workers
     )
     return Evaluation(split, len(listing.splits[split]), measured.metrics, measured.details)
 
 
-def labelled(data: Any, loaded: LoadedModel, options: EvaluateSettings) -> Listing:
-    """`data` read with the model's own classes."""
-    kind = KIND_OF_TASK[loaded.task.name]
-    classes = tuple(loaded.card.classes)
-    how = ReadOptions(
-        image_column=options.image_column,
-        label_column=options.label_column,
-        separator=options.separator,
-        split_column=options.split_column,
-        missing_files=options.missing_files,
-        classes=None if kind == "value" else classes,
-        kind=kind,
+def place(loaded: LoadedModel, options: EvaluateSettings) -> Placement:
+    """Plain float32. InputError for a device that is not there."""
+    workload = Workload(loaded.card.input.size, options.batch_size)
+    return choose_placement(
+        loaded.task, workload, device=options.device, precision="fp32", channels_last=False, compile=False
     )
-    listing = read(data, how)
+
+
+def chosen(listing: Listing, split: str) -> tuple[str, Listing]:
+    """The split that is meant, and `listing` with it; "all" is made of every split. InputError where it is not there.
+
+    "auto" is "test" where there is one, else "val", else "all".
+    """
+    if split == "auto":
+        split = next((name for name in ("test", "val") if name in listing.splits), "all")
+    if split == "all":
+        return split, listing.with_splits({split: tuple(chain.from_iterable(listing.splits.values()))})
+    if not listing.splits.get(split):
+        raise InputError(f"The data has no split {split!r}; it has {', '.join(listing.splits)}")
+    return split, listing
+
+
+def labelled(data: Any, loaded: LoadedModel, options: EvaluateSettings) -> Listing:
+    """`data` read with the model's own task and classes."""
+    task, kind, classes = loaded.task.name, KIND_OF_TASK[loaded.task.name], tuple(loaded.card.classes)
+    if options.task not in ("auto", task):
+        raise InputError(f"The model's task is {task}; found --task {options.task}. Leave --task away.")
+    as_model: dict[str, Any] = {"task": task}
+    listing = read_listing(data, replace(options, **as_model), classes=None if kind == "value" else classes)
     for note in listing.notes:
         log.info(note)
     if listing.kind != kind or listing.classes != classes:

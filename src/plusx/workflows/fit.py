@@ -15,6 +15,7 @@ from plusx.backbones.catalogue import TOP_1, card, cards
 from plusx.core.errors import InputError, InterruptedRunError
 from plusx.core.task import Task
 from plusx.engine import checkpoint
+from plusx.engine.crowding import crowding_hint
 from plusx.engine.device import Placement, Workload, choose_placement
 from plusx.engine.evaluate import evaluate
 from plusx.engine.interrupt import Interrupt
@@ -22,7 +23,6 @@ from plusx.engine.journal import Journal
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
 from plusx.engine.train import train
-from plusx.weights.resolve import published_card
 from plusx.workflows.building import Design, describe, design, design_again
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
@@ -32,9 +32,11 @@ from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
 from plusx.workflows.preparation import Prepared, prepare, read_listing, write_down
 from plusx.workflows.reading import reading_bar
+from plusx.workflows.resuming import MAY_CHANGE, nothing_left, refuse_changes
 from plusx.workflows.run import Run, open_run
 from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.signature import takes
+from plusx.workflows.starting import check_start, fetch_start
 
 log = logging.getLogger("plusx")
 
@@ -60,9 +62,13 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
     """
     job = settle(data, validation_data, absolute(settings_from(FitSettings, settings)), frozenset(settings))
     console = Console(stderr=True, soft_wrap=True)
+    if (hint := crowding_hint(job.settings.device)) is not None:  # now: the audit will keep all cores busy itself
+        console.print(f"note: {hint}", highlight=False, markup=False)
     listing = read_listing(job.data, job.settings, job.validation_data)
     for note in listing.notes:
         console.print(note, style="dim", highlight=False, markup=False)
+    if job.saved is None:
+        fetch_start(job.settings)
     with reading_bar(console, "reading every image once") as progress:
         prepared = prepare(listing, job.settings, audit_cache(), progress)
     tell_audit(prepared, prepared.listing.notes[len(listing.notes) :], console)
@@ -82,8 +88,8 @@ def absolute(settings: FitSettings) -> FitSettings:
     changes: dict[str, Any] = {
         name: path.resolve() for name in ("exclude", "weights_dir") if (path := getattr(settings, name))
     }
-    if settings.weights is not None and Path(settings.weights).is_file():
-        changes["weights"] = str(Path(settings.weights).resolve())
+    if settings.weights is not None and (file := Path(settings.weights).expanduser()).is_file():
+        changes["weights"] = str(file.resolve())
     return replace(settings, **changes)
 
 
@@ -97,10 +103,16 @@ def settle(data: Any, validation_data: Any, settings: FitSettings, given: frozen
             log.warning("overwrite has no effect without out: a new directory below runs/ is taken")
         if data is None:
             raise InputError("No data was given. Name a folder, a table, or a run to go on with: plusx fit DATA")
-        published_card(settings.model, settings.weights)  # a name that does not exist is said before any image is read
+        check_start(settings)
         run = place_for(settings.out, settings.overwrite, run_name(data, settings.model))
         refuse_inside(data, run)
         return Job(data, validation_data, settings, run)
+    return settle_resumed(data, validation_data, settings, given)
+
+
+def settle_resumed(data: Any, validation_data: Any, settings: FitSettings, given: frozenset[str]) -> Job:
+    """As `settle`, for the run named by `resume`."""
+    assert settings.resume is not None
     run, saved = open_run(settings.resume)
     before = settings_from(FitSettings, saved["settings"])
     refuse_changes(before, settings, given)
@@ -111,6 +123,8 @@ def settle(data: Any, validation_data: Any, settings: FitSettings, given: frozen
         raise InputError(f"{run.path} was trained on data in memory; give the same data again to go on with it")
     if data is None and validation_data is None:
         validation_data = saved.get("validation_data")
+    if (text := nothing_left(run, goes_on.epochs or saved["plan"]["epochs"])) is not None:
+        log.warning(text)
     return Job(data if data is not None else saved["data"], validation_data, goes_on, run, saved)
 
 
@@ -120,24 +134,6 @@ def refuse_inside(data: Any, run: RunDirectory) -> None:
         raise InputError(
             f"{run.path} lies inside the data folder {data}, into which plusx never writes. "
             "Give another place with --out."
-        )
-
-
-MAY_CHANGE = frozenset({"epochs", "workers", "export", "weights_dir"})
-"""The settings of a run that goes on: none of them changes what its steps compute."""
-
-
-def refuse_changes(before: FitSettings, now: FitSettings, given: frozenset[str]) -> None:
-    """InputError naming the settings, other than those that may change, that differ from those the run began with."""
-    changed = [
-        f"{name}: {getattr(before, name)} → {getattr(now, name)}"
-        for name in sorted(given - MAY_CHANGE - {"resume"})
-        if getattr(now, name) != getattr(before, name)
-    ]
-    if changed:
-        raise InputError(
-            f"A run goes on with the settings it began with; these differ: {'; '.join(changed)}. "
-            f"Only {', '.join(sorted(MAY_CHANGE))} may change. Leave the others away, or begin a new run."
         )
 
 

@@ -4,10 +4,11 @@ import csv
 import hashlib
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Kind, Listing
@@ -18,12 +19,14 @@ from plusx.data.split import with_validation
 from plusx.workflows.contents import Digests, contents, digests_of
 from plusx.workflows.directory import RunDirectory, write_json
 from plusx.workflows.reading import reading_processes
-from plusx.workflows.settings import FitSettings, changed_from_default
+from plusx.workflows.settings import FitSettings, ReadingSettings, changed_from_default
 from plusx.workflows.split_table import Row, write_split
 
 log = logging.getLogger("plusx")
 
-KIND_OF_TASK: dict[str, Kind] = {"classify": "label", "multilabel": "labels", "regress": "value"}
+KIND_OF_TASK: Final[Mapping[str, Kind]] = MappingProxyType(
+    {"classify": "label", "multilabel": "labels", "regress": "value"}
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ class Prepared:
     digests: Digests  # of the contents
 
 
-def read_listing(data: Any, settings: FitSettings, validation_data: Any = None) -> Listing:
-    """`data` in any known format, without the samples that the user excluded."""
+def read_listing(
+    data: Any, settings: ReadingSettings, validation_data: Any = None, *, classes: tuple[str, ...] | None = None
+) -> Listing:
+    """`data` in any known format, without the samples that the user excluded. classes: those it must have."""
     options = ReadOptions(
         image_column=settings.image_column,
         label_column=settings.label_column,
@@ -48,6 +53,7 @@ def read_listing(data: Any, settings: FitSettings, validation_data: Any = None) 
         group_column=settings.group_column,
         group_pattern=settings.group_pattern,
         validation_data=validation_data,
+        classes=classes,
     )
     listing = read(data, options)
     return listing if settings.exclude is None else without(listing, settings.exclude)

@@ -47,30 +47,38 @@ WORKERS = (
 
 
 @dataclass(frozen=True)
-class FitSettings:
-    """Fine-tune a residual network on your own images."""
+class ReadingSettings:
+    """What may be said of labelled images wherever they are read: the first settings of several verbs."""
 
-    model: str = option(
-        "resnet18", "architecture, or architecture.tag for pretrained weights: resnet50.a1_in1k", section="The model"
+    task: Literal["auto", "classify", "multilabel", "regress"] = option(
+        "auto", "what the labels are taken for; auto: what they look like", section="The data"
     )
-    weights: str | None = option(
-        None, "imagenet (best permissive weights), a tag, or a local file; none: train from scratch"
-    )
-    task: Literal["auto", "classify", "multilabel", "regress"] = option("auto", "auto: what the labels are")
-    image_column: str | None = option(
-        None, "column of a table that names the image; none: found by content", section="The data"
-    )
+    image_column: str | None = option(None, "column of a table that names the image; none: found by content")
     label_column: tuple[str, ...] | None = option(None, "column of a table with the label; several for several values")
     separator: str | None = option(None, "what stands between several labels of one image, e.g. ';'")
     split_column: str | None = option(None, "column of a table that says train, val or test")
-    missing_files: Literal["error", "skip"] = option("error", "rows of a table whose image is not there")
     group_column: str | None = option(None, "column whose equal values stay on one side of the validation split")
     group_pattern: str | None = option(None, "regular expression on the file name; equal matches stay on one side")
+    missing_files: Literal["error", "skip"] = option("error", "rows of a table whose image is not there")
+    exclude: Path | None = option(None, "file with one image name a line to leave out")
+
+
+@dataclass(frozen=True)
+class FitSettings(ReadingSettings):
+    """Fine-tune a residual network on your own images."""
+
     val_fraction: float = option(
         0.2, "share of the images to validate on, where the data brings no validation split", above=0, below=1
     )
     balance: Literal["none", "weights", "sampling"] = option(
         "none", "against class imbalance: weigh the loss or the draw"
+    )
+    strict: bool = option(False, "stop at any finding of the data audit")
+    model: str = option(
+        "resnet18", "architecture, or architecture.tag for pretrained weights: resnet50.a1_in1k", section="The model"
+    )
+    weights: str | None = option(
+        None, "imagenet (best permissive weights), a tag, or a local file; none: train from scratch"
     )
     image_size: int | None = option(
         None, "height and width of the network's input in pixels; none: that of the weights", least=32
@@ -78,8 +86,6 @@ class FitSettings:
     image_fit: Literal["crop", "squash", "pad"] | None = option(
         None, "how an image is brought to that size; none: as for the weights, but untouched where all have it already"
     )
-    strict: bool = option(False, "stop at any finding of the data audit")
-    exclude: Path | None = option(None, "file with one image name a line to leave out")
     recipe: Literal["auto", "finetune", "scratch-small", "paper"] = option(
         "auto", "set of published settings to start from", section="The training"
     )
@@ -87,6 +93,9 @@ class FitSettings:
     batch_size: int | None = option(None, "images per step; none: the recipe's", least=1)
     rate: float | None = option(None, "peak learning rate; none: the recipe's", above=0)
     frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's", least=0)
+    frozen_norm: bool = option(
+        False, "keep the BatchNorm statistics of the weights; for batches of fewer than about 8 images"
+    )
     patience: int | None = option(None, "stop after this many epochs without improvement; none: never", least=1)
     flip: bool = option(True, "mirror training images at random; switch off where left and right differ (digits, text)")
     accumulate: int = option(1, "batches whose gradients are added up for one step", least=1)
@@ -99,7 +108,7 @@ class FitSettings:
     out: Path | None = option(None, "directory of the run; none: a new one below runs/", section="The run")
     overwrite: bool = option(False, "replace the run in the directory given by --out")
     resume: Path | None = option(
-        None, "run directory to go on with; only --epochs, --workers, --export and --weights-dir may change"
+        None, "run directory to go on with; beside it only --epochs, --workers, --export and --weights-dir may be given"
     )
     export: bool = option(True, "leave model.onnx as well, compared with the model")
     weights_dir: Path | None = option(
@@ -108,19 +117,22 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
-class EvaluateSettings:
+class EvaluateSettings(ReadingSettings):
     """Measure a trained model on labelled images."""
 
-    split: str = option("auto", "train, val or test; auto: test where there is one, else val, else all")
-    image_column: str | None = option(None, "column of a table that names the image")
-    label_column: tuple[str, ...] | None = option(None, "column of a table with the label")
-    separator: str | None = option(None, "what stands between several labels of one image, e.g. ';'")
-    split_column: str | None = option(None, "column of a table that says train, val or test")
-    missing_files: Literal["error", "skip"] = option("error", "rows of a table whose image is not there")
-    batch_size: int = option(32, "images per step", least=1)
+    split: Literal["auto", "train", "val", "test", "all"] = option(
+        "auto", "which images to measure on; auto: test where there is one, else val, else all"
+    )
+    batch_size: int = option(32, "images per step", least=1, section="The machine")
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps")
     workers: int | None = option(None, WORKERS, least=0)
-    json: bool = option(False, "print one JSON object")
+
+
+@dataclass(frozen=True)
+class EvaluateInShell(EvaluateSettings):
+    """Measure a trained model on labelled images."""
+
+    json: bool = option(False, "print one JSON object", section="The result")
 
 
 @dataclass(frozen=True)
@@ -143,15 +155,23 @@ class ModelsSettings:
 
 
 @dataclass(frozen=True)
-class CheckSettings:
+class CheckSettings(ReadingSettings):
     """Audit a data set: read every file once and say what is wrong. Never writes into it."""
 
-    image_column: str | None = option(None, "column of a table that names the image")
-    label_column: tuple[str, ...] | None = option(None, "column of a table with the label")
-    separator: str | None = option(None, "what stands between several labels of one image, e.g. ';'")
-    workers: int | None = option(None, "processes that read images; none: as the machine has cores", least=0)
-    strict: bool = option(False, "exit with an error at any finding")
-    json: bool = option(False, "print one JSON object")
+    missing_files: Literal["error", "skip"] = option(
+        "skip", "rows of a table whose image is not there; an error with strict"
+    )
+    strict: bool = option(False, "fail at any finding")
+    workers: int | None = option(
+        None, "processes that read images; none: as the machine has cores", least=0, section="The machine"
+    )
+
+
+@dataclass(frozen=True)
+class CheckInShell(CheckSettings):
+    """Audit a data set: read every file once and say what is wrong. Never writes into it."""
+
+    json: bool = option(False, "print one JSON object", section="The result")
 
 
 @dataclass(frozen=True)
