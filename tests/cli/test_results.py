@@ -34,6 +34,17 @@ def test_json_is_one_object() -> None:
     assert json.loads(line) == {"split": "val", "images": 3, "metrics": {"accuracy": 0.75, "nll": 1.2}}
 
 
+def test_what_the_test_images_say_stands_apart() -> None:
+    lines = list(of_run(Run(Path("a"), {"accuracy": 0.5}, test_metrics={"accuracy": 0.25, "nll": 2.0})))
+    assert lines[:5] == [
+        "On the validation images, by which the best epoch was chosen:",
+        "accuracy  0.5000",
+        "On the test images, by which nothing was chosen:",
+        "accuracy  0.2500",
+        "nll       2.0000",
+    ]
+
+
 def test_a_run_says_what_to_do_next() -> None:
     lines = list(of_run(Run(Path("runs/a b"), {"accuracy": 0.5}, agreement="same decision on 100.00% of 2 images")))
     assert lines == [

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 def of_run(run: "Run") -> Iterator[str]:
     """What a finished run reached and where it lies."""
+    if run.test_metrics:
+        yield "On the validation images, by which the best epoch was chosen:"
     yield from of_metrics(run.metrics)
+    if run.test_metrics:
+        yield "On the test images, by which nothing was chosen:"
+        yield from of_metrics(run.test_metrics)
     if run.agreement is not None:
         yield f"{run.onnx.name}: {run.agreement}"
     yield f"Report: {run.report}"
