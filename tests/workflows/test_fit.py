@@ -235,3 +235,10 @@ def test_nothing_is_written_into_the_data_folder(finished: tuple[Path, Run]) -> 
     with pytest.raises(InputError, match="lies inside the data folder"):
         fit(data, **QUICK, out=data / "run")
     assert not (data / "run").exists()
+
+
+def test_notes_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = colour_folder(tmp_path / "data", per_class=4)
+    (data / "red" / "[bold]").mkdir()
+    fit(data, **QUICK, epochs=1, out=tmp_path / "run", export=False)
+    assert "belong to the class: red/[bold]" in capsys.readouterr().err
