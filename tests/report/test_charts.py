@@ -108,6 +108,15 @@ def test_scatter_lies_on_the_ideal_line_when_all_is_right() -> None:
     assert dots[1][0].text == "true 5, predicted 5"
 
 
+def test_scatter_of_values_far_from_0_counts_from_a_round_number() -> None:
+    figure = scatter(Pairs("time", (1_000_000.25, 1_000_000.75), (1_000_000.5, 1_000_000.5)))
+    texts = [t.text for t in shapes(figure.picture, "text", "middle")]
+    assert texts == ["0.2", "0.4", "0.6", "0.8", "true − 1000000"]
+    tips = [dot[0].text for dot in shapes(figure.picture, "circle", "point")]
+    assert tips[0] == "true 1000000 + 0.25, predicted 1000000 + 0.5"
+    assert figure.note == "Both axes count from 1000000."
+
+
 def test_scatter_of_many_says_how_many_are_drawn() -> None:
     values = tuple(float(v) for v in range(SCATTER_POINTS + 1))
     figure = scatter(Pairs("age", values, values))

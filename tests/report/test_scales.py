@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plusx.report.scales import Scale, linear, logarithmic, number, percent, round_step
+from plusx.report.scales import Scale, base_of, linear, logarithmic, number, percent, round_step
 
 finite = st.floats(-1e12, 1e12, allow_nan=False)
 
@@ -87,3 +87,19 @@ def test_number(value: float, text: str) -> None:
 )
 def test_percent_is_full_only_when_it_is(share: float, text: str) -> None:
     assert percent(share) == f"{text}\u00a0%"
+
+
+@pytest.mark.parametrize(
+    ("values", "base"),
+    [
+        ([], 0),
+        ([5e6], 0),
+        ([0.0, 0.0], 0),
+        ([1990.0, 2020.0], 0),
+        ([1_700_000_123.0, 1_700_000_456.0], 1_700_000_000),
+        ([-1_000_000.75, -1_000_000.25], -1_000_001),
+        ([1e6, 1e6 + 1e-9], 0),
+    ],
+)
+def test_values_close_together_and_far_from_0_have_a_base(values: list[float], base: float) -> None:
+    assert base_of(values) == base

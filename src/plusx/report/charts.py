@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from plusx.core.details import Pairs, ReliabilityBin
 from plusx.report.drawing import Drawing, width_of
-from plusx.report.scales import Scale, linear, logarithmic, number, percent
+from plusx.report.scales import Scale, base_of, linear, logarithmic, number, percent
 
 WIDTH, HEIGHT = 460.0, 270.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 18.0, 12.0, 40.0
@@ -73,18 +73,27 @@ def line_chart(
 
 
 def scatter(pairs: Pairs) -> Figure:
-    """Predicted against true values of one column, with the line on which both are equal."""
+    """Predicted against true values of one column, with the line on which both are equal.
+
+    Of values far from 0 beside their spread, both axes show how much they are above a round number.
+    """
     drawing = Drawing(HEIGHT + 60, HEIGHT + 40, f"Predicted against true {pairs.column}")
     bottom, right = drawing.height - BOTTOM, drawing.width - RIGHT
     both = [v for v in (*pairs.true, *pairs.predicted) if math.isfinite(v)]
-    x, y = linear(both, LEFT, right), linear(both, bottom, TOP)
-    _frame(drawing, x, y, "true")
+    base = base_of(both)
+    above = [value - base for value in both]
+    x, y = linear(above, LEFT, right), linear(above, bottom, TOP)
+    _frame(drawing, x, y, f"true − {base:.15g}" if base else "true")
     drawing.line((x(x.low), y(x.low)), (x(x.high), y(x.high)), "ideal")
     points = _thinned(tuple(zip(pairs.true, pairs.predicted, strict=True)), SCATTER_POINTS)
     for true, predicted in points:
-        drawing.dot((x(true), y(predicted)), 2.6, "point", f"true {number(true)}, predicted {number(predicted)}")
-    shown = f"{len(points)} of {len(pairs.true)} images are drawn." if len(points) < len(pairs.true) else ""
-    return Figure(f"Predicted against true: {pairs.column}", drawing.markup(), note=shown, size="natural")
+        tip = f"true {number(true)}, predicted {number(predicted)}"
+        if base:
+            tip = f"true {base:.15g} + {number(true - base)}, predicted {base:.15g} + {number(predicted - base)}"
+        drawing.dot((x(true - base), y(predicted - base)), 2.6, "point", tip)
+    notes = [f"Both axes count from {base:.15g}."] * bool(base)
+    notes += [f"{len(points)} of {len(pairs.true)} images are drawn."] * (len(points) < len(pairs.true))
+    return Figure(f"Predicted against true: {pairs.column}", drawing.markup(), note=" ".join(notes), size="natural")
 
 
 def error_histogram(pairs: Pairs) -> Figure:

@@ -1,7 +1,7 @@
 """Axes: from values to pixels, and the round numbers that stand beside them. Needs no torch."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -45,6 +45,16 @@ def linear(values: Iterable[float], first: float, last: float, *, at_least: tupl
         low, high = low - margin, high + margin
     step = round_step((high - low) / 5)
     return Scale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, first, last)
+
+
+def base_of(values: Sequence[float]) -> float:
+    """A round number below the values to count from, where their spread is under a thousandth of their size; else 0."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    size = max(abs(low), abs(high))
+    if not 1e-12 * size < high - low < 1e-3 * size:
+        return 0.0
+    step = 10.0 ** math.ceil(math.log10(high - low))
+    return round(math.floor(low / step) * step, 15)
 
 
 def logarithmic(values: Iterable[float], first: float, last: float) -> Scale:
