@@ -208,7 +208,7 @@ class TestText:
             "b, c.jpg  rose   100.0%       玫瑰 0.0%, daisy 0.0%",
         ]
         assert list(table_lines(SETS)) == ["image  labels", "a      red 90.0%, round 60.0%", "b      (none)"]
-        assert list(table_lines(VALUES)) == ["image  age    weight", "a      41.25  1.23457e+06"]
+        assert list(table_lines(VALUES)) == ["image  age    weight", "a      41.25  1234567"]
         assert list(table_lines(PREDICTIONS[:1])) == []
 
     def test_table_is_written_as_it_comes(self) -> None:

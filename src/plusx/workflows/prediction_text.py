@@ -72,7 +72,7 @@ def _table_row(prediction: Prediction) -> dict[str, str]:
             chosen = (f"{label} {prediction.probabilities[label]:.1%}" for label in prediction.labels)
             return {"image": prediction.name, "labels": ", ".join(chosen) or "(none)"}
         case ValuePrediction():
-            return {"image": prediction.name, **{key: f"{value:.6g}" for key, value in prediction.values.items()}}
+            return {"image": prediction.name, **{key: f"{value:.10g}" for key, value in prediction.values.items()}}
         case _:
             return {key: str(value) for key, value in prediction.to_json().items()}
 
@@ -89,7 +89,7 @@ def _csv_row(prediction: Prediction) -> dict[str, str]:
             shares = {f"probability {label}": f"{share:.6f}" for label, share in prediction.probabilities.items()}
             return {"image": prediction.name, "labels": ";".join(prediction.labels), **shares}
         case ValuePrediction():
-            return {"image": prediction.name, **{key: f"{value:.9g}" for key, value in prediction.values.items()}}
+            return {"image": prediction.name, **{key: f"{value:.12g}" for key, value in prediction.values.items()}}
         case _:
             return {key: str(value) for key, value in prediction.to_json().items()}
 
