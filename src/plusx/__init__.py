@@ -2,6 +2,8 @@
 
     run = plusx.fit("flowers/", model="resnet50.a1_in1k", epochs=10)
     print(plusx.load(run.path).predict("rose.jpg")[0].label)
+    for one in plusx.predict(run.path, "photos/"):  # an iterator; list(...) keeps all
+        print(one.to_json())
 
 Names are loaded when they are first used, so that `import plusx` costs next to nothing.
 """

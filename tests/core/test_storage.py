@@ -1,5 +1,7 @@
 import errno
+import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,9 @@ def test_other_storage_errors_pass_unchanged(tmp_path: Path) -> None:
 def test_what_is_written_can_be_read_by_others(tmp_path: Path) -> None:
     write_text(tmp_path / "a", "x")
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+
+
+def test_names_that_are_no_text_can_be_written_and_read_again_as_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff") if sys.platform != "win32" else "\udcff"
+    write_text(tmp_path / "a.json", json.dumps({"data": f"花/{name}"}, ensure_ascii=False))
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"data": f"花/{name}"}

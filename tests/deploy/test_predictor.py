@@ -1,5 +1,6 @@
 """Predicting with exported files and with tasks: the same results, and no torch for the former."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -72,6 +73,16 @@ def test_refuses_other_arrays(image: Any, found: str, exported: Files) -> None:
 def test_mode_is_that_of_the_card(exported: Files) -> None:
     assert OnnxPredictor(exported("classify")).mode == "RGB"
     assert OnnxPredictor(exported("regress")).mode == "L"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files are text there")
+def test_a_path_is_found_in_a_locale_that_lacks_its_letters(exported: Files, tmp_path: Path) -> None:
+    path = tmp_path / "模型.onnx"
+    path.write_bytes(exported("classify").read_bytes())
+    code = "import sys; from plusx.deploy.predictor import OnnxPredictor; print(OnnxPredictor(sys.argv[1]).task_name)"
+    variables = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, env=variables)
+    assert (done.stdout, done.returncode) == ("classify\n", 0), done.stderr
 
 
 class TestBadFiles:

@@ -10,7 +10,9 @@ from plusx.backbones.catalogue import card
 from plusx.core.errors import InputError, OfflineError
 from plusx.workflows import fit as module
 from plusx.workflows import starting
+from plusx.workflows.building import choose_recipe
 from plusx.workflows.fit import absolute, fit
+from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.settings import FitSettings
 from plusx.workflows.starting import check_start, fetch_start
 
@@ -35,6 +37,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"device": "gpu"}, "Unknown device 'gpu': expected one of auto, cpu"),
         ({"device": "cpu", "precision": "fp16"}, "fp16 needs a GPU"),
         ({"model": "resnet19"}, "Unknown model 'resnet19'"),
+        ({"frozen_norm": True}, r"--frozen-norm keeps the statistics of weights, and none are named\. Name some"),
     ],
 )
 def test_what_is_not_there_is_said_first(settings: dict[str, Any], text: str, tmp_path: Path) -> None:
@@ -67,6 +70,12 @@ def test_nothing_is_downloaded_that_is_here_or_was_not_named(tmp_path: Path, mon
     starting.local_path(one, tmp_path).write_bytes(b"weights")
     fetch_start(FitSettings(model=one.name, weights_dir=tmp_path))
     fetch_start(FitSettings(weights=str(tmp_path / "own.pth")))
+
+
+def test_frozen_norm_reaches_the_plan() -> None:
+    facts = Facts(images=100, kind="label", classes=2, size=224)
+    assert choose_recipe(FitSettings(frozen_norm=True), facts, pretrained=True).plan.frozen_norm
+    assert not choose_recipe(FitSettings(), facts, pretrained=True).plan.frozen_norm
 
 
 def test_a_compiler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

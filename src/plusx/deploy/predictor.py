@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Predictor(ABC):
     """A model that tells what is in images. Predictions depend on the image alone, not on its neighbours."""
 
     card: Card
+    task_name: str
 
     @property
     @final
@@ -93,9 +94,10 @@ class OnnxPredictor(Predictor):
         self.session = open_session(self.path, threads)
         self.metadata = Metadata.from_texts(self.session.get_modelmeta().custom_metadata_map, self.path)
         self.card = self.metadata.card
+        self.task_name = self.metadata.task
 
-    def outputs(self, images: Image) -> NDArray[np.float32]:
-        """B, H, W, C uint8 → B, K: probabilities or values."""
+    def outputs(self, images: Image) -> NDArray[np.floating[Any]]:
+        """B, H, W, C uint8 → B, K: probabilities (float32) or values (float64)."""
         return np.asarray(self.session.run(None, {INPUT: images})[0])
 
     def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
@@ -115,9 +117,18 @@ def open_session(path: Path, threads: int | None) -> "InferenceSession":
     options.log_severity_level = ERROR
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(_as_runtime_opens(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime has its own classes, derived from nothing narrower
         raise InputError(f"{path} is damaged or no ONNX file: {error}. Export the model again.") from error
+
+
+def _as_runtime_opens(path: Path) -> str | bytes:
+    """The path; the content where the runtime, which takes all paths for UTF-8, would not find the file."""
+    try:
+        found = sys.platform == "win32" or os.fsencode(path) == str(path).encode()
+    except UnicodeEncodeError:
+        found = False
+    return str(path) if found else path.read_bytes()
 
 
 def usable_threads() -> int:

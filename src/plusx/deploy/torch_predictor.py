@@ -20,6 +20,7 @@ class TorchPredictor(Predictor):
     def __init__(self, task: Task, card: Card) -> None:
         self.task = task
         self.card = card
+        self.task_name = task.name
         self.device = next(task.parameters()).device
         self.preprocess = Preprocess(card.input).to(self.device)
 

@@ -16,6 +16,13 @@ class Model:
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
 
+    def __repr__(self) -> str:
+        """Architecture, task, number of classes, height and width of the input in pixels."""
+        card, task = self.card, self.predictor.task_name
+        height, width = card.input.size
+        names = "values" if task == "regress" else "classes"
+        return f"Model({card.architecture}, {task}, {names}: {len(card.classes)}, input: {height}×{width})"
+
     @property
     def card(self) -> Card:
         """Classes, input, metrics, licence."""

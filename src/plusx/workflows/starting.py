@@ -15,6 +15,8 @@ def check_start(settings: FitSettings) -> None:
     card = published_card(settings.model, settings.weights)
     if card is None and settings.weights is not None:
         _check_file(Path(settings.weights).expanduser())
+    if settings.frozen_norm and card is None and settings.weights is None:
+        raise InputError("--frozen-norm keeps the statistics of weights, and none are named. Name some with --weights.")
     candidates(find_device(settings.device), settings.precision)
     if settings.compile == "yes" and compiler() is None:
         raise InputError("--compile yes needs a C++ compiler, and none was found: install g++, or leave it away.")
