@@ -15,6 +15,10 @@ def test_metrics_are_aligned() -> None:
     assert list(of_metrics({})) == []
 
 
+def test_a_small_error_is_not_rounded_to_none() -> None:
+    assert list(of_metrics({"mae": 0.00002345, "rmse": 0.0})) == ["mae   2.345e-05", "rmse  0.0000"]
+
+
 def test_an_evaluation_has_a_row_a_class_and_no_number_where_none_is_defined() -> None:
     assert list(of_evaluation(EVALUATION, as_json=False)) == [
         "3 images (val)",

@@ -40,6 +40,7 @@ def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:
 
 
 def of_metrics(metrics: Mapping[str, float]) -> Iterator[str]:
-    """A line a metric."""
+    """A line a metric, with four decimals, or four digits where those would tell too little."""
     width = max(map(len, metrics), default=0)
-    yield from (f"{name:{width}}  {value:.4f}" for name, value in metrics.items())
+    for name, value in metrics.items():
+        yield f"{name:{width}}  {value:.4g}" if 0 < abs(value) < 0.001 else f"{name:{width}}  {value:.4f}"

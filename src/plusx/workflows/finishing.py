@@ -33,21 +33,12 @@ def finish(
 ) -> Run:
     """Everything that a finished run leaves behind. The model file is written before anything that may fail.
 
-    Files exported from earlier weights go first: no moment leaves them beside a model that they disagree with.
     DisagreementError where the exported file does not give the model's results; the report says so then.
     """
     listing = prepared.listing
     measured = measure(made.task, made.card, listing, "val", placement, workers=settings.workers)
     card = replace(made.card, metrics=measured.metrics)
-    for file in run.exported:
-        file.unlink(missing_ok=True)
-    extra = {
-        "fingerprint": prepared.fingerprint,
-        "contents": contents(prepared.digests),
-        "start": made.start,
-        "kind": listing.kind,
-    }
-    save_model(run.model, made.task.cpu(), card, extra)
+    leave_model(run, prepared, made, card)
     test = measure(made.task, card, listing, "test", placement, workers=settings.workers) if has_test(listing) else None
     task = made.task.cpu()
     agreement, disagreement = compared(task, card, run.onnx, listing) if settings.export else (None, None)
@@ -59,6 +50,21 @@ def finish(
     if disagreement is not None:
         raise disagreement
     return Run(run.path, measured.metrics, outcome.history, agreement, test.metrics if test else {})
+
+
+def leave_model(run: RunDirectory, prepared: Prepared, made: Design, card: Card) -> None:
+    """The model file. Files exported from earlier weights go first: no moment leaves them beside a model that they
+    disagree with.
+    """
+    for file in run.exported:
+        file.unlink(missing_ok=True)
+    extra = {
+        "fingerprint": prepared.fingerprint,
+        "contents": contents(prepared.digests),
+        "start": made.start,
+        "kind": prepared.listing.kind,
+    }
+    save_model(run.model, made.task.cpu(), card, extra)
 
 
 def has_test(listing: Listing) -> bool:
