@@ -42,11 +42,6 @@ def render(facts: Facts) -> str:
 
 def _parts(facts: Facts) -> dict[str, Any]:
     details = facts.details
-    tables = (
-        ("Settings", flat(facts.settings)),
-        ("Model card", flat(facts.card)),
-        ("Environment", flat(facts.environment)),
-    )
     rows = sorted(details.classes, key=lambda row: 2.0 if row.f1 is None else row.f1)[:MOST_CLASSES]
     return {
         "headline": _headline(facts.metrics, facts.primary),
@@ -66,7 +61,7 @@ def _parts(facts: Facts) -> dict[str, Any]:
         "findings": _sorted_findings(facts.findings or ())[:MOST_FINDINGS],
         "severities": Counter(str(finding.get("severity", "note")) for finding in facts.findings or ()),
         "codes": Counter(str(finding.get("code", "")) for finding in facts.findings or ()),
-        "tables": [(title, lines) for title, lines in tables if lines],
+        "tables": _tables(facts),
     }
 
 
@@ -77,6 +72,12 @@ def _headline(metrics: Mapping[str, float], primary: str) -> str | None:
 def _tiles(metrics: Mapping[str, float], primary: str) -> list[tuple[str, str]]:
     """Name and value of all metrics but the one in the headline."""
     return [(metric_name(key), metric_value(key, value)) for key, value in metrics.items() if key != primary]
+
+
+def _tables(facts: Facts) -> list[tuple[str, list[tuple[str, str]]]]:
+    """How the run was made: headings and rows."""
+    tables = {"Settings": facts.settings, "Model card": facts.card, "Environment": facts.environment}
+    return [(title, rows) for title, values in tables.items() if (rows := flat(values))]
 
 
 def _results(facts: Facts) -> list[Figure]:
