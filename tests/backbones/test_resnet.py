@@ -115,6 +115,14 @@ def test_zero_init_makes_every_block_its_shortcut() -> None:
     assert torch.equal(backbone(images)["conv2"], nn.functional.max_pool2d(conv1, 3, 2, 1))
 
 
+@pytest.mark.parametrize("size", [64, 65])
+def test_the_pool_of_caffe_rounds_up_and_pads_nothing_before(size: int) -> None:
+    backbone = build("resnet18", pool_padding="end", width=8)
+    x = torch.randn(1, 8, size, size)
+    pool = backbone.get_submodule("conv2.pool")
+    assert torch.equal(pool(x), nn.functional.max_pool2d(x, 3, 2, ceil_mode=True))
+
+
 def test_bias_and_eps_reach_every_layer() -> None:
     backbone = build("resnet50_v1", bias=True, eps=1.001e-5, width=8)
     assert all(part.bias is not None for part in backbone.modules() if isinstance(part, nn.Conv2d))
@@ -126,6 +134,7 @@ def test_bias_and_eps_reach_every_layer() -> None:
     [
         ("resnet18", {"stride_on": "1x1"}, "stride_on='1x1' has no effect without bottlenecks; leave it out"),
         ("resnet50", {"stride_on": "5x5"}, "stride_on is '5x5'; expected one of '3x3', '1x1'"),
+        ("resnet18", {"pool_padding": "zero"}, "pool_padding is 'zero'; expected one of 'symmetric', 'same', 'end'"),
         ("resnet50", {"depths": ()}, "depths is 0; expected 1 or more"),
         ("resnet50", {"depths": (3, 0, 6, 3)}, "depths is 0; expected 1 or more"),
         ("resnet50", {"width": 0}, "width is 0; expected 1 or more"),

@@ -8,6 +8,7 @@ from plusx.core.errors import InputError
 from plusx.nn.conv import conv, conv_norm, conv_norm_act, named, norm_act, with_bias
 from plusx.nn.init import kaiming_fan_out_, zero_residual_
 from plusx.nn.residual import Plain, PreActResidual, Residual
+from plusx.nn.squeeze_excite import SqueezeExcite
 
 
 def test_weights_have_the_variance_of_the_fan_out() -> None:
@@ -42,6 +43,15 @@ def test_a_zeroed_preactivated_block_is_its_shortcut() -> None:
     zero_residual_(block)
     x = torch.randn(2, 3, 5, 5)
     assert torch.equal(block(x), x)
+
+
+def test_a_zeroed_block_with_squeeze_and_excitation_is_its_shortcut() -> None:
+    F = named(layer1=conv_norm_act(conv(3, 3, 3)), layer2=conv_norm(conv(3, 3, 3)), se=SqueezeExcite(3, 1))
+    block = Residual(F, nn.Identity())
+    zero_residual_(block)
+    x = torch.rand(2, 3, 5, 5)
+    assert torch.equal(block(x), x)
+    assert block.get_submodule("F.se.expand").get_parameter("weight").abs().min() > 0
 
 
 def test_zeroing_needs_residual_blocks() -> None:

@@ -9,7 +9,7 @@ Residual Networks, 2016, arXiv 1605.07146.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, final
+from typing import Literal, TypeAlias, final
 
 from torch import nn
 
@@ -19,6 +19,7 @@ from plusx.core.errors import InputError
 from plusx.core.stage import Stage
 from plusx.nn.conv import Norm, conv, conv_norm, conv_norm_act, named, with_bias
 from plusx.nn.init import kaiming_fan_out_, zero_residual_
+from plusx.nn.padding import PADDINGS, Padding, max_pool
 from plusx.nn.residual import Plain, Residual
 from plusx.nn.strides import Step, Strides
 
@@ -30,6 +31,7 @@ class ResNetConfig:
     depths: tuple[int, ...]  # blocks in conv2, conv3, ...: a row of Table 1
     width: int = 64  # maps of conv1; doubled from conv3 on
     stride_on: Literal["3x3", "1x1"] = "3x3"  # of a bottleneck; the paper's is "1x1", nearly all weights since "3x3"
+    pool_padding: Padding = "symmetric"  # around the max pool; "end" in Caffe, whose pooling rounds up
     bias: bool = False  # convolutions before a normalisation have one, as in Keras
     eps: float = 1e-5  # of normalisation
     momentum: float = 0.1  # of its running statistics: the newest batch's share
@@ -43,6 +45,14 @@ class ResNetConfig:
     def __post_init__(self) -> None:
         at_least(1, width=self.width, depths=min(self.depths, default=0))
         one_of(("3x3", "1x1"), stride_on=self.stride_on)
+        one_of(PADDINGS, pool_padding=self.pool_padding)
+
+
+Shortcut: TypeAlias = Callable[[int, int, Step, ResNetConfig], nn.Module]
+"""`W_s(in_channels, channels, step, config)`: the shortcut where shapes differ."""
+
+Stem: TypeAlias = Callable[[int, int, ResNetConfig], nn.Sequential]
+"""`stem(in_channels, stride, config)`: from images to `width` maps on a grid `stride` times coarser."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +98,17 @@ def bottleneck(
     )
 
 
-def residual(F: nn.Sequential, in_channels: int, channels: int, step: Step, config: ResNetConfig) -> nn.Module:
-    """y = F(x) + x, or y = F(x) + W_s x where the shapes differ (eq. 2, option B)."""
-    if in_channels == channels and step.stride == 1:
-        return Residual(F, shortcut=nn.Identity())
-    W_s = with_bias(conv(in_channels, channels, 1, stride=step.stride), config.bias)
-    return Residual(F, shortcut=conv_norm(W_s, config.norm))
+def projection(in_channels: int, channels: int, step: Step, config: ResNetConfig) -> nn.Module:
+    """W_s of option B: 1×1."""
+    return conv_norm(with_bias(conv(in_channels, channels, 1, stride=step.stride), config.bias), config.norm)
+
+
+def residual(
+    F: nn.Sequential, in_channels: int, channels: int, step: Step, config: ResNetConfig, *, W_s: Shortcut = projection
+) -> nn.Module:
+    """y = F(x) + x, or y = F(x) + W_s x where the shapes differ (eq. 2)."""
+    same = in_channels == channels and step.stride == 1
+    return Residual(F, nn.Identity() if same else W_s(in_channels, channels, step, config))
 
 
 def plain(F: nn.Sequential, in_channels: int, channels: int, step: Step, config: ResNetConfig) -> nn.Module:
@@ -101,20 +116,28 @@ def plain(F: nn.Sequential, in_channels: int, channels: int, step: Step, config:
     return Plain(F)
 
 
+def single(in_channels: int, stride: int, config: ResNetConfig) -> nn.Sequential:
+    """conv1 of Table 1: 7×7."""
+    conv1 = conv(in_channels, config.width, 3 if config.small_input else 7, stride=stride)
+    return conv_norm_act(with_bias(conv1, config.bias), config.norm)
+
+
 @final
 class ResNet(Backbone):
-    """Table 1: conv1 7×7 of stride 2; conv2 begins with a 3×3 max pool of stride 2; then blocks, `depths` of them."""
+    """Table 1: conv1, the stem, of stride 2; conv2 begins with a 3×3 max pool of stride 2; then blocks, `depths` of
+    them."""
 
-    def __init__(self, unit: Unit, config: ResNetConfig, in_channels: int, output_stride: int) -> None:
+    def __init__(
+        self, unit: Unit, config: ResNetConfig, in_channels: int, output_stride: int, *, stem: Stem = single
+    ) -> None:
         super().__init__()
         if config.stride_on == "1x1" and unit.expansion == 1:
             raise InputError("stride_on='1x1' has no effect without bottlenecks; leave it out")
-        strides, channels = Strides(output_stride), config.width
-        small = config.small_input
-        conv1 = conv(in_channels, channels, 3 if small else 7, stride=1 if small else strides.take(2).stride)
-        self.conv1 = conv_norm_act(with_bias(conv1, config.bias), config.norm)
+        strides, channels = Strides(output_stride, left_out=2 if config.small_input else 0), config.width
+        self.conv1 = stem(in_channels, strides.take(2).stride, config)
         stages = [Stage("conv1", channels, strides.reached)]
-        before = {} if small else {"pool": nn.MaxPool2d(3, strides.take(2).stride, padding=1)}
+        pool = max_pool(3, strides.take(2).stride, config.pool_padding)
+        before = {} if config.small_input else {"pool": pool}
         for i, depth in enumerate(config.depths):
             width = config.width * 2**i
             steps = [strides.take(2 if i > 0 and block == 0 else 1) for block in range(depth)]

@@ -4,6 +4,7 @@ from torch import nn
 
 from plusx.core.errors import InputError
 from plusx.nn.residual import PreActProjection, PreActResidual, Residual
+from plusx.nn.squeeze_excite import SqueezeExcite
 
 
 def kaiming_fan_out_(module: nn.Module) -> None:
@@ -23,7 +24,7 @@ def kaiming_fan_out_(module: nn.Module) -> None:
 
 def zero_residual_(module: nn.Module) -> None:
     """Every F(x) begins as 0, so that every block begins as its shortcut: the last γ of F is zero, or the last
-    convolution where F ends with one.
+    convolution where F ends with one; a squeeze-and-excitation after it only scales.
 
     Goyal et al. 2017 (arXiv 1706.02677), section 5.1. Raises InputError where there is no residual block.
     """
@@ -31,5 +32,6 @@ def zero_residual_(module: nn.Module) -> None:
     if not functions:
         raise InputError("zero_init_residual has no effect on a network without residual blocks; leave it out")
     for F in functions:
-        last = [part for part in F.modules() if isinstance(part, nn.Conv2d | nn.BatchNorm2d)][-1]
+        layers = [layer for layer in F.children() if not isinstance(layer, SqueezeExcite)]
+        last = [part for part in layers[-1].modules() if isinstance(part, nn.Conv2d | nn.BatchNorm2d)][-1]
         nn.init.zeros_(last.weight)
