@@ -41,6 +41,7 @@ def test_same_against_the_slow_one(side: int, kernel: int, stride: int) -> None:
         (7, 1, 2, "same", (0, 0)),
         (224, 3, 2, "end", (0, 1)),
         (225, 3, 2, "end", (0, 1)),
+        (224, 5, 1, "symmetric", (2, 2)),
     ],
 )
 def test_missing(side: int, reach: int, stride: int, padding: Padding, expected: tuple[int, int]) -> None:
@@ -56,6 +57,17 @@ def test_the_pool_never_sees_its_padding() -> None:
     x = torch.full((1, 1, 4, 4), -3.0)
     for padding in ("symmetric", "same"):
         assert torch.equal(max_pool(3, 2, padding)(x), torch.full((1, 1, 2, 2), -3.0))
+
+
+@pytest.mark.parametrize("padding", ["symmetric", "same"])
+def test_a_dilated_pool_is_a_pool_of_every_second_point(padding: Padding) -> None:
+    x = torch.randn(1, 1, 7, 9)
+    found = max_pool(3, 1, padding, dilation=2)(x)
+    assert found.shape == x.shape
+    for row in (0, 1):
+        for column in (0, 1):
+            sampled = x[:, :, row::2, column::2]
+            assert torch.equal(found[:, :, row::2, column::2], max_pool(3, 1, padding)(sampled))
 
 
 def test_plain_layers_where_all_conventions_agree() -> None:

@@ -18,10 +18,9 @@ PADDINGS: Final = ("symmetric", "same", "end")
 
 
 def missing(side: int, reach: int, stride: int, padding: Padding) -> tuple[int, int]:
-    """Points to add before and after a side. `reach`: points that the spread kernel spans, dilation × (kernel - 1) + 1.
-
-    Not for "symmetric", which layers do by themselves.
-    """
+    """Points to add before and after a side. `reach`: that the spread kernel spans, dilation × (kernel - 1) + 1."""
+    if padding == "symmetric":
+        return reach // 2, reach // 2
     if padding == "end":
         return 0, reach - stride
     total = max((-(-side // stride) - 1) * stride + reach - side, 0)
@@ -56,22 +55,24 @@ class PaddedConv2d(nn.Conv2d):
 
 @final
 class PaddedMaxPool2d(nn.Module):
-    """A max pooling that pads by "same" or "end", with what no maximum can be."""
+    """A max pooling that pads with what no maximum can be; `dilation` as of a convolution."""
 
-    def __init__(self, kernel: int, stride: int, around: Padding) -> None:
+    def __init__(self, kernel: int, stride: int, around: Padding, dilation: int = 1) -> None:
         super().__init__()
-        self.kernel, self.stride, self.around = kernel, stride, around
+        self.kernel, self.stride, self.around, self.dilation = kernel, stride, around, dilation
 
     def forward(self, x: Tensor) -> Tensor:
-        x = padded(x, self.kernel, self.stride, self.around, value=float("-inf"))
-        return max_pool2d(x, self.kernel, self.stride)
+        reach = self.dilation * (self.kernel - 1) + 1
+        x = padded(x, reach, self.stride, self.around, value=float("-inf"))
+        return max_pool2d(x, self.kernel, self.stride, dilation=self.dilation)
 
     def extra_repr(self) -> str:
-        return f"{self.kernel}, stride={self.stride}, around={self.around}"
+        return f"{self.kernel}, stride={self.stride}, around={self.around}, dilation={self.dilation}"
 
 
-def max_pool(kernel: int, stride: int, padding: Padding = "symmetric") -> nn.Module:
+def max_pool(kernel: int, stride: int, padding: Padding = "symmetric", *, dilation: int = 1) -> nn.Module:
     """Kernel odd; H becomes ceil(H / stride), with "end" floor."""
-    if padding == "symmetric" or (padding == "same" and stride == 1):
+    symmetric = padding == "symmetric" or (padding == "same" and stride == 1)
+    if symmetric and dilation == 1:  # nn.MaxPool2d pads by no more than kernel / 2, however far its points are spread
         return nn.MaxPool2d(kernel, stride, kernel // 2)
-    return PaddedMaxPool2d(kernel, stride, padding)
+    return PaddedMaxPool2d(kernel, stride, padding, dilation)
