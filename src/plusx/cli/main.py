@@ -97,27 +97,26 @@ def _fail(error: BaseException, words: Sequence[str], debug: bool) -> int:
     if debug:
         sys.excepthook(type(error), error, error.__traceback__)
     verb = f"plusx {words[0]}" if words and words[0] in VERBS else "plusx"
+    code, text = _verdict(error, verb)
+    if code == FAULT and not debug:
+        sys.excepthook(type(error), error, error.__traceback__)
+    print(text, file=sys.stderr)
+    return code
+
+
+def _verdict(error: BaseException, verb: str) -> tuple[int, str]:
+    """The exit code and what is said."""
     match error:
         case UsageError():
-            print(f"{error}\nSee {verb} --help.", file=sys.stderr)
-            return USAGE
+            return USAGE, f"{error}\nSee {verb} --help."
         case KeyboardInterrupt():
-            print("Stopped.", file=sys.stderr)
-            return INTERRUPTED
+            return INTERRUPTED, "Stopped."
         case InterruptedRunError():
-            print(error, file=sys.stderr)
-            return INTERRUPTED
+            return INTERRUPTED, str(error)
     message = message_of(error)
     if message is not None:
-        print(f"{verb}: {message}", file=sys.stderr)
-        return 1
-    if not debug:
-        sys.excepthook(type(error), error, error.__traceback__)
-    print(
-        f"{verb}: this is a fault of plusx, not of what you gave it. Please report it with the lines above.",
-        file=sys.stderr,
-    )
-    return FAULT
+        return 1, f"{verb}: {message}"
+    return FAULT, f"{verb}: this is a fault of plusx, not of what you gave it. Please report it with the lines above."
 
 
 def _take(words: list[str], option: str) -> bool:

@@ -64,14 +64,7 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
     console = Console(stderr=True, soft_wrap=True)
     if (hint := crowding_hint(job.settings.device)) is not None:  # now: the audit will keep all cores busy itself
         console.print(f"note: {hint}", highlight=False, markup=False)
-    listing = read_listing(job.data, job.settings, job.validation_data)
-    for note in listing.notes:
-        console.print(note, style="dim", highlight=False, markup=False)
-    if job.saved is None:
-        fetch_start(job.settings)
-    with reading_bar(console, "reading every image once") as progress:
-        prepared = prepare(listing, job.settings, audit_cache(), progress)
-    tell_audit(prepared, prepared.listing.notes[len(listing.notes) :], console)
+    prepared = read_and_audit(job, console)
     made = settle_design(job, prepared)
     placement = settle_placement(job, made, prepared)
     if job.saved is None:
@@ -80,7 +73,25 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
     with held(job.run):
         begin(job, prepared, made, placement)
         outcome = run_training(job, prepared, made, placement, console)
+        if outcome.stopped == "interrupted":
+            raise InterruptedRunError(
+                f"Stopped after step {outcome.steps_done}; everything is saved. "
+                f"Go on with: plusx fit --resume {shlex.quote(str(job.run.path))}"
+            )
         return finish(job.run, prepared, made, placement, outcome, job.settings)
+
+
+def read_and_audit(job: Job, console: Console) -> Prepared:
+    """The data, whatever is said about them on the way; weights that have to be downloaded come before the audit."""
+    listing = read_listing(job.data, job.settings, job.validation_data)
+    for note in listing.notes:
+        console.print(note, style="dim", highlight=False, markup=False)
+    if job.saved is None:
+        fetch_start(job.settings)
+    with reading_bar(console, "reading every image once") as progress:
+        prepared = prepare(listing, job.settings, audit_cache(), progress)
+    tell_audit(prepared, prepared.listing.notes[len(listing.notes) :], console)
+    return prepared
 
 
 def absolute(settings: FitSettings) -> FitSettings:
@@ -165,20 +176,14 @@ def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
         device=settings.device,
         precision=settings.precision,
         channels_last=words[settings.channels_last],
-        compile=words[settings.compile],
+        compile=False if settings.recompute else words[settings.compile],
     )
 
 
 def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> None:
     """Writes down what is known before the first step; compares it with what was written when the run began."""
     if job.saved is not None:
-        written = job.run.read_json(job.run.data)["fingerprint"]
-        if written != prepared.fingerprint:
-            raise InputError(
-                f"The data is not that which {job.run.path} was begun with: images, labels or splits differ "
-                f"(compare with {job.run.split}). Restore it, or begin a new run."
-            )
-        refuse_other_contents(job.run, prepared.listing, prepared.digests)
+        refuse_other_data(job, prepared)
     data, validation = whole_path(job.data), whole_path(job.validation_data)
     known = data is not None and (validation is not None or job.validation_data is None)
     values = {
@@ -199,6 +204,16 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
     write_json(job.run.environment, environment())
 
 
+def refuse_other_data(job: Job, prepared: Prepared) -> None:
+    """InputError where images, labels, splits or the contents of files are not those the run began with."""
+    if job.run.read_json(job.run.data)["fingerprint"] != prepared.fingerprint:
+        raise InputError(
+            f"The data is not that which {job.run.path} was begun with: images, labels or splits differ "
+            f"(compare with {job.run.split}). Restore it, or begin a new run."
+        )
+    refuse_other_contents(job.run, prepared.listing, prepared.digests)
+
+
 def whole_path(data: Any) -> Path | None:
     """Of data on the disk; None for data in memory."""
     return Path(data).resolve() if isinstance(data, str | os.PathLike) else None
@@ -215,7 +230,7 @@ def tell_audit(prepared: Prepared, notes: Sequence[str], console: Console) -> No
 
 
 def run_training(job: Job, prepared: Prepared, made: Design, placement: Placement, console: Console) -> Outcome:
-    """The training itself. InterruptedRunError when the user stopped it."""
+    """The training itself, to its end or until the user stops it."""
     card, recipe, settings = made.card, made.recipe, job.settings
     batches = training_batches(prepared.listing, card.input, recipe, settings)
     validation = measuring_batches(prepared.listing, "val", card.input, recipe.batch_size, settings.workers)
@@ -236,13 +251,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             observers=(Progress(console), Journal(job.run.path)),
             interrupt=interrupt,
         )
-        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=job.saved is not None)
-    if outcome.stopped == "interrupted":
-        raise InterruptedRunError(
-            f"Stopped after step {outcome.steps_done}; everything is saved. "
-            f"Go on with: plusx fit --resume {shlex.quote(str(job.run.path))}"
-        )
-    return outcome
+        return train(made.task, batches, recipe.plan, placement, parts=parts, resume=job.saved is not None)
 
 
 def has_published_weights(architecture: str) -> bool:

@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -142,23 +143,23 @@ def predict_to_text(model: Model, images: Images, **settings: Any) -> int:
     results = predict(
         model, images, batch_size=asked.batch_size, workers=asked.workers, top=asked.top, runtime=asked.runtime
     )
-    count = failed = 0
-
-    def counted() -> Iterator[Prediction | Unreadable]:
-        nonlocal count, failed
-        for one in results:
-            count += 1
-            if isinstance(one, Unreadable):
-                failed += 1
-                log.warning("%s: %s", one.name, one.reason)
-            yield one
-
+    counts: Counter[type] = Counter()
     with _stream(asked.out) as stream:
-        for line in FORMATS[asked.format](counted()):
+        for line in FORMATS[asked.format](_told(results, counts)):
             print(line, file=stream, flush=True)  # an interruption leaves all that came before
+    failed = counts[Unreadable]
     if failed:
-        log.warning("%d of %d images could not be read", failed, count)
+        log.warning("%d of %d images could not be read", failed, counts.total())
     return 1 if failed else 0
+
+
+def _told(results: Iterator[Prediction | Unreadable], counts: Counter[type]) -> Iterator[Prediction | Unreadable]:
+    """The results, counted by type; on the way the log names what could not be read."""
+    for one in results:
+        counts[type(one)] += 1
+        if isinstance(one, Unreadable):
+            log.warning("%s: %s", one.name, one.reason)
+        yield one
 
 
 @contextmanager

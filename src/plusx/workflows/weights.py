@@ -17,7 +17,7 @@ from plusx.core.card import Card
 from plusx.core.errors import InputError
 from plusx.weights.download import address, fetch, local_path
 from plusx.weights.transfer import Progress as Transfer
-from plusx.workflows.directory import RunDirectory
+from plusx.workflows.directory import model_file
 from plusx.workflows.models import facts_of, published
 from plusx.workflows.settings import WeightsSettings
 from plusx.workflows.signature import takes
@@ -88,10 +88,7 @@ def existing_file(name: str | Path) -> Path | None:
     """The file that is meant; None for the name of published weights. InputError for a path that leads nowhere."""
     path = Path(name).expanduser()
     if path.is_dir():
-        model = RunDirectory(path).model
-        if not model.is_file():
-            raise InputError(f"{path} is a directory without {model.name}. Give a finished run, a file or a name.")
-        return model
+        return model_file(path)
     if path.is_file():
         return path
     if isinstance(name, Path) or len(path.parts) > 1 or path.suffix in _SUFFIXES:
