@@ -62,8 +62,6 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
     """
     job = settle(data, validation_data, absolute(settings_from(FitSettings, settings)), frozenset(settings))
     console = Console(stderr=True, soft_wrap=True)
-    if (hint := crowding_hint(job.settings.device)) is not None:  # now: the audit will keep all cores busy itself
-        console.print(f"note: {hint}", highlight=False, markup=False)
     prepared = read_and_audit(job, console)
     made = settle_design(job, prepared)
     placement = settle_placement(job, made, prepared)
@@ -88,6 +86,8 @@ def read_and_audit(job: Job, console: Console) -> Prepared:
         console.print(note, style="dim", highlight=False, markup=False)
     if job.saved is None:
         fetch_start(job.settings)
+    if (hint := crowding_hint(job.settings.device)) is not None:  # now: the audit will keep all cores busy itself
+        console.print(f"note: {hint}", highlight=False, markup=False)
     with reading_bar(console, "reading every image once") as progress:
         prepared = prepare(listing, job.settings, audit_cache(), progress)
     tell_audit(prepared, prepared.listing.notes[len(listing.notes) :], console)

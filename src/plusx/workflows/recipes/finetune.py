@@ -13,8 +13,9 @@ def finetune(facts: Facts) -> Recipe:
 
     After Howard and Ruder 2018 (ULMFiT, sections 3.2 and 3.3: discriminative rates, gradual unfreezing) and the
     defaults of fastai's `fine_tune` (one frozen epoch, base rate 2e-3 halved after it, first layers at 1/100 of it):
-    0.4 per stage over five stages gives that 1/100. AdamW's weight decay is fastai's 0.01. BatchNorm keeps learning
-    with batches of 32; published score: none, it depends on the data.
+    0.4 per stage over five stages gives that 1/100. The rate of 1e-3 is that half of 2e-3, and AdamW's weight decay
+    fastai's 0.01. Other rates have not been compared on published weights; for small networks `--rate 5e-3` is worth a
+    try. BatchNorm keeps learning with batches of 32; published score: none, it depends on the data.
 
         plusx fit DATA --model resnet50 --weights imagenet
     """
