@@ -94,7 +94,7 @@ _GRAMMARS: Final = (
             Positional("RUN", _RUN),
             Positional("DATA", f"{_DATA}; default: the run's own, split as it was", required=False),
         ),
-        ("runs/flowers", "runs/flowers more-flowers/ --json"),
+        ("runs/flowers", "runs/flowers more-flowers/ --json", "runs/flowers other.csv --label-column kind"),
     ),
     (
         predict,

@@ -86,6 +86,10 @@ class FitSettings(ReadingSettings):
     image_fit: Literal["crop", "squash", "pad"] | None = option(
         None, "how an image is brought to that size; none: as for the weights, but untouched where all have it already"
     )
+    small_input: Literal["auto", "yes", "no"] = option(
+        "auto",
+        "leave out the first two halvings of a network for large images; auto: for random weights at 64 pixels or less",
+    )
     recipe: Literal["auto", "finetune", "scratch-small", "paper"] = option(
         "auto", "set of published settings to start from", section="The training"
     )
@@ -104,6 +108,9 @@ class FitSettings(ReadingSettings):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = option("auto", "auto: what this device runs faster")
     channels_last: Literal["auto", "yes", "no"] = option("auto", "auto: what this device runs faster")
     compile: Literal["auto", "yes", "no"] = option("auto", "auto: only when the run is long enough to repay it")
+    recompute: bool = option(
+        False, "compute maps twice instead of keeping them (gradient checkpointing): less memory, more time"
+    )
     workers: int | None = option(None, WORKERS, least=0)
     out: Path | None = option(None, "directory of the run; none: a new one below runs/", section="The run")
     overwrite: bool = option(False, "replace the run in the directory given by --out")
@@ -130,7 +137,7 @@ class EvaluateSettings(ReadingSettings):
 
 @dataclass(frozen=True)
 class EvaluateInShell(EvaluateSettings):
-    """Measure a trained model on labelled images."""
+    """Measure a trained model on labelled images, read as the run read its own unless options say otherwise."""
 
     json: bool = option(False, "print one JSON object", section="The result")
 
