@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from pictures import COLOURS, picture
+from plusx.backbones.catalogue import architecture
 from plusx.core.card import Card, Input
+from plusx.core.errors import InputError
 from plusx.data.transforms import EvalTransform
+from plusx.weights.create import create_model
 from plusx.weights.header import read_header
-from plusx.workflows.building import Sizes, choose_input
+from plusx.weights.modelfile import load_model
+from plusx.workflows.building import Sizes, choose_build, choose_input
 from plusx.workflows.fit import fit
 from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.recipe import Facts
@@ -53,3 +57,38 @@ def test_arrays_of_the_networks_size_keep_their_border(tmp_path: Path) -> None:
     assert (chosen.size, chosen.resize, chosen.fit) == ((32, 32), 32, "crop")
     seen, _ = EvalTransform(chosen)(x[0], None, np.random.default_rng(0))
     assert np.array_equal(seen.permute(1, 2, 0).numpy(), x[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "pretrained", "side", "small"),
+    [
+        (FitSettings(), "resnet18", False, 64, True),
+        (FitSettings(), "resnet18", False, 65, False),
+        (FitSettings(), "resnet18", True, 32, False),
+        (FitSettings(), "resnet20", False, 32, False),
+        (FitSettings(small_input="no"), "resnet18", False, 32, False),
+        (FitSettings(small_input="yes"), "resnet18", False, 224, True),
+    ],
+)
+def test_small_images_take_a_stem_that_keeps_them(
+    settings: FitSettings, name: str, pretrained: bool, side: int, small: bool
+) -> None:
+    assert choose_build(settings, architecture(name), pretrained, side) == ({"small_input": True} if small else {})
+
+
+def test_a_network_for_small_images_comes_back_as_one(tmp_path: Path) -> None:
+    names = list(COLOURS)
+    x = np.stack([picture(COLOURS[names[i % 2]], i, (32, 32)) for i in range(8)])
+    quick: dict[str, Any] = {"device": "cpu", "precision": "fp32", "workers": 0, "recompute": True, "export": False}
+    data = (x, [i % 2 for i in range(8)])
+    run = fit(data, model="resnet18", image_size=32, epochs=1, batch_size=4, out=tmp_path / "run", **quick)
+    assert read_header(run.model).card.build == {"small_input": True}
+    assert load_model(run.model).task.backbone.stages[-1].stride == 8
+    again = fit(data, resume=run.path, epochs=2)
+    assert again.history[-1].keys() == run.history[-1].keys()
+    assert len(again.history) == 2
+
+
+def test_small_input_of_a_network_that_has_only_that() -> None:
+    with pytest.raises(InputError, match="Unknown setting of resnet20 'small_input'"):
+        create_model("resnet20", small_input=True)

@@ -90,3 +90,9 @@ def test_a_home_directory_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch:
     settings = absolute(FitSettings(weights="~/own.pth"))
     assert settings.weights == str(tmp_path / "own.pth")
     check_start(settings)
+
+
+@pytest.mark.usefixtures("unread")
+def test_recomputing_a_compiled_network(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--compile yes and --recompute exclude each other"):
+        fit(tmp_path, compile="yes", recompute=True)

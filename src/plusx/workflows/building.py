@@ -1,14 +1,14 @@
 """From settings and data to a network, its input, and the plan to train it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
 
-from plusx.backbones.catalogue import architecture
+from plusx.backbones.catalogue import Architecture, architecture
 from plusx.backbones.create import build
 from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
@@ -59,19 +59,21 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     facts = Facts(len(listing.splits["train"]), listing.kind, len(listing.classes), network.size)
     recipe = choose_recipe(settings, facts, pretrained)
     input = choose_input(origin, settings, recipe, facts.size, sizes)  # noqa: A001 - the noun of core.card
+    changes = choose_build(settings, network, pretrained, min(input.size))
     torch.manual_seed(settings.seed)
-    loaded = load_start(settings, origin, name, listing, input.channels)
+    loaded = load_start(settings, origin, name, listing.classes, {"in_channels": input.channels, **changes})
     task = create(name, loaded.backbone, task_config(name, listing, recipe, settings))
     task.head.load_state_dict(loaded.head.state_dict())  # that of the weights, where they have the same classes
-    card = Card(
-        name=settings.model,
-        architecture=network.name,
-        build=origin.build if origin else {},
-        input=input,
-        classes=listing.classes,
-        licence=f"trained from {origin.name} ({origin.licence})" if origin and origin.licence else "",
-    )
+    task.backbone.recompute = settings.recompute
+    card = card_of(settings, network.name, {**(origin.build if origin else {}), **changes}, origin)
+    card = replace(card, input=input, classes=listing.classes)
     return Design(task, card, recipe, start_of(settings, origin))
+
+
+def card_of(settings: FitSettings, network: str, build: Mapping[str, Any], origin: Card | None) -> Card:
+    """The finished model's, as far as the data have no say in it."""
+    licence = f"trained from {origin.name} ({origin.licence})" if origin and origin.licence else ""
+    return Card(name=settings.model, architecture=network, build=build, licence=licence)
 
 
 def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, Any]) -> Design:
@@ -88,6 +90,7 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
     recipe = choose_recipe(settings, facts, pretrained=start != RANDOM)
     recipe = replace(recipe, plan=replace(plan, epochs=settings.epochs or plan.epochs))
     backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
+    backbone.recompute = settings.recompute
     return Design(create(name, backbone, task_config(name, listing, recipe, settings)), card, recipe, start)
 
 
@@ -101,12 +104,29 @@ def start_of(settings: FitSettings, origin: Card | None) -> str:
     return origin.name if origin else RANDOM
 
 
-def load_start(settings: FitSettings, origin: Card | None, task: str, listing: Listing, in_channels: int) -> Task:
-    """The network with the weights it starts from; published ones are looked for in `weights_dir` first."""
+SMALL = 64
+"""Pixels of a side up to which a network for large images is built for small ones, where nothing is lost by it."""
+
+
+def choose_build(settings: FitSettings, network: Architecture, pretrained: bool, side: int) -> dict[str, Any]:
+    """What the user's settings, or the size of the images, change in the architecture's own."""
+    asked = settings.small_input == "yes"
+    if settings.small_input == "auto":
+        asked = not pretrained and side <= SMALL and network.settings.get("small_input") is False
+    return {"small_input": True} if asked else {}
+
+
+def load_start(
+    settings: FitSettings, origin: Card | None, task: str, classes: Sequence[str], changes: Mapping[str, Any]
+) -> Task:
+    """The network with the weights it starts from; published ones are looked for in `weights_dir` first.
+
+    changes: number of channels and settings of the architecture.
+    """
     name, weights = settings.model, settings.weights
     if origin is not None and settings.weights_dir is not None and (origin.source.url or origin.source.repository):
         name, weights = origin.name, str(fetch(origin, settings.weights_dir))
-    return create_model(name, task=task, classes=listing.classes, weights=weights, in_channels=in_channels)
+    return create_model(name, task=task, classes=classes, weights=weights, **changes)
 
 
 def task_name(settings: FitSettings, listing: Listing) -> str:

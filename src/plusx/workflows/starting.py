@@ -18,6 +18,10 @@ def check_start(settings: FitSettings) -> None:
     if settings.frozen_norm and card is None and settings.weights is None:
         raise InputError("--frozen-norm keeps the statistics of weights, and none are named. Name some with --weights.")
     candidates(find_device(settings.device), settings.precision)
+    if settings.compile == "yes" and settings.recompute:
+        raise InputError(
+            "--compile yes and --recompute exclude each other: a compiled network decides by itself what to keep."
+        )
     if settings.compile == "yes" and compiler() is None:
         raise InputError("--compile yes needs a C++ compiler, and none was found: install g++, or leave it away.")
 
