@@ -86,7 +86,8 @@ def test_dilation_leaves_the_coarse_grid_as_it_was(form: Form, made: Made) -> No
     for stage, wide in zip(coarse.stages, fine.stages, strict=True):
         step, (height, width) = stage.stride // wide.stride, expected[stage.name].shape[2:]
         sampled = found[stage.name][:, :, ::step, ::step][:, :, :height, :width]
-        torch.testing.assert_close(sampled, expected[stage.name], rtol=1e-4, atol=1e-4)
+        noise = 1e-5 * max(10.0, float(expected[stage.name].abs().max()))  # float32, where values reach hundreds
+        torch.testing.assert_close(sampled, expected[stage.name], rtol=1e-4, atol=noise)
 
 
 @pytest.mark.parametrize("module", MODULES)
