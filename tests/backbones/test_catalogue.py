@@ -21,6 +21,11 @@ ARCHITECTURES = """
     resnet18_v2 resnet34_v2 resnet50_v2 resnet101_v2 resnet152_v2
     resnet20 resnet32 resnet44 resnet56 resnet110 resnet1202 plain18 plain34 plain20 plain56
     wide_resnet50_2 wide_resnet101_2 resnext50_32x4d resnext101_32x8d resnext101_64x4d
+    shufflenet_v1_g1_100 shufflenet_v1_g2_100 shufflenet_v1_g3_100 shufflenet_v1_g4_100 shufflenet_v1_g8_100
+    shufflenet_v1_g1_050 shufflenet_v1_g2_050 shufflenet_v1_g3_050 shufflenet_v1_g4_050 shufflenet_v1_g8_050
+    shufflenet_v1_g1_025 shufflenet_v1_g2_025 shufflenet_v1_g3_025 shufflenet_v1_g4_025 shufflenet_v1_g8_025
+    shufflenet_v1_g3_150 shufflenet_v1_g3_200
+    shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0
 """
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from plusx.weights.sources import plusx
+from plusx.weights.sources import plusx, shufflenet_v2
 from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.resnet import cifar, keras, timm, torchvision
 
@@ -14,6 +14,7 @@ LAYOUTS: Final = (
     timm.RESNET,
     cifar.LINEAR,
     cifar.FC,
+    shufflenet_v2.LAYOUT,
 )
 
 
