@@ -15,7 +15,7 @@ Made = Callable[..., Backbone]
 def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     assert list(found) == list(expected)
     for name, value in expected.items():
-        noise = 1e-5 * max(10.0, float(value.abs().max()))  # float32, where values reach hundreds
+        noise = 1e-5 * max(10.0, float(value.detach().abs().max()))  # float32, where values reach hundreds
         torch.testing.assert_close(found[name], value, rtol=1e-4, atol=noise)
 
 

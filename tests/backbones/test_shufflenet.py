@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from plusx.backbones.catalogue import architecture, architectures
 from plusx.backbones.count import multiply_adds
 from plusx.backbones.create import build
-from plusx.backbones.shufflenet import Concatenated, ShuffleNetConfig, SpreadAverage, bottleneck
+from plusx.backbones.shufflenet import Concatenated, DilatedAverage, ShuffleNetConfig, bottleneck
 from plusx.core.errors import InputError
 from plusx.nn.channel_shuffle import ChannelShuffle
 from plusx.nn.residual import Residual
@@ -140,12 +140,12 @@ def test_only_the_shuffle_lets_groups_see_each_other() -> None:
     assert {channel // 4 for channel in seen_by_the_first_map()} == {0}
 
 
-def test_the_spread_average_is_the_pooling_on_the_coarse_grid() -> None:
+def test_the_dilated_average_is_the_pooling_on_the_coarse_grid() -> None:
     x = torch.randn(2, 5, 21, 14)
     pooled = nn.AvgPool2d(3, 1, padding=1)
-    assert torch.allclose(SpreadAverage(1)(x), pooled(x), atol=1e-6)
-    assert torch.allclose(SpreadAverage(2)(x)[:, :, ::2, ::2], pooled(x[:, :, ::2, ::2]), atol=1e-6)
-    assert repr(SpreadAverage(2)) == "SpreadAverage(dilation=2)"
+    assert torch.allclose(DilatedAverage(1)(x), pooled(x), atol=1e-6)
+    assert torch.allclose(DilatedAverage(2)(x)[:, :, ::2, ::2], pooled(x[:, :, ::2, ::2]), atol=1e-6)
+    assert repr(DilatedAverage(2)) == "DilatedAverage(dilation=2)"
 
 
 def test_f_that_is_added_can_begin_as_zero() -> None:

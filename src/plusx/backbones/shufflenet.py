@@ -65,7 +65,7 @@ class Concatenated(nn.Module):
 
 
 @final
-class SpreadAverage(nn.Module):
+class DilatedAverage(nn.Module):
     """The mean of 3×3 points that lie `dilation` apart; those outside count as zeros, as nn.AvgPool2d has it."""
 
     def __init__(self, dilation: int) -> None:
@@ -83,7 +83,7 @@ class SpreadAverage(nn.Module):
 
 def average_pool(step: Step) -> nn.Module:
     """3×3 means; `step`: what became of the stride of 2."""
-    return nn.AvgPool2d(3, step.stride, padding=1) if step.dilation == 1 else SpreadAverage(step.dilation)
+    return nn.AvgPool2d(3, step.stride, padding=1) if step.dilation == 1 else DilatedAverage(step.dilation)
 
 
 def bottleneck(
