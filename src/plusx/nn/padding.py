@@ -23,7 +23,8 @@ def missing(side: int, reach: int, stride: int, padding: Padding) -> tuple[int, 
         return reach // 2, reach // 2
     if padding == "end":
         return 0, reach - stride
-    total = max((-(-side // stride) - 1) * stride + reach - side, 0)
+    total = (side - 1) // stride * stride + reach - side  # so written, export sees that the output is ceil(H / stride)
+    total = total if reach >= stride else max(total, 0)
     return total // 2, total - total // 2
 
 
