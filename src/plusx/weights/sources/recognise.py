@@ -2,12 +2,15 @@
 
 from typing import Final
 
-from plusx.weights.sources import plusx, shufflenet_v2
+from plusx.weights.sources import densenet, plusx, shufflenet_v2
 from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.resnet import cifar, keras, timm, torchvision
 
 LAYOUTS: Final = (
     plusx.LAYOUT,
+    densenet.KERAS,
+    densenet.TORCHVISION,
+    densenet.TIMM,
     keras.LAYOUT,
     timm.LAYOUT,
     torchvision.LAYOUT,
