@@ -23,14 +23,14 @@ COUNTERPARTS: Final = MappingProxyType(
             {
                 ours: theirs
                 for layout in LAYOUTS
-                if layout.name == library
+                if layout.name == library and not layout.built
                 for ours, theirs in layout.counterparts.items()
             }
         )
         for library in get_args(LayoutName)
     }
 )
-"""Library → architecture here → its name there."""
+"""Library → architecture here, with its own settings → its name there."""
 
 
 def save_as(path: Path, task: Task, layout: LayoutName) -> str:
@@ -69,7 +69,7 @@ def counterpart(task: Task, library: LayoutName) -> tuple[str, Layout] | None:
     for layout in (layout for layout in LAYOUTS if layout.name == library):
         for ours in layout.counterparts:
             with torch.device("meta"):
-                twin = build(ours, in_channels=first.in_channels)
+                twin = build(ours, in_channels=first.in_channels, **layout.built)
             if sum(1 for _ in twin.parameters()) == tensors and str(twin) == wanted:
                 return ours, layout
     return None

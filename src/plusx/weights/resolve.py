@@ -152,7 +152,8 @@ def _of_file(made: Card, loaded: Loaded) -> Card:
 
 
 def _told(loaded: Loaded, wanted: Architecture) -> Mapping[str, Any]:
-    """Settings that the file tells; a plain network stays plain."""
-    if wanted.settings.get("shortcut") in (None, "none"):
+    """Settings that the file and its layout tell; a plain network stays plain."""
+    if wanted.settings.get("shortcut") == "none":
         return {}
-    return loaded.layout.settings(loaded.checkpoint.tensors)
+    told = {**loaded.layout.built, **loaded.layout.settings(loaded.checkpoint.tensors)}
+    return {key: value for key, value in told.items() if key in wanted.settings}

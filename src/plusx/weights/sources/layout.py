@@ -40,7 +40,8 @@ class Layout:
     `head.*`, at once, as some libraries number layers through. `imported` and `exported` turn the array of one of them,
     given under its name here, into ours and back. `ordered` gives the file's tensors their usual names where it does
     not tell them. `settings`: what the file says about the architecture's settings. `counterparts`: architecture → the
-    model's name in that library, for those whose key names can be written.
+    model's name in that library, for those whose key names can be written. `built`: the settings that all networks of
+    this layout have and the architectures have not by themselves.
     """
 
     name: Literal["plusx", "torchvision", "timm", "keras", "cifar"]
@@ -52,6 +53,7 @@ class Layout:
     ordered: Callable[[Tensors], Tensors] = field(default=by_name)
     settings: Callable[[Tensors], Mapping[str, Any]] = field(default=no_settings)
     counterparts: Mapping[str, str] = field(default_factory=lambda: NONE)
+    built: Mapping[str, Any] = field(default_factory=lambda: NONE)
 
 
 def one_by_one(names_of: Callable[[str], tuple[str, ...]]) -> Callable[[Iterable[str]], Names]:

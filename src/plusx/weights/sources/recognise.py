@@ -4,7 +4,7 @@ from typing import Final
 
 from plusx.weights.sources import densenet, plusx, shufflenet_v2
 from plusx.weights.sources.layout import Layout, Tensors
-from plusx.weights.sources.resnet import cifar, keras, timm, torchvision
+from plusx.weights.sources.resnet import cifar, keras, resnet_d, senet, timm, torchvision
 
 LAYOUTS: Final = (
     plusx.LAYOUT,
@@ -13,6 +13,10 @@ LAYOUTS: Final = (
     densenet.TIMM,
     keras.LAYOUT,
     timm.LAYOUT,
+    senet.LAYOUT,
+    senet.LEGACY_RESNET,
+    senet.LEGACY_RESNEXT,
+    resnet_d.LAYOUT,
     torchvision.LAYOUT,
     timm.RESNET,
     cifar.LINEAR,

@@ -8,7 +8,7 @@ from plusx.backbones.create import build
 from plusx.tasks.classify import Classify, ClassifyConfig
 from plusx.weights.sources.resnet.place import MODULES, Place, place
 
-NAMES = [name for name in architectures() if architecture(name).module in MODULES]
+NAMES = [name for name in architectures() if architecture(name).module in MODULES | {"senet", "resnet_d"}]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,9 +25,13 @@ def test_places() -> None:
     assert place("backbone.conv4.block12.F.layer3.conv.weight") == Place("F", "conv", "weight", 4, 12, 3)
     assert place("backbone.conv2.block1.shortcut.norm.running_mean") == Place("shortcut", "norm", "running_mean", 2, 1)
     assert place("backbone.conv5.final.norm.weight") == Place("final", "norm", "weight", stage=5)
+    assert place("backbone.conv1.layer3.conv.weight") == Place("stem", "conv", "weight", stage=1, layer=3)
+    assert place("backbone.conv3.block2.F.se.reduce.bias") == Place("se", "reduce", "bias", 3, 2)
     assert place("head.fc.weight") == Place("head", "fc", "weight")
 
 
-@pytest.mark.parametrize("name", ["", "conv1.weight", "backbone.conv2.F.layer1.conv.weight", "head.fc", "head.mean"])
+@pytest.mark.parametrize(
+    "name", ["", "conv1.weight", "backbone.conv2.F.layer1.conv.weight", "head.fc", "head.mean", "x.fc.bias"]
+)
 def test_other_names(name: str) -> None:
     assert place(name) is None

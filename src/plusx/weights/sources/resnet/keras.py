@@ -15,7 +15,7 @@ from plusx.weights.sources.resnet.place import MODULES, Place, by_place
 
 def names(place: Place) -> tuple[str, ...]:
     """The names there, `layer/variable`; the count of batches has none."""
-    variable = VARIABLES[place.kind].get(place.variable)
+    variable = VARIABLES.get(place.kind, {}).get(place.variable)
     if variable is None:
         return ()
     suffix = "conv" if place.kind == "conv" else "bn"
@@ -33,6 +33,8 @@ def names(place: Place) -> tuple[str, ...]:
             layers = ("post_bn",)
         case "head":
             layers = HEADS
+        case "se":
+            return ()
     return tuple(f"{layer}/{variable}" for layer in layers)
 
 

@@ -1,27 +1,38 @@
 """Where a tensor sits in a network: plusx names taken apart, so that every other library's names are one table."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import Final, Literal, cast
 
-Role = Literal["stem", "F", "shortcut", "preact", "final", "head"]
-Kind = Literal["conv", "norm", "fc"]
+Role = Literal["stem", "F", "se", "shortcut", "preact", "final", "head"]
+Kind = Literal["conv", "norm", "reduce", "expand", "fc"]
 
 MODULES: Final = frozenset({"resnet", "resnext", "preact", "cifar"})
-"""The papers' files whose networks have these places."""
+"""The papers' files whose networks have these places, without those of `senet` and `resnet_d`: they have more."""
 
-_NAME: Final = re.compile(
-    r"backbone\.conv(?P<stage>\d+)"
-    r"(?:\.block(?P<block>\d+)(?:\.F\.layer(?P<layer>\d+)|\.(?P<side>shortcut|preact))|\.(?P<end>final))?"
-    r"\.(?P<kind>conv|norm)\.(?P<variable>\w+)"
-    r"|head\.(?P<fc>fc)\.(?P<head_variable>\w+)"
+_BLOCK: Final = r"backbone\.conv(?P<stage>\d+)\.block(?P<block>\d+)\."
+_OWNERS: Final[Mapping[Role, str]] = MappingProxyType(
+    {
+        "stem": r"backbone\.conv(?P<stage>\d+)(?:\.layer(?P<layer>\d+))?",
+        "F": _BLOCK + r"F\.layer(?P<layer>\d+)",
+        "se": _BLOCK + r"F\.se",
+        "shortcut": _BLOCK + "shortcut",
+        "preact": _BLOCK + "preact",
+        "final": r"backbone\.conv(?P<stage>\d+)\.final",
+        "head": "head",
+    }
 )
+"""Role → the names of the modules that hold the layers."""
+
+_NAME: Final = re.compile(r"(?P<owner>.+)\.(?P<kind>conv|norm|reduce|expand|fc)\.(?P<variable>\w+)")
 
 
 @dataclass(frozen=True)
 class Place:
-    """`stage` as in conv2, `block` and `layer` as in the papers, from 1; 0 where there is none.
+    """`stage` as in conv2, `block` and `layer` as in the papers, from 1; 0 where there is none. A stem of one layer has
+    no `layer`.
 
     `variable`: weight, bias, running_mean, running_var or num_batches_tracked.
     """
@@ -36,20 +47,14 @@ class Place:
 
 def place(name: str) -> Place | None:
     """The place of a tensor of a task, `backbone.conv2.block1.F.layer1.conv.weight`; None for other names."""
-    match = _NAME.fullmatch(name)
-    if match is None:
+    named = _NAME.fullmatch(name)
+    if named is None:
         return None
-    if match["fc"]:
-        return Place("head", "fc", match["head_variable"])
-    role: Role = "stem"
-    if match["layer"]:
-        role = "F"
-    elif match["end"]:
-        role = "final"
-    elif match["side"]:
-        role = "shortcut" if match["side"] == "shortcut" else "preact"
-    kind: Kind = "conv" if match["kind"] == "conv" else "norm"
-    return Place(role, kind, match["variable"], *(int(match[key] or 0) for key in ("stage", "block", "layer")))
+    for role, pattern in _OWNERS.items():
+        if owner := re.fullmatch(pattern, named["owner"]):
+            numbers = {key: int(number or 0) for key, number in owner.groupdict().items()}
+            return Place(role, cast("Kind", named["kind"]), named["variable"], **numbers)
+    return None
 
 
 def by_place(names: Callable[[Place], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:

@@ -32,6 +32,8 @@ def names(place: Place) -> tuple[str, ...]:
             owner = "norm"
         case "head":
             owner = "head.fc"
+        case "se":
+            return ()
     return (f"{owner}.{place.variable}",)
 
 
