@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from torch import nn
 
+from plusx.nn.hard_swish import HardSwish
 from plusx.nn.padding import PaddedConv2d, Padding
 
 Activation: TypeAlias = Callable[[], nn.Module]
@@ -15,7 +16,7 @@ Activation: TypeAlias = Callable[[], nn.Module]
 
 RELU: Final[Activation] = partial(nn.ReLU, inplace=True)
 RELU6: Final[Activation] = partial(nn.ReLU6, inplace=True)
-HARD_SWISH: Final[Activation] = partial(nn.Hardswish, inplace=True)
+HARD_SWISH: Final[Activation] = HardSwish
 
 
 @dataclass(frozen=True)

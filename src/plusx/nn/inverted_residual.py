@@ -6,8 +6,7 @@ Searching for MobileNetV3, 2019, arXiv 1905.02244, Fig. 4.
 """
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, final
+from typing import final
 
 from torch import Tensor, nn
 
@@ -25,9 +24,6 @@ def divisible(channels: float) -> int:
     """
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest
-
-
-HARD_SIGMOID: Final[Activation] = partial(nn.Hardsigmoid, inplace=True)
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,6 @@ def expand_depthwise_project(shape: Bottleneck, step: Step, norm: Norm, padding:
     middle = conv(inner, inner, kernel, stride=step.stride, dilation=step.dilation, groups=inner, padding=padding)
     layers["depthwise"] = conv_norm_act(middle, norm, shape.act)
     if shape.squeezed:
-        layers["squeeze_excite"] = SqueezeExcite(inner, shape.squeezed, gate=HARD_SIGMOID)
+        layers["squeeze_excite"] = SqueezeExcite(inner, shape.squeezed, gate=nn.Hardsigmoid)
     layers["project"] = conv_norm(conv(inner, shape.channels, 1), norm)
     return named(**layers)
