@@ -23,6 +23,7 @@ _FLOOR: Final = 10_000_000  # bytes of arrays that any file may hold
 _VARIABLES: Final = {  # in the order in which Keras 3 layers build them
     "conv2d": ("kernel", "bias"),
     "depthwise_conv2d": ("kernel", "bias"),
+    "separable_conv2d": ("depthwise_kernel", "pointwise_kernel", "bias"),
     "dense": ("kernel", "bias"),
     "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance"),
 }

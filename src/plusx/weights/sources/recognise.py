@@ -5,9 +5,14 @@ from typing import Final
 from plusx.weights.sources import densenet, plusx, shufflenet_v2
 from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.resnet import cifar, keras, resnet_d, senet, timm, torchvision
+from plusx.weights.sources.xception import keras as keras_xception
+from plusx.weights.sources.xception import timm as timm_xception
 
 LAYOUTS: Final = (
     plusx.LAYOUT,
+    keras_xception.LAYOUT,
+    timm_xception.LAYOUT,
+    timm_xception.ALIGNED_LAYOUT,
     densenet.KERAS,
     densenet.TORCHVISION,
     densenet.TIMM,
