@@ -160,3 +160,15 @@ def test_memory_efficient_grows_with_the_layers_and_not_with_their_square() -> N
     less = [trained("densenet_bc100_12", images, n=n, memory_efficient=True)[3] for n in (4, 8, 16)]
     assert (usual[2] - usual[1]) > 2.5 * (usual[1] - usual[0])
     assert (less[2] - less[1]) < 2.1 * (less[1] - less[0])
+
+
+def test_memory_efficient_networks_can_be_compiled() -> None:
+    torch.compiler.reset()
+    backbone, images = build("densenet_bc100_12", n=2, memory_efficient=True), torch.randn(2, 3, 32, 32)
+    twin = build("densenet_bc100_12", n=2)
+    twin.load_state_dict(backbone.state_dict())
+    compiled = torch.compile(backbone, backend="eager", fullgraph=True)
+    for network in (compiled, twin):
+        network(images)["dense3"].square().mean().backward()
+    for mine, other in zip(backbone.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad)
