@@ -33,6 +33,7 @@ def legacy(path: Path, layer: str, weights: dict[str, Any], *, root: str = "/", 
         ("conv1_conv", "conv1_conv_3/conv1_conv/kernel:0", "conv1_conv/kernel"),
         ("conv1_conv", "kernel:0", "conv1_conv/kernel"),
         ("resnet50", "conv1_conv/kernel:0", "conv1_conv/kernel"),
+        ("expanded_conv/depthwise/BN", "expanded_conv/depthwise/BN/gamma:0", "expanded_conv/depthwise/BN/gamma"),
     ],
 )
 @pytest.mark.parametrize("root", ["/", "model_weights"])

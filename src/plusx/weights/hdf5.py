@@ -82,12 +82,16 @@ def _texts(attributes: Any, name: str) -> list[str]:
 
 
 def _legacy_datasets(root: Any) -> dict[str, Any]:
-    """Datasets by name; a model inside the model (`resnet50/conv1_conv/kernel:0`) gives its own layers' names."""
+    """Datasets by name; a model inside the model (`resnet50/conv1_conv/kernel:0`) gives its own layers' names.
+
+    A layer's own name may hold slashes too (`expanded_conv/depthwise/BatchNorm` of older MobileNetV3).
+    """
     datasets = {}
     for layer in _texts(root.attrs, "layer_names"):
         for weight in _texts(root[layer].attrs, "weight_names"):
             parts = weight.split(":")[0].split("/")
-            datasets["/".join(parts[-2:] if len(parts) > 1 else (layer, *parts))] = root[layer][weight]
+            owner = layer if "/" in layer or len(parts) == 1 else parts[-2]
+            datasets[f"{owner}/{parts[-1]}"] = root[layer][weight]
     return datasets
 
 

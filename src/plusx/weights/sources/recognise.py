@@ -4,6 +4,9 @@ from typing import Final
 
 from plusx.weights.sources import densenet, plusx, shufflenet_v2
 from plusx.weights.sources.layout import Layout, Tensors
+from plusx.weights.sources.mobilenet import keras as keras_mobilenet
+from plusx.weights.sources.mobilenet import timm as timm_mobilenet
+from plusx.weights.sources.mobilenet import torchvision as torchvision_mobilenet
 from plusx.weights.sources.resnet import cifar, keras, resnet_d, senet, timm, torchvision
 from plusx.weights.sources.xception import keras as keras_xception
 from plusx.weights.sources.xception import timm as timm_xception
@@ -13,6 +16,15 @@ LAYOUTS: Final = (
     keras_xception.LAYOUT,
     timm_xception.LAYOUT,
     timm_xception.ALIGNED_LAYOUT,
+    keras_mobilenet.V1,
+    keras_mobilenet.V2,
+    keras_mobilenet.V3,
+    timm_mobilenet.V1,
+    timm_mobilenet.V2,
+    timm_mobilenet.V3,
+    timm_mobilenet.V3_TENSORFLOW,
+    torchvision_mobilenet.V2,
+    torchvision_mobilenet.V3,
     densenet.KERAS,
     densenet.TORCHVISION,
     densenet.TIMM,
