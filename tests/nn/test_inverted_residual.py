@@ -18,15 +18,17 @@ def test_channels_are_multiples_of_8_and_never_a_tenth_less(channels: float, exp
 
 def test_the_sum_stands_where_nothing_changes_the_shape() -> None:
     same = Bottleneck(8, 24, 8)
-    assert isinstance(inverted_residual(same, 1, Step(), NORM), InvertedResidual)
-    assert isinstance(inverted_residual(same, 1, Step(1, 2, 2), NORM), InvertedResidual)
-    assert not isinstance(inverted_residual(same, 2, Step(2), NORM), InvertedResidual)
-    assert not isinstance(inverted_residual(same, 2, Step(1, 1, 2), NORM), InvertedResidual), "a stride made dilation"
-    assert not isinstance(inverted_residual(Bottleneck(8, 24, 16), 1, Step(), NORM), InvertedResidual)
+    assert isinstance(inverted_residual(same, Step(), stride=1, norm=NORM), InvertedResidual)
+    assert isinstance(inverted_residual(same, Step(1, 2, 2), stride=1, norm=NORM), InvertedResidual)
+    assert not isinstance(inverted_residual(same, Step(2), stride=2, norm=NORM), InvertedResidual)
+    assert not isinstance(inverted_residual(same, Step(1, 1, 2), stride=2, norm=NORM), InvertedResidual), (
+        "a stride made dilation"
+    )
+    assert not isinstance(inverted_residual(Bottleneck(8, 24, 16), Step(), stride=1, norm=NORM), InvertedResidual)
 
 
 def test_y_is_F_of_x_plus_x() -> None:
-    block = inverted_residual(Bottleneck(8, 24, 8, squeezed=8), 1, Step(), NORM).eval()
+    block = inverted_residual(Bottleneck(8, 24, 8, squeezed=8), Step(), stride=1, norm=NORM).eval()
     x = torch.randn(2, 8, 5, 6)
     before = x.clone()
     F = block.get_submodule("F")
@@ -37,7 +39,10 @@ def test_y_is_F_of_x_plus_x() -> None:
 
 def test_layers_are_those_of_the_shape() -> None:
     def names(shape: Bottleneck) -> list[str]:
-        return [name for name, _ in inverted_residual(shape, 1, Step(), NORM).get_submodule("F").named_children()]
+        return [
+            name
+            for name, _ in inverted_residual(shape, Step(), stride=1, norm=NORM).get_submodule("F").named_children()
+        ]
 
     assert names(Bottleneck(8, 24, 8)) == ["expand", "depthwise", "project"]
     assert names(Bottleneck(8, 8, 4)) == ["depthwise", "project"]
@@ -45,9 +50,9 @@ def test_layers_are_those_of_the_shape() -> None:
 
 
 def test_a_projection_is_linear_and_the_rest_has_the_activation() -> None:
-    F = inverted_residual(Bottleneck(8, 24, 8, kernel=5, squeezed=8, act=HARD_SWISH), 1, Step(), NORM).get_submodule(
-        "F"
-    )
+    F = inverted_residual(
+        Bottleneck(8, 24, 8, kernel=5, squeezed=8, act=HARD_SWISH), Step(), stride=1, norm=NORM
+    ).get_submodule("F")
     acts = [name for name, part in F.named_modules() if isinstance(part, nn.Hardswish)]
     assert acts == ["expand.act", "depthwise.act"]
     assert [name for name, _ in F.get_submodule("project").named_children()] == ["conv", "norm"]
@@ -57,7 +62,7 @@ def test_a_projection_is_linear_and_the_rest_has_the_activation() -> None:
 
 
 def test_without_gradients_nothing_of_x_is_changed() -> None:
-    block = inverted_residual(Bottleneck(8, 8, 8, squeezed=8), 1, Step(), NORM).eval()
+    block = inverted_residual(Bottleneck(8, 8, 8, squeezed=8), Step(), stride=1, norm=NORM).eval()
     x = torch.randn(2, 8, 4, 4)
     before, expected = x.clone(), block(x)
     with torch.no_grad():

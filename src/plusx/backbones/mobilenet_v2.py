@@ -78,6 +78,7 @@ def shapes(config: MobileNetV2Config) -> Iterator[list[Bottleneck]]:
 def stages(
     ends: tuple[nn.Module, nn.Module],
     shapes: Sequence[Sequence[Bottleneck]],
+    *,
     channels: tuple[int, int],
     strides: Strides,
     norm: Norm,
@@ -89,7 +90,9 @@ def stages(
         parts = {"stem": ends[0]} if number == 1 else {}
         for index, shape in enumerate(blocks, 1):
             stride = 2 if number > 1 and index == 1 else 1
-            parts[f"block{index}"] = inverted_residual(shape, stride, strides.take(stride), norm, padding)
+            parts[f"block{index}"] = inverted_residual(
+                shape, strides.take(stride), stride=stride, norm=norm, padding=padding
+            )
             given = shape.channels
         if number == len(shapes):
             parts, given = {**parts, "last": ends[1]}, channels[1]
@@ -108,7 +111,8 @@ class MobileNetV2(Backbone):
         conv1 = conv(in_channels, first, 3, stride=strides.take(2).stride, padding=config.padding)
         stem = conv_norm_act(conv1, norm, RELU6)
         end = conv_norm_act(conv(blocks[-1][-1].channels, last, 1), norm, RELU6)
-        built = list(stages((stem, end), blocks, (first, last), strides, norm, config.padding))
+        padding, channels = config.padding, (first, last)
+        built = list(stages((stem, end), blocks, channels=channels, strides=strides, norm=norm, padding=padding))
         self.stages = tuple(stage for stage, _ in built)
         for stage, module in built:
             self.add_module(stage.name, module)

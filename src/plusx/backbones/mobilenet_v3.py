@@ -124,7 +124,8 @@ class MobileNetV3(Backbone):
         thin = blocks[-1][-1].channels
         last = divisible(6 * thin)
         end = conv_norm_act(conv(thin, last, 1), norm, act)
-        built = list(stages((stem, end), blocks, (FIRST, last), strides, norm, config.padding))
+        padding, channels = config.padding, (FIRST, last)
+        built = list(stages((stem, end), blocks, channels=channels, strides=strides, norm=norm, padding=padding))
         self.stages = tuple(stage for stage, _ in built)
         for stage, module in built:
             self.add_module(stage.name, module)

@@ -53,7 +53,7 @@ class InvertedResidual(nn.Module):
 
 
 def inverted_residual(
-    shape: Bottleneck, stride: int, step: Step, norm: Norm, padding: Padding = "symmetric"
+    shape: Bottleneck, step: Step, *, stride: int, norm: Norm, padding: Padding = "symmetric"
 ) -> nn.Module:
     """F, with the sum where stride (before it is traded for dilation) and channels leave the shape as it was.
 
