@@ -1,59 +1,32 @@
 """The walk-through tells the truth: quoted code is in its file, examples print what is below them, commands exist."""
 
-import contextlib
-import io
 import os
 import re
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pages import (
+    assert_examples_print_what_is_below_them,
+    assert_quotes_are_in_their_files,
+    blocks,
+    dead_links,
+    every_fence_is_seen,
+    examples,
+    links,
+    quotes,
+    text,
+)
 from plusx.cli.parser import parse
 from plusx.cli.verbs import VERBS
 
-ROOT = Path(__file__).parents[2]
 PLUSX = "import sys; from plusx.cli.main import main; sys.exit(main())"
 PAGES = ("walkthrough.md", "walkthrough.zh-CN.md")
-FENCE = re.compile(
-    r"(?:^\[`(?P<file>[^`]+)`\]\(\.\./(?P=file)\):\n\n)?"
-    r"(?P<network><!-- weights from the network -->\n)?"
-    r"^```(?P<language>\w*)\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)```\n)?",
-    re.MULTILINE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block. file: where it is quoted from; output: what the page prints below it."""
-
-    language: str
-    code: str
-    file: str | None
-    output: str | None
-    network: bool
-
-
-def text(page: str) -> str:
-    return (ROOT / "docs" / page).read_text(encoding="utf-8")
-
-
-def blocks(page: str) -> list[Block]:
-    found = [match.groupdict() for match in FENCE.finditer(text(page))]
-    return [Block(f["language"], f["code"], f["file"], f["output"], f["network"] is not None) for f in found]
-
-
-def quotes(page: str) -> list[Block]:
-    return [block for block in blocks(page) if block.file is not None]
-
-
-def examples(page: str) -> list[Block]:
-    return [block for block in blocks(page) if block.language == "python" and block.file is None and not block.network]
 
 
 def keras_and_plusx(page: str) -> tuple[str, str]:
@@ -67,18 +40,14 @@ def commands(page: str) -> list[str]:
 
 
 def test_the_tests_see_every_block() -> None:
-    fences = len(re.findall("^```", text(PAGES[0]), flags=re.MULTILINE))
-    found = blocks(PAGES[0])
-    assert fences == 2 * (len(found) + sum(block.output is not None for block in found))
+    assert every_fence_is_seen(PAGES[0])
     assert len(quotes(PAGES[0])) >= 15
     assert len(examples(PAGES[0])) >= 10
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_quoted_code_is_in_its_file(page: str) -> None:
-    for quote in quotes(page):
-        source = (ROOT / str(quote.file)).read_text(encoding="utf-8")
-        assert "\n" + quote.code in source, f"{page} quotes from {quote.file} what is no longer there:\n{quote.code}"
+    assert_quotes_are_in_their_files(page)
 
 
 def test_both_languages_show_the_same_blocks() -> None:
@@ -88,29 +57,23 @@ def test_both_languages_show_the_same_blocks() -> None:
 
 
 def test_both_languages_link_to_the_same_places() -> None:
-    links = [re.findall(r"\]\(([^)]+)\)", text(page)) for page in PAGES]
-    assert links[1] == [link.replace(".svg", ".zh-CN.svg") if ".svg" in link else link for link in own(links[0])]
+    english, chinese = (links(page) for page in PAGES)
+    assert chinese == [link.replace(".svg", ".zh-CN.svg") if ".svg" in link else link for link in own(english)]
 
 
-def own(links: list[str]) -> list[str]:
+def own(links_of_the_page: list[str]) -> list[str]:
     """The links of the English page with the link to its other language turned round."""
-    return [PAGES[0] if link == PAGES[1] else link for link in links]
+    return [PAGES[0] if link == PAGES[1] else link for link in links_of_the_page]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    for link in re.findall(r"\]\(([^)#]+)", text(page)):
-        assert link.startswith("https://") or (ROOT / "docs" / link).exists(), f"{page}: {link} does not exist"
+    assert dead_links(page) == []
 
 
 def test_examples_print_what_is_below_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    session: dict[str, Any] = {}
-    for block in examples(PAGES[0]):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(block.code, session)
-        assert printed.getvalue() == (block.output or ""), block.code
+    assert_examples_print_what_is_below_them(PAGES[0])
 
 
 @pytest.mark.parametrize("page", PAGES)
