@@ -8,13 +8,19 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
 def recomputed(module: nn.Module, *inputs: Tensor) -> Tensor:
-    """`module(*inputs)`, with the same gradients and statistics, but nothing inside kept until the backward pass."""
+    """`module(*inputs)`, with the same gradients and statistics, but nothing inside kept until the backward pass.
+
+    In a graph that is being compiled just `module(*inputs)`: the compiler decides by itself what it keeps.
+    """
+    if torch.compiler.is_compiling():
+        return module(*inputs)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _statistics_untouched(module)

@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """UTF-8, whole or not at all.
 
-    Names of files that are no text in this locale hold lone surrogates; they are written as `\\udcff`, which JSON reads.
+    Names of files that are no text in this locale hold lone surrogates; they are written as `\\udcff`, as JSON has it.
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

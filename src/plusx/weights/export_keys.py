@@ -7,7 +7,10 @@ from typing import Final, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from plusx.backbones.catalogue import Architecture, architecture
+from plusx.backbones.count import parameters
 from plusx.backbones.create import build
+from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError, WeightsError, unknown
 from plusx.core.storage import replacing
 from plusx.core.task import Task
@@ -65,14 +68,22 @@ def counterpart(task: Task, library: LayoutName) -> tuple[str, Layout] | None:
     elsewhere would load without an error and answer wrongly.
     """
     first = next(part for part in task.backbone.modules() if isinstance(part, nn.Conv2d))
-    wanted, tensors = str(task.backbone), sum(1 for _ in task.backbone.parameters())
+    wanted = str(task.backbone)
     for layout in (layout for layout in LAYOUTS if layout.name == library):
         for ours in layout.counterparts:
+            if not layout.built and not _as_many_parameters(task.backbone, first, architecture(ours)):
+                continue  # spares the time of building it
             with torch.device("meta"):
                 twin = build(ours, in_channels=first.in_channels, **layout.built)
-            if sum(1 for _ in twin.parameters()) == tensors and str(twin) == wanted:
+            if str(twin) == wanted:
                 return ours, layout
     return None
+
+
+def _as_many_parameters(backbone: Backbone, first: nn.Conv2d, found: Architecture) -> bool:
+    """Whether the backbone has the architecture's, but for another number of input channels."""
+    of_one_channel = first.weight[:, 0].numel()
+    return parameters(backbone, found.outputs) - (first.in_channels - 3) * of_one_channel == found.parameters
 
 
 def renamed(task: Task, layout: Layout) -> dict[str, Tensor]:
