@@ -21,9 +21,6 @@ ARCHITECTURES = """
     resnet18_v2 resnet34_v2 resnet50_v2 resnet101_v2 resnet152_v2
     resnet20 resnet32 resnet44 resnet56 resnet110 resnet1202 plain18 plain34 plain20 plain56
     wide_resnet50_2 wide_resnet101_2 resnext50_32x4d resnext101_32x8d resnext101_64x4d
-    se_resnet50 se_resnet101 se_resnet152
-    se_resnext50_32x4d se_resnext101_32x4d se_resnext101_32x8d se_resnext101_64x4d
-    resnet18_d resnet26_d resnet34_d resnet50_d resnet101_d resnet152_d resnet200_d
     densenet121 densenet161 densenet169 densenet201 densenet_bc100_12 densenet_bc250_24 densenet_bc190_40
     xception xception41 xception65 xception71
     se_resnet50 se_resnet101 se_resnet152

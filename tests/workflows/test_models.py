@@ -45,8 +45,34 @@ def test_weights_of_an_architecture_stand_best_first() -> None:
     found = published("resnet50")
     scores = [card.metrics["imagenet-1k top-1"] for card in found]
     assert scores == sorted(scores, reverse=True)
-    assert {card.architecture for card in found} == {"resnet50"}
+    assert {card.architecture for card in found} == {"resnet50", "resnet50_v1"}
     assert [card.name for card in published("resnet50.a1_in1k")] == ["resnet50.a1_in1k"]
+
+
+def test_weights_that_bear_the_name_of_another_network_are_listed_there_too() -> None:
+    row, note = (line for line in listing("resnet50") if line.startswith("resnet50.keras_in1k "))
+    assert row.split()[1] == "74.90"
+    assert note == "resnet50.keras_in1k builds resnet50_v1."
+    assert [card.name for card in published("resnet50_v1")] == ["resnet50.keras_in1k"]
+
+
+def test_a_pattern_that_only_weights_match_lists_weights() -> None:
+    assert "resnet50.keras_in1k" in [card.name for card in published("*keras*")]
+    lines = list(listing("*keras*"))
+    assert lines[1].split()[0] == "weights"
+    assert any(line.startswith("resnet101.keras_in1k ") for line in lines)
+    names = [json.loads(line)["name"] for line in listing("resnet101*keras*", json=True)]
+    assert names == ["resnet101.keras_in1k", "resnet101_v2.keras_in1k"]
+
+
+def test_a_markdown_table_with_the_papers_figures() -> None:
+    lines = list(listing("resnet1?", table=True))
+    assert lines[0].startswith("## He et al. 2015, ")
+    assert lines[-1].startswith("| `resnet18` | 224 | 11.69 M |  | 1.814 G | 1.8 G |  | 71.49 | `resnet18.a1_in1k` |")
+    with pytest.raises(InputError, match="`table` and `json` do not go together: choose one"):
+        list(listing("resnet18", table=True, json=True))
+    with pytest.raises(InputError, match=r"No architecture matches '\*keras\*'"):
+        list(listing("*keras*", table=True))
 
 
 def test_one_architecture_is_listed_with_licence_input_score_and_source() -> None:
@@ -72,7 +98,7 @@ def test_columns_are_aligned() -> None:
 
 def test_json_lines_say_the_same() -> None:
     rows = [json.loads(line) for line in listing("resnet18*", json=True)]
-    assert [row["architecture"] for row in rows] == ["resnet18", "resnet18_v2"]
+    assert [row["architecture"] for row in rows] == ["resnet18", "resnet18_d", "resnet18_v2"]
     assert rows[0]["parameters"] == 11_689_512
     (card,) = (json.loads(line) for line in listing("resnet50.a1_in1k", json=True))
     assert (card["name"], card["licence"]) == ("resnet50.a1_in1k", "Apache-2.0")

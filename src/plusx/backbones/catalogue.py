@@ -26,6 +26,19 @@ METRICS = {"top_1": "top-1", "top_5": "top-5"}
 
 
 @dataclass(frozen=True)
+class Published:
+    """What the paper itself says that a network costs, with the digits it prints: "25.5e6", "22,855,952".
+
+    Empty where it says nothing. `source`: the table. `note`: why the project counts something else.
+    """
+
+    source: str
+    parameters: str = ""
+    multiply_adds: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Architecture:
     """One line of a paper's table.
 
@@ -41,6 +54,7 @@ class Architecture:
     multiply_adds: int
     size: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+    published: Published | None = None  # None where the paper has no figure of this network
 
     @property
     def outputs(self) -> int:
@@ -112,6 +126,7 @@ def _architectures() -> dict[str, Architecture]:
                 multiply_adds=facts["multiply_adds"],
                 size=facts["size"],
                 settings=MappingProxyType({key: _frozen(value) for key, value in settings.items()}),
+                published=Published(**facts["published"]) if "published" in facts else None,
             )
     return found
 

@@ -1,7 +1,6 @@
 """models: which architectures there are, and which published weights each of them has. Needs no torch."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from plusx.backbones.catalogue import TOP_1, architecture, architectures, card, cards
 from plusx.core.card import Card
 from plusx.core.errors import InputError, unknown
+from plusx.workflows.models_table import natural, sections
 from plusx.workflows.settings import ModelsSettings
 from plusx.workflows.values import read_settings
 
@@ -43,7 +43,7 @@ def models(pattern: str = "*") -> list[ModelRow]:
         if _is_pattern(pattern):
             raise InputError(f"No architecture matches {pattern!r}. `plusx models` lists all of them.")
         raise unknown("model", pattern, architectures())
-    names.sort(key=_natural)
+    names.sort(key=natural)
     by_architecture: dict[str, list[Card]] = {}
     for name in cards():
         by_architecture.setdefault(card(name).architecture, []).append(card(name))
@@ -51,22 +51,30 @@ def models(pattern: str = "*") -> list[ModelRow]:
 
 
 def published(pattern: str) -> list[Card]:
-    """The cards of one architecture, best first; or those whose names match `resnet50.a1_in1k`, `resnet50.*`."""
-    if "." in pattern:
+    """The cards of one architecture, best first; or those with names like `resnet50.a1_in1k`, `resnet50.*`, `*keras*`.
+
+    Those of an architecture are all that build it and all that bear its name: resnet50.keras_in1k builds resnet50_v1.
+    """
+    if "." in pattern or _is_pattern(pattern):
         found = [card(name) for name in cards(pattern)]
         if not found and _is_pattern(pattern):
             raise InputError(f"No weights match {pattern!r}. `plusx models ARCHITECTURE` lists what there is.")
         found = found or [card(pattern)]
     else:
         wanted = architecture(pattern).name
-        found = [one for one in map(card, cards()) if one.architecture == wanted]
+        found = [one for one in map(card, cards()) if wanted in (one.architecture, one.name.partition(".")[0])]
     return sorted(found, key=lambda one: (one.architecture, one.vocabulary, -_top_1(one), one.name))
 
 
 def listing(pattern: str = "*", **settings: Any) -> Iterator[str]:
-    """Lines to print: a row an architecture; for the name of one, or for names with a dot, a row a set of weights."""
-    of_weights = "." in pattern or pattern in architectures()
-    if read_settings(ModelsSettings, settings).json:
+    """Lines to print: a row an architecture; for the name of one, or for names with a dot or those that only weights
+    have, a row a set of weights."""
+    options = read_settings(ModelsSettings, settings)
+    if options.table:
+        yield from _counted_table(pattern, options)
+        return
+    of_weights = "." in pattern or pattern in architectures() or (not architectures(pattern) and bool(cards(pattern)))
+    if options.json:
         things: Sequence[ModelRow | Card] = published(pattern) if of_weights else models(pattern)
         yield from (json.dumps(thing.to_json(), ensure_ascii=False) for thing in things)
     elif of_weights:
@@ -124,6 +132,15 @@ def _row(name: str, found: Sequence[Card]) -> ModelRow:
     )
 
 
+def _counted_table(pattern: str, options: ModelsSettings) -> Iterator[str]:
+    if options.json:
+        raise InputError("`table` and `json` do not go together: choose one")
+    names = [row.architecture for row in models(pattern)]
+    from plusx.workflows.counting import counted  # torch: seconds
+
+    yield from sections(names, counted)
+
+
 def _models_table(rows: Sequence[ModelRow]) -> Iterator[str]:
     table = [("architecture", "parameters", "multiply-adds", "weights", "best top-1", "")]
     for row in rows:
@@ -136,7 +153,7 @@ def _models_table(rows: Sequence[ModelRow]) -> Iterator[str]:
 
 def _weights_table(pattern: str) -> Iterator[str]:
     found = published(pattern)
-    if "." not in pattern:
+    if pattern in architectures():
         (row,) = models(pattern)
         yield f"{row.architecture}: {row.summary}"
         counts = f"{abbreviated(row.parameters)} parameters, {abbreviated(row.multiply_adds)} multiply-adds"
@@ -149,6 +166,9 @@ def _weights_table(pattern: str) -> Iterator[str]:
     table += [(one.name, _percent(_top_1(one) or None), _size(one), *_terms(one)) for one in found]
     yield from aligned(table, left=(0, 3, 4, 5))
     yield ""
+    for one in found:
+        if pattern in architectures() and one.architecture != pattern:
+            yield f"{one.name} builds {one.architecture}."
     free = next((one for one in found if one.permissive), found[0])
     yield f"Train from one of them: plusx fit DATA --model {free.name}"
 
@@ -170,11 +190,6 @@ def _size(one: Card) -> str:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts resnet18 before resnet101."""
-    return [(int(part or 0), "") if i % 2 else (0, part) for i, part in enumerate(re.split(r"(\d+)", name))]
 
 
 def _is_pattern(text: str) -> bool:

@@ -158,6 +158,7 @@ class PredictSettings:
 class ModelsSettings:
     """List architectures and pretrained weights."""
 
+    table: bool = option(False, "print a Markdown table: costs, counted now, beside the papers' figures")
     json: bool = option(False, "print JSON lines")
 
 

@@ -100,7 +100,7 @@ def wanted(name: str) -> Card:
     """The card of that name; of an architecture the best that may be used freely, or else its best."""
     if name not in architectures():
         return card(name)
-    found = published(name)
+    found = [one for one in published(name) if one.architecture == name]
     if not found:
         raise InputError(f"{name} has no published weights; train it from scratch.")
     return best_card(name) if any(one.permissive and one.vocabulary == "imagenet-1k" for one in found) else found[0]
