@@ -43,6 +43,7 @@ SIZES = {"cifar": 32, "densenet_cifar": 32, "xception": 299, "aligned_xception":
 
 FEW: dict[str, dict[str, Any]] = {
     "cifar": {"n": 1},
+    "senet": {"depths": (1, 1, 1, 1), "width": 16},
     "xception": {"middle": 1, "width": 0.125},
     "densenet": {"depths": (1, 1, 1, 1), "k": 4},
     "mobilenet": {"width": 0.25},
