@@ -30,20 +30,45 @@ def _forms() -> list[Form]:
     return sorted((smallest(names), settings) for (_, settings), names in cheapest.items())
 
 
+def shallow(name: str) -> dict[str, Any]:
+    """Depths of two at the most, where they are a setting: enough to see every kind of block and every seam."""
+    settings, changes = architecture(name).settings, dict[str, Any]()
+    if "depths" in settings:
+        changes["depths"] = tuple(min(2, depth) for depth in settings["depths"])
+    if "n" in settings:
+        changes["n"] = 2
+    return changes
+
+
+def _of_default(form: Form) -> Any:
+    """Graphs are recorded slowly: those of the builds of published weights are marked slow."""
+    return pytest.param(form, marks=pytest.mark.slow) if form[1] else form
+
+
 FORMS = _forms()
 
 
-@pytest.fixture(params=FORMS, ids=lambda form: "-".join([form[0], *(f"{k}={v}" for k, v in form[1])]))
+def _called(form: Form) -> str:
+    return "-".join([form[0], *(f"{key}={value}" for key, value in form[1])])
+
+
+@pytest.fixture(params=FORMS, ids=_called)
 def form(request: pytest.FixtureRequest) -> Form:
+    return request.param
+
+
+@pytest.fixture(params=[_of_default(form) for form in FORMS], ids=_called)
+def recorded(request: pytest.FixtureRequest) -> Form:
+    """As `form`, for tests that record graphs."""
     return request.param
 
 
 @pytest.fixture(scope="session")
 def made() -> Callable[..., Backbone]:
     def make(form: Form, **settings: Any) -> Backbone:
-        """Statistics and gains as after some training; the same every time."""
+        """Two blocks a stage at the most; statistics and gains as after some training; the same every time."""
         torch.manual_seed(0)
-        backbone = build(form[0], **{**dict(form[1]), **settings})
+        backbone = build(form[0], **{**shallow(form[0]), **dict(form[1]), **settings})
         for part in backbone.modules():
             if isinstance(part, nn.BatchNorm2d):
                 assert part.running_mean is not None

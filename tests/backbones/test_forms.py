@@ -26,8 +26,8 @@ def two_points(backbone: Backbone) -> int:
         return next(side for side in range(33, 65) if backbone(torch.zeros(1, 3, side, side))[last].shape[2] > 1)
 
 
-def test_exported_with_any_batch_and_size(form: Form, made: Made) -> None:
-    backbone = made(form).eval()
+def test_exported_with_any_batch_and_size(recorded: Form, made: Made) -> None:
+    backbone = made(recorded).eval()
     side, dim = two_points(backbone), torch.export.Dim  # a map of one point is a case of its own to export
     free = {0: dim("batch"), 2: dim("height", min=side), 3: dim("width", min=side)}
     example = torch.randn(2, 3, 64, 96)
@@ -38,9 +38,9 @@ def test_exported_with_any_batch_and_size(form: Form, made: Made) -> None:
             assert_same(program(images), backbone(images))
 
 
-def test_compiled_in_one_graph_with_the_same_gradients(form: Form, made: Made) -> None:
+def test_compiled_in_one_graph_with_the_same_gradients(recorded: Form, made: Made) -> None:
     torch.compiler.reset()
-    backbone, twin = made(form), made(form)
+    backbone, twin = made(recorded), made(recorded)
     compiled = torch.compile(twin, backend="eager", fullgraph=True)
     images = torch.randn(2, 3, 64, 64)
     expected, found = backbone(images), compiled(images)

@@ -56,7 +56,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_names() -> None:
-    assert list_models("resnet5*") == ["resnet50", "resnet50_v1", "resnet50_v2", "resnet56"]
+    assert list_models("resnet5*") == ["resnet50", "resnet50_d", "resnet50_v1", "resnet50_v2", "resnet56"]
     assert "resnet50.a1_in1k" in list_models("resnet50.*")
     assert len(list_models()) > 20
 

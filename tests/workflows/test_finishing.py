@@ -8,6 +8,7 @@ import pytest
 
 from pictures import colour_folder
 from plusx.core.details import Details
+from plusx.core.errors import InputError
 from plusx.engine.crowding import crowding_hint
 from plusx.engine.parts import Outcome
 from plusx.workflows import finishing
@@ -94,14 +95,18 @@ def test_names_of_the_history_become_those_of_the_report() -> None:
     assert chart_names(values) == {"loss": 1.0, "loss/size": 0.1, "learning_rate": 0.01, "accuracy": 0.5}
 
 
-def test_a_busy_machine_is_said_before_anything_else(
+def test_a_busy_machine_is_said_before_the_audit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def hint(device: str) -> str:
         return f"busy while {device} is wanted [1]"
 
+    def stop(*_: Any) -> None:
+        raise InputError("the audit begins")
+
     assert fitting.crowding_hint is crowding_hint
     monkeypatch.setattr(fitting, "crowding_hint", hint)
-    with pytest.raises(Exception, match="no image"):
-        fit(tmp_path, device="cpu", out=tmp_path.parent / "run")
-    assert capsys.readouterr().err.startswith("note: busy while cpu is wanted [1]")
+    monkeypatch.setattr(fitting, "prepare", stop)
+    with pytest.raises(InputError, match="the audit begins"):
+        fit(colour_folder(tmp_path / "colours"), device="cpu", out=tmp_path / "run")
+    assert "note: busy while cpu is wanted [1]" in capsys.readouterr().err

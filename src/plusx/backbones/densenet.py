@@ -19,7 +19,7 @@ from plusx.core.recompute import recomputed
 from plusx.core.stage import Stage
 from plusx.nn.conv import RELU, Norm, conv, conv_norm_act, named, norm_act
 from plusx.nn.init import kaiming_fan_out_
-from plusx.nn.pooling import halving_average_pool
+from plusx.nn.pooling import average_rounded_down
 from plusx.nn.strides import Step, Strides
 
 
@@ -122,7 +122,7 @@ def transition(in_channels: int, channels: int, step: Step, norm: Norm) -> nn.Se
     their order does not change the result; this one takes a quarter of the products.
     """
     conv1 = conv(in_channels, channels, 1)
-    return named(norm=norm(in_channels), act=RELU(), pool=halving_average_pool(step), conv=conv1)
+    return named(norm=norm(in_channels), act=RELU(), pool=average_rounded_down(step), conv=conv1)
 
 
 def dense_stages(

@@ -13,8 +13,8 @@ from torch import nn
 
 from plusx.backbones.resnet import BASIC, BOTTLENECK, ResNet, ResNetConfig, residual
 from plusx.backbones.variant import VARIANTS, Variant
-from plusx.nn.average import HalvingAverage, SpreadAverage
 from plusx.nn.conv import conv, conv_norm_act, named, with_bias
+from plusx.nn.pooling import average_rounded_up
 from plusx.nn.strides import Step
 
 
@@ -29,14 +29,7 @@ def deep(in_channels: int, stride: int, config: ResNetConfig) -> nn.Sequential:
 def averaged(in_channels: int, channels: int, step: Step, config: ResNetConfig) -> nn.Sequential:
     """W_s mean(x) of Fig. 2 (d); without a mean where the grid stays."""
     W_s = with_bias(conv(in_channels, channels, 1), config.bias)
-    return named(pool=average(step), conv=W_s, norm=config.norm(channels))
-
-
-def average(step: Step) -> nn.Module:
-    """The mean of 2×2 points, at the edge of those that are there; spread where the stride became dilation."""
-    if step.stride > 1:
-        return HalvingAverage()
-    return SpreadAverage(step.dilation) if step.dilation_after > step.dilation else nn.Identity()
+    return named(pool=average_rounded_up(step), conv=W_s, norm=config.norm(channels))
 
 
 BASIC_D = replace(BASIC, wire=partial(residual, W_s=averaged))

@@ -15,7 +15,7 @@ from typing import Final
 
 from torch import Tensor
 
-from plusx.weights.sources.keras import HEADS, VARIABLES, from_torch, numbered, to_torch
+from plusx.weights.sources.keras import HEADS, VARIABLES, from_torch, numbered, to_torch, with_usual_head
 from plusx.weights.sources.layout import Layout, Tensors, one_by_one
 
 _MODULES: Final = frozenset({"densenet"})
@@ -124,6 +124,7 @@ def keras_exported(name: str, array: Tensor) -> Tensor:
 
 def keras_ordered(tensors: Tensors) -> Tensors:
     """Numbered layers (`conv2d_3`) under their names, by the order in which Keras lists the layers of its models."""
+    tensors = with_usual_head(tensors)
     convolutions, norms = numbered(tensors, "conv2d"), numbered(tensors, "batch_normalization")
     if not convolutions:
         return tensors

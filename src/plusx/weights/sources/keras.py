@@ -49,3 +49,12 @@ def numbered(tensors: Tensors, kind: str) -> list[str]:
     layers = {name.split("/")[0] for name in tensors}
     known = (kind if number == 0 else f"{kind}_{number}" for number in range(len(layers) + 1))
     return [layer for layer in known if layer in layers]
+
+
+def with_usual_head(tensors: Tensors) -> Tensors:
+    """A single fully connected layer of any name, such as `dense_3` of the fourth model of a session, as `HEADS[0]`."""
+    layers = {name.rpartition("/")[0] for name, tensor in tensors.items() if tensor.ndim == 2}
+    if len(layers) != 1 or layers <= set(HEADS):
+        return tensors
+    own = f"{layers.pop()}/"
+    return {f"{HEADS[0]}/{name.removeprefix(own)}" if name.startswith(own) else name: t for name, t in tensors.items()}

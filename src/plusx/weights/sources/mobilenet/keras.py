@@ -16,7 +16,15 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from plusx.weights.sources.keras import HEADS, VARIABLES, depthwise_to_torch, from_torch, numbered, to_torch
+from plusx.weights.sources.keras import (
+    HEADS,
+    VARIABLES,
+    depthwise_to_torch,
+    from_torch,
+    numbered,
+    to_torch,
+    with_usual_head,
+)
 from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.mobilenet.place import Place, by_place
 
@@ -113,6 +121,7 @@ def ordered(usual: Callable[[Tensors, Sequence[str], int], list[str]], tensors: 
 
     `usual`: names of all layers, given the full convolutions there and the number of depthwise ones.
     """
+    tensors = with_usual_head(tensors)
     convolutions = _in_order("conv2d", _layers(tensors, "kernel", depthwise=False))
     depthwise = _in_order("depthwise_conv2d", _layers(tensors, "kernel", depthwise=True))
     norms = _in_order("batch_normalization", _layers(tensors, "gamma"))
@@ -122,8 +131,6 @@ def ordered(usual: Callable[[Tensors, Sequence[str], int], list[str]], tensors: 
     renamed: dict[str, str] = {}
     for kind, layers in (("conv", convolutions), ("depthwise", depthwise), ("norm", norms)):
         renamed |= dict(zip(layers, (name for name in names if _kind(name) == kind), strict=False))
-    if len(dense := [layer for layer, shape in _layers(tensors, "kernel").items() if len(shape) == 2]) == 1:
-        renamed[dense[0]] = HEADS[0]
     split = ((*name.rpartition("/")[::2], tensor) for name, tensor in tensors.items())
     return {f"{renamed.get(layer, layer)}/{variable}": tensor for layer, variable, tensor in split}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from plusx.weights.sources.keras import HEADS, VARIABLES, from_torch, numbered, to_torch
+from plusx.weights.sources.keras import HEADS, VARIABLES, from_torch, numbered, to_torch, with_usual_head
 from plusx.weights.sources.layout import Layout, Tensors, one_by_one
 from plusx.weights.sources.resnet.place import MODULES, Place, by_place
 
@@ -55,6 +55,7 @@ def exported(name: str, array: Tensor) -> Tensor:
 
 def ordered(tensors: Tensors) -> Tensors:
     """Numbered layers (`conv2d_3`) under their names, by the order in which Keras lists the layers of its models."""
+    tensors = with_usual_head(tensors)
     if "conv2d/kernel" not in tensors:
         return tensors
     convolutions, norms = numbered(tensors, "conv2d"), numbered(tensors, "batch_normalization")

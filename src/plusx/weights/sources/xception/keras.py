@@ -13,7 +13,7 @@ from typing import Final
 
 from torch import Tensor
 
-from plusx.weights.sources.keras import HEADS, VARIABLES, depthwise_to_torch, from_torch, to_torch
+from plusx.weights.sources.keras import HEADS, VARIABLES, depthwise_to_torch, from_torch, to_torch, with_usual_head
 from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.xception.place import Place, by_place
 
@@ -74,7 +74,7 @@ def exported(name: str, array: Tensor) -> Tensor:
 
 def ordered(tensors: Tensors) -> Tensors:
     """Variables as Keras names them today; layers without a name of their own under that of their place."""
-    tensors = {_today(name): tensor for name, tensor in tensors.items()}
+    tensors = with_usual_head({_today(name): tensor for name, tensor in tensors.items()})
     usual = convolutions()
     renamed: dict[str, str] = {}
     for kind, places in (
