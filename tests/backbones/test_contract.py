@@ -125,6 +125,14 @@ def test_images_too_small_or_without_batch(form: Form, made: Made) -> None:
         backbone(torch.randn(3, 40, 40))
 
 
+def test_one_image_that_ends_as_one_point(form: Form, made: Made) -> None:
+    backbone = made(form)
+    side = backbone.stages[-1].stride
+    with pytest.raises(InputError, match=rf"one image of {side}×{side} pixels ends as a single point, .* or eval mode"):
+        backbone(torch.randn(1, 3, side, side))
+    assert backbone.eval()(torch.randn(1, 3, side, side))[backbone.stages[-1].name].isfinite().all()
+
+
 def test_every_parameter_and_every_activation_takes_part_once(form: Form, made: Made) -> None:
     backbone = made(form)
     calls: list[nn.Module] = []

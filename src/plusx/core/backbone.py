@@ -32,7 +32,20 @@ class Backbone(nn.Module, ABC):
 
         All stages' maps, in order. Raises InputError for other shapes.
         """
+        if torch.compiler.is_compiling():  # a graph that is being recorded may not know its sizes
+            return self._features(images)
         _check(images, self.stages[-1].stride)
+        try:
+            return self._features(images)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise InputError(
+                f"one image of {images.shape[2]}×{images.shape[3]} pixels ends as a single point, of which batch "
+                "normalisation cannot take statistics in training. Take two or more, larger ones, or eval mode"
+            ) from error
+
+    def _features(self, images: Tensor) -> Features:
         features: Features = {}
         x = images
         for stage in self.stages:
@@ -48,9 +61,7 @@ class Backbone(nn.Module, ABC):
 
 
 def _check(images: Tensor, stride: int) -> None:
-    """InputError for what is no batch of images; left out where a graph is recorded, whose sizes may be unknown."""
-    if torch.compiler.is_compiling():
-        return
+    """InputError for what is no batch of images, and for images of which nothing would be left."""
     if images.ndim != 4:
         raise InputError(
             f"images have shape {tuple(images.shape)}; expected four sizes: batch, channels, height, width"
