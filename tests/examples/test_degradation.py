@@ -47,7 +47,7 @@ def test_data_is_whole(runs: list[dict[str, Any]]) -> None:
     assert len({tuple(found) for found in seeds.values()}) == 1, f"every network needs every seed, found {seeds}"
     assert seeds["plain20"]
     for run in runs:
-        assert len(run["loss"]) == len(run["error"]) == 15
+        assert len(run["loss"]) == len(run["error"]) == 12
         assert len(run["gradients"][0]) == NETWORKS[run["network"]]
 
 
@@ -69,7 +69,7 @@ def test_data_shows_what_the_text_says(example: ModuleType, runs: list[dict[str,
     assert loss["plain56"] > 2 * loss["plain20"], "plain networks degrade"
     assert loss["resnet20"] < loss["plain20"], "the sum helps the shallow network"
     assert loss["resnet56"] < loss["plain56"], "the sum helps the deep network"
-    assert loss["resnet56"] > loss["resnet20"], "the deeper residual network is not the better one"
+    assert loss["resnet56"] < loss["resnet20"], "the deeper residual network trains better"
     growth = {
         name: median(example, runs, name, "first layer") / median(example, runs, name, "last layer")
         for name in NETWORKS
