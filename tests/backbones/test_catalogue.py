@@ -178,3 +178,10 @@ def test_facts_cannot_be_changed() -> None:
         architecture("resnet50").size = 1  # pyrefly: ignore  # what is tested
     with pytest.raises(TypeError):
         architecture("resnet50").settings["eps"] = 1  # pyrefly: ignore  # what is tested
+
+
+def test_families_that_train_faster_in_channels_last() -> None:
+    assert architecture("mobilenet_v2").channels_last == ("cpu",)
+    assert architecture("resnet18").channels_last == ()
+    for name in architectures():
+        assert set(architecture(name).channels_last) <= {"cpu", "cuda", "mps"}

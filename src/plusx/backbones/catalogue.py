@@ -55,6 +55,7 @@ class Architecture:
     size: int
     settings: Mapping[str, Any] = field(default_factory=dict)
     published: Published | None = None  # None where the paper has no figure of this network
+    channels_last: tuple[str, ...] = ()  # types of devices on which the family was measured to train faster so
 
     @property
     def outputs(self) -> int:
@@ -127,6 +128,7 @@ def _architectures() -> dict[str, Architecture]:
                 size=facts["size"],
                 settings=MappingProxyType({key: _frozen(value) for key, value in settings.items()}),
                 published=Published(**facts["published"]) if "published" in facts else None,
+                channels_last=tuple(content.get("channels_last", ())),
             )
     return found
 

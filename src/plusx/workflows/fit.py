@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from plusx.backbones.catalogue import TOP_1, card, cards
+from plusx.backbones.catalogue import TOP_1, architecture, card, cards
 from plusx.core.errors import InputError, InterruptedRunError
 from plusx.core.task import Task
 from plusx.engine import checkpoint
@@ -168,7 +168,8 @@ def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
     recipe, settings = made.recipe, job.settings
     images = len(prepared.listing.splits["train"])
     steps = recipe.plan.epochs * -(-images // recipe.batch_size)
-    workload = Workload(made.card.input.size, recipe.batch_size, steps)
+    known = architecture(made.card.architecture).channels_last
+    workload = Workload(made.card.input.size, recipe.batch_size, steps, known)
     words: dict[str, bool | Any] = {"yes": True, "no": False, "auto": "auto"}
     return choose_placement(
         made.task,
