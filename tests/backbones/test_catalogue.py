@@ -124,8 +124,8 @@ def test_every_permissive_keras_weight_has_its_form_in_the_card() -> None:
     for depth in (50, 101, 152):
         v1, v2 = card(f"resnet{depth}.keras_in1k"), card(f"resnet{depth}_v2.keras_in1k")
         assert (v1.architecture, v2.architecture) == (f"resnet{depth}_v1", f"resnet{depth}_v2")
-        assert dict(v1.build) == {"bias": True, "eps": 1.001e-5}
-        assert dict(v2.build) == {"stride_in": "last", "pool_padding": "zero", "bias": True, "eps": 1.001e-5}
+        assert dict(v1.build) == {"bias": True, "eps": 1.001e-5, "momentum": 0.01}
+        assert dict(v2.build) == {"stride_in": "last", "pool_padding": "zero", **v1.build}
         assert (v1.input.order, v2.input.order) == ("BGR", "RGB")
         assert [255 * value for value in v1.input.mean] == pytest.approx([103.939, 116.779, 123.68])
         assert [255 * value for value in v1.input.std] == pytest.approx([1, 1, 1], rel=1e-6)

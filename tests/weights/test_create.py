@@ -254,3 +254,16 @@ def test_classes_that_make_no_sense() -> None:
         create_model("resnet20", classes=0)
     with pytest.raises(InputError, match=r"classes is the text 'cat'; expected a number or a list of names"):
         create_model("resnet20", classes="cat")
+
+
+def test_a_file_of_another_library_under_a_card(imagenet: Task, tmp_path: Path) -> None:
+    path = str(tmp_path / f"{IMAGENET}.pth")
+    with pytest.raises(InputError, match=r"is named as torchvision does; resnet50\.keras_in1k was published by keras"):
+        create_model("resnet50.keras_in1k", weights=path)
+
+
+def test_output_stride_of_a_whole_model() -> None:
+    model = create_model("resnet18", classes=2, output_stride=8).eval()
+    assert model.backbone.stages[-1].stride == 8
+    with pytest.raises(InputError, match="output_stride is 4; expected 8, 16 or 32"):
+        create_model("resnet18", output_stride=4)

@@ -62,6 +62,7 @@ def create_model(
     classes: int | Sequence[str] = 1000,
     weights: Weights = None,
     in_channels: int = 3,
+    output_stride: int = 32,
     **settings: Any,
 ) -> Task:
     """A task on a backbone; its `forward(images)` gives outputs (B, classes).
@@ -69,11 +70,12 @@ def create_model(
     `name`: an architecture, or architecture and tag, which means those weights. `weights`: None, "imagenet", a card's
     name, a tag, or the path of a local file in any layout. `classes`: their number or names (of `regress`: of the
     values). Other classes than those of the weights get a new head, another number of channels an adapted first
-    convolution; both are said on the logger `plusx`. `settings`: of the architecture, e.g. zero_init_residual=True or
-    small_input=True; InputError for one that it has not. Raises `WeightsError` where anything else differs.
+    convolution; both are said on the logger `plusx`. `output_stride`: 32, 16 or 8. `settings`: of the architecture,
+    e.g. zero_init_residual=True or small_input=True; InputError for one that it has not. Raises `WeightsError` where
+    anything else differs.
     """
     meant = _changed(resolve(name, weights), settings)
-    backbone = _build(meant, in_channels)
+    backbone = _build(meant, in_channels, output_stride)
     kept = _kept_head(meant, task, classes)
     model = tasks.create(task, backbone, kept or {_names_key(task): _names(classes)})
     if meant.loaded is None:

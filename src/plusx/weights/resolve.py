@@ -12,7 +12,7 @@ from plusx.weights.download import fetch
 from plusx.weights.importing import head_size
 from plusx.weights.reading import Checkpoint, read_checkpoint
 from plusx.weights.sources.layout import Layout
-from plusx.weights.sources.recognise import recognise
+from plusx.weights.sources.recognise import LAYOUTS, recognise
 from plusx.weights.vocabularies import VOCABULARY_SIZES
 
 Weights = str | Path | None
@@ -99,6 +99,21 @@ def _check_family(loaded: Loaded, name: str) -> None:
         )
 
 
+def _check_origin(loaded: Loaded, published: Card) -> None:
+    """InputError for a file that another library named: it was built with other paddings, epsilons or strides."""
+    wanted = published.source.layout
+    told = {
+        k: v for k, v in _told(loaded, architecture(published.architecture)).items() if v != published.build.get(k, v)
+    }
+    of_that_library = any(one.name == wanted and one.recognise(loaded.checkpoint.tensors) for one in LAYOUTS)
+    if not of_that_library or told:
+        raise InputError(
+            f"{loaded.checkpoint.path} is named as {loaded.layout.name} does; {published.name} was published by "
+            f"{wanted}, whose network is built otherwise. Name the architecture alone, {published.architecture}, "
+            "or a card of that library"
+        )
+
+
 def _examples(modules: frozenset[str]) -> str:
     return ", ".join([name for name in architectures() if architecture(name).module in modules][:3])
 
@@ -119,6 +134,7 @@ def _local(name: str, loaded: Loaded) -> Resolved:
         return Resolved(header.card.architecture, header.card.build, header.card, loaded)
     if name in cards():
         _check_family(loaded, card(name).architecture)
+        _check_origin(loaded, card(name))
         return Resolved(card(name).architecture, card(name).build, _of_file(card(name), loaded), loaded)
     wanted = architecture(name)
     _check_family(loaded, name)

@@ -263,7 +263,8 @@ def has_published_weights(architecture: str) -> bool:
 def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
     """What is about to happen, in three lines."""
     plan, size = made.recipe.plan, made.card.input.size
-    console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}", highlight=False)
+    form = ", built for small images (--small-input)" if made.card.build.get("small_input") else ""
+    console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}{form}", highlight=False)
     if made.start == "random weights" and has_published_weights(made.card.architecture):
         console.print("[dim]To start from published weights instead: --weights imagenet", highlight=False)
     console.print(

@@ -116,10 +116,15 @@ def test_odd_sizes_agree(model: Any, folder: Path, distance: Distance) -> None:
 
 
 @pytest.fixture
-def float64() -> Iterator[None]:
+def float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keras in double precision, which its normalisation does not use by itself: float64 and float32 are float32."""
+    monkeypatch.setattr("keras.src.backend.result_type", lambda *_: "float64")
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_dtype_policy("float32")
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
 
 
 @pytest.mark.usefixtures("float64")
