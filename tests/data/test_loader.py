@@ -190,6 +190,7 @@ def _interrupted() -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.zeros((8, 8, 3), dtype=np.uint8)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_the_parent_can_be_interrupted_after_starting_workers(tmp_path: Path) -> None:
     next(_loader(_samples(tmp_path, 2), workers=1).epoch(0))
     with pytest.raises(KeyboardInterrupt):

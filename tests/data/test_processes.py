@@ -28,6 +28,7 @@ def test_children_outlive_an_interrupt_from_their_first_moment() -> None:
     assert child.exitcode == 0
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_the_parent_gets_an_interrupt_that_came_meanwhile() -> None:
     with pytest.raises(KeyboardInterrupt), starting():
         os.kill(os.getpid(), signal.SIGINT)
