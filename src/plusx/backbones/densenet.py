@@ -154,11 +154,13 @@ class DenseNet(Backbone):
 
     def __init__(self, config: DenseNetConfig, in_channels: int, output_stride: int) -> None:
         super().__init__()
-        strides, growth, channels, small = Strides(output_stride), config.growth, 2 * config.k, config.small_input
-        conv1 = conv(in_channels, channels, 3 if small else 7, stride=1 if small else strides.take(2).stride)
+        strides, growth = Strides(output_stride, left_out=2 if config.small_input else 0), config.growth
+        channels = 2 * config.k
+        conv1 = conv(in_channels, channels, 3 if config.small_input else 7, stride=strides.take(2).stride)
         self.conv1 = conv_norm_act(conv1, growth.norm)
         stages = [Stage("conv1", channels, strides.reached)]
-        before: dict[str, nn.Module] = {} if small else {"pool": nn.MaxPool2d(3, strides.take(2).stride, padding=1)}
+        pool = nn.MaxPool2d(3, strides.take(2).stride, padding=1)
+        before: dict[str, nn.Module] = {} if config.small_input else {"pool": pool}
         for stage, module in dense_stages(channels, config.depths, growth=growth, strides=strides, before=before):
             stages.append(stage)
             self.add_module(stage.name, module)

@@ -101,12 +101,12 @@ class PreActResNet(Backbone):
 
     def __init__(self, unit: Unit, config: PreActConfig, in_channels: int, output_stride: int) -> None:
         super().__init__()
-        strides, channels = Strides(output_stride), config.width
-        small = config.small_input
-        conv1 = conv(in_channels, channels, 3 if small else 7, stride=1 if small else strides.take(2).stride)
+        strides, channels = Strides(output_stride, left_out=2 if config.small_input else 0), config.width
+        conv1 = conv(in_channels, channels, 3 if config.small_input else 7, stride=strides.take(2).stride)
         self.conv1 = named(conv=with_bias(conv1, config.bias))
         stages = [Stage("conv1", channels, strides.reached)]
-        before = {} if small else {"pool": pool(strides.take(2).stride, config.pool_padding)}
+        first = pool(strides.take(2).stride, config.pool_padding)
+        before = {} if config.small_input else {"pool": first}
         for i, wanted in enumerate(wanted_strides(config)):
             blocks: dict[str, nn.Module] = {}
             for number, stride in enumerate(wanted, 1):

@@ -15,7 +15,15 @@ from typing import Final
 
 from torch import Tensor
 
-from plusx.weights.sources.keras import HEADS, VARIABLES, from_torch, numbered, to_torch, with_usual_head
+from plusx.weights.sources.keras import (
+    HEADS,
+    VARIABLES,
+    from_torch,
+    numbered,
+    to_torch,
+    with_layers_renamed,
+    with_usual_head,
+)
 from plusx.weights.sources.layout import Layout, Tensors, one_by_one
 
 _MODULES: Final = frozenset({"densenet"})
@@ -130,8 +138,7 @@ def keras_ordered(tensors: Tensors) -> Tensors:
         return tensors
     layers = convolution_order([tensors[f"{layer}/kernel"].shape[0] for layer in convolutions])
     renamed = dict(zip(convolutions, layers, strict=True)) | dict(zip(norms, norm_order(layers), strict=True))
-    split = ((*name.split("/"), tensor) for name, tensor in tensors.items())
-    return {f"{renamed.get(layer, layer)}/{variable}": tensor for layer, variable, tensor in split}
+    return with_layers_renamed(tensors, renamed)
 
 
 def convolution_order(kernels: Sequence[int]) -> list[str]:

@@ -56,5 +56,10 @@ def with_usual_head(tensors: Tensors) -> Tensors:
     layers = {name.rpartition("/")[0] for name, tensor in tensors.items() if tensor.ndim == 2}
     if len(layers) != 1 or layers <= set(HEADS):
         return tensors
-    own = f"{layers.pop()}/"
-    return {f"{HEADS[0]}/{name.removeprefix(own)}" if name.startswith(own) else name: t for name, t in tensors.items()}
+    return with_layers_renamed(tensors, {layers.pop(): HEADS[0]})
+
+
+def with_layers_renamed(tensors: Tensors, renamed: Mapping[str, str]) -> Tensors:
+    """`layer/variable` with the layers of `renamed` (name in the file → usual name) under their usual names."""
+    split = ((*name.rpartition("/")[::2], tensor) for name, tensor in tensors.items())
+    return {f"{renamed.get(layer, layer)}/{variable}": tensor for layer, variable, tensor in split}

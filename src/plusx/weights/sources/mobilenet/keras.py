@@ -23,6 +23,7 @@ from plusx.weights.sources.keras import (
     from_torch,
     numbered,
     to_torch,
+    with_layers_renamed,
     with_usual_head,
 )
 from plusx.weights.sources.layout import Layout, Tensors
@@ -131,8 +132,7 @@ def ordered(usual: Callable[[Tensors, Sequence[str], int], list[str]], tensors: 
     renamed: dict[str, str] = {}
     for kind, layers in (("conv", convolutions), ("depthwise", depthwise), ("norm", norms)):
         renamed |= dict(zip(layers, (name for name in names if _kind(name) == kind), strict=False))
-    split = ((*name.rpartition("/")[::2], tensor) for name, tensor in tensors.items())
-    return {f"{renamed.get(layer, layer)}/{variable}": tensor for layer, variable, tensor in split}
+    return with_layers_renamed(tensors, renamed)
 
 
 def usual_v1(tensors: Tensors, convolutions: Sequence[str], depth: int) -> list[str]:

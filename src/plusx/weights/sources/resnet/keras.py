@@ -8,7 +8,15 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from plusx.weights.sources.keras import HEADS, VARIABLES, from_torch, numbered, to_torch, with_usual_head
+from plusx.weights.sources.keras import (
+    HEADS,
+    VARIABLES,
+    from_torch,
+    numbered,
+    to_torch,
+    with_layers_renamed,
+    with_usual_head,
+)
 from plusx.weights.sources.layout import Layout, Tensors, one_by_one
 from plusx.weights.sources.resnet.place import MODULES, Place, by_place
 
@@ -62,8 +70,7 @@ def ordered(tensors: Tensors) -> Tensors:
     layers = convolution_order([tensors[f"{layer}/kernel"].shape[0] for layer in convolutions])
     renamed = dict(zip(convolutions, layers, strict=True))
     renamed |= dict(zip(norms, norm_order(layers, preact=len(norms) < len(layers)), strict=False))
-    split = ((*name.split("/"), tensor) for name, tensor in tensors.items())
-    return {f"{renamed.get(layer, layer)}/{variable}": tensor for layer, variable, tensor in split}
+    return with_layers_renamed(tensors, renamed)
 
 
 def convolution_order(kernels: Sequence[int]) -> list[str]:

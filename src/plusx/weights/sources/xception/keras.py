@@ -13,7 +13,15 @@ from typing import Final
 
 from torch import Tensor
 
-from plusx.weights.sources.keras import HEADS, VARIABLES, depthwise_to_torch, from_torch, to_torch, with_usual_head
+from plusx.weights.sources.keras import (
+    HEADS,
+    VARIABLES,
+    depthwise_to_torch,
+    from_torch,
+    to_torch,
+    with_layers_renamed,
+    with_usual_head,
+)
 from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.xception.place import Place, by_place
 
@@ -89,8 +97,7 @@ def ordered(tensors: Tensors) -> Tensors:
         ]
         free = [place for place in places if place not in layers]
         renamed |= dict(zip(_by_number(layer for layer in layers if layer not in places), free, strict=False))
-    split = ((*name.rpartition("/")[::2], tensor) for name, tensor in tensors.items())
-    return {f"{renamed.get(layer, layer)}/{variable}": tensor for layer, variable, tensor in split}
+    return with_layers_renamed(tensors, renamed)
 
 
 def _today(name: str) -> str:
