@@ -9,7 +9,7 @@ from plusx.backbones.catalogue import Architecture, architecture, architectures,
 from plusx.core.card import Card, Input, Source
 from plusx.core.errors import InputError, WeightsError, nearest
 from plusx.weights.download import fetch
-from plusx.weights.importing import head_size
+from plusx.weights.importing import LOG, head_size
 from plusx.weights.reading import Checkpoint, read_checkpoint
 from plusx.weights.sources.layout import Layout
 from plusx.weights.sources.recognise import LAYOUTS, recognise
@@ -102,16 +102,19 @@ def _check_family(loaded: Loaded, name: str) -> None:
 def _check_origin(loaded: Loaded, published: Card) -> None:
     """InputError for a file that another library named: it was built with other paddings, epsilons or strides."""
     wanted = published.source.layout
-    told = {
-        k: v for k, v in _told(loaded, architecture(published.architecture)).items() if v != published.build.get(k, v)
-    }
-    of_that_library = any(one.name == wanted and one.recognise(loaded.checkpoint.tensors) for one in LAYOUTS)
-    if not of_that_library or told:
+    readings = [one for one in LAYOUTS if one.name == wanted and one.recognise(loaded.checkpoint.tensors)]
+    if any(one.name == "keras" or _same_build(one, loaded, published) for one in readings):
+        return
+    if readings:
         raise InputError(
-            f"{loaded.checkpoint.path} is named as {loaded.layout.name} does; {published.name} was published by "
-            f"{wanted}, whose network is built otherwise. Name the architecture alone, {published.architecture}, "
-            "or a card of that library"
+            f"{loaded.checkpoint.path} is named as {wanted} names another network than {published.name}: one with "
+            "other strides, paddings or epsilons. Name the card that the file belongs to, or the architecture alone"
         )
+    raise InputError(
+        f"{loaded.checkpoint.path} is named as {loaded.layout.name} does; {published.name} was published by "
+        f"{wanted}, whose network is built otherwise. Name the architecture alone, {published.architecture}, "
+        "or a card of that library"
+    )
 
 
 def _examples(modules: frozenset[str]) -> str:
@@ -141,13 +144,27 @@ def _local(name: str, loaded: Loaded) -> Resolved:
     if loaded.layout.name == "keras":
         made = _keras_card(wanted, path)
         return Resolved(made.architecture, made.build, _of_file(made, loaded), loaded)
-    told, source = _told(loaded, wanted), Source(loaded.layout.name, filename=path.name)
-    return Resolved(name, told, Card(path.name, name, told, usual_input(wanted.size), source=source), loaded)
+    told, source = _told(loaded, wanted, _layout_of(loaded, wanted)), Source(loaded.layout.name, filename=path.name)
+    return Resolved(name, told, Card(path.name, name, told, _input_of(wanted, source), source=source), loaded)
 
 
 def usual_input(size: int) -> Input:
     """What images are made into where nothing is known: 224 pixels out of 256 as for ImageNet, or small ones whole."""
     return Input() if size == Input().size[0] else Input(size=(size, size), resize=size)
+
+
+def _input_of(wanted: Architecture, source: Source) -> Input:
+    """What that library's published weights of the network take, as far as they agree; the usual one for the rest."""
+    same = {
+        one.input for one in map(card, cards()) if (one.architecture, one.source.layout) == (wanted.name, source.layout)
+    }
+    usual = usual_input(wanted.size)
+    if len(same) == 1:
+        return same.pop()
+    if len({(one.mean, one.std, one.order) for one in same}) == 1:
+        one = same.pop()
+        return replace(usual, mean=one.mean, std=one.std, order=one.order)
+    return usual
 
 
 def _keras_card(wanted: Architecture, path: Path) -> Card:
@@ -167,9 +184,41 @@ def _of_file(made: Card, loaded: Loaded) -> Card:
     return Card(file, made.architecture, made.build, made.input, vocabulary=vocabulary, source=source)
 
 
-def _told(loaded: Loaded, wanted: Architecture) -> Mapping[str, Any]:
+def _same_build(layout: Layout, loaded: Loaded, published: Card) -> bool:
+    """Whether a file in `layout` holds the network that the card describes, as far as files and layouts tell."""
+    network = architecture(published.architecture)
+    told = _told(loaded, network, layout)
+    default = network.settings
+    return all(
+        published.build.get(key, default[key]) == told.get(key, default[key]) for key in {*told, *published.build}
+    )
+
+
+def _layout_of(loaded: Loaded, wanted: Architecture) -> Layout:
+    """The layout by which `wanted` is read; a warning where the names fit networks that are built differently."""
+    alike = [
+        one
+        for one in LAYOUTS
+        if one.name == loaded.layout.name
+        and wanted.name in one.counterparts
+        and one.recognise(loaded.checkpoint.tensors)
+    ]
+    if len({str(dict(one.built)) for one in alike}) > 1:
+        names = " or ".join(one.counterparts[wanted.name] for one in alike)
+        LOG.warning(
+            "%s may hold %s: their tensors have the same names, their paddings and epsilons differ. It is read as %s; "
+            "for another one name its card (plusx models '%s.*')",
+            loaded.checkpoint.path,
+            names,
+            alike[0].counterparts[wanted.name],
+            wanted.name,
+        )
+    return alike[0] if alike else loaded.layout
+
+
+def _told(loaded: Loaded, wanted: Architecture, layout: Layout) -> dict[str, Any]:
     """Settings that the file and its layout tell; a plain network stays plain."""
     if wanted.settings.get("shortcut") == "none":
         return {}
-    told = {**loaded.layout.built, **loaded.layout.settings(loaded.checkpoint.tensors)}
+    told = {**layout.built, **layout.settings(loaded.checkpoint.tensors)}
     return {key: value for key, value in told.items() if key in wanted.settings}
