@@ -102,7 +102,7 @@ def _check_family(loaded: Loaded, name: str) -> None:
 def _check_origin(loaded: Loaded, published: Card) -> None:
     """InputError for a file that another library named: it was built with other paddings, epsilons or strides."""
     wanted = published.source.layout
-    readings = [one for one in LAYOUTS if one.name == wanted and one.recognise(loaded.checkpoint.tensors)]
+    readings = _readings(loaded, wanted)
     if any(one.name == "keras" or _same_build(one, loaded, published) for one in readings):
         return
     if readings:
@@ -184,6 +184,11 @@ def _of_file(made: Card, loaded: Loaded) -> Card:
     return Card(file, made.architecture, made.build, made.input, vocabulary=vocabulary, source=source)
 
 
+def _readings(loaded: Loaded, library: str) -> list[Layout]:
+    """All layouts of the library that the file's tensors fit."""
+    return [one for one in LAYOUTS if one.name == library and one.recognise(loaded.checkpoint.tensors)]
+
+
 def _same_build(layout: Layout, loaded: Loaded, published: Card) -> bool:
     """Whether a file in `layout` holds the network that the card describes, as far as files and layouts tell."""
     network = architecture(published.architecture)
@@ -196,13 +201,7 @@ def _same_build(layout: Layout, loaded: Loaded, published: Card) -> bool:
 
 def _layout_of(loaded: Loaded, wanted: Architecture) -> Layout:
     """The layout by which `wanted` is read; a warning where the names fit networks that are built differently."""
-    alike = [
-        one
-        for one in LAYOUTS
-        if one.name == loaded.layout.name
-        and wanted.name in one.counterparts
-        and one.recognise(loaded.checkpoint.tensors)
-    ]
+    alike = [one for one in _readings(loaded, loaded.layout.name) if wanted.name in one.counterparts]
     if len({str(dict(one.built)) for one in alike}) > 1:
         names = " or ".join(one.counterparts[wanted.name] for one in alike)
         LOG.warning(

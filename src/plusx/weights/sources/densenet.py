@@ -8,23 +8,21 @@ _2_conv; pool2_bn, pool2_conv; bn; predictions (`fc1000` there).
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from torch import Tensor
-
 from plusx.weights.sources.keras import (
     HEADS,
     VARIABLES,
-    from_torch,
+    exported,
+    imported,
     numbered,
-    to_torch,
     with_layers_renamed,
     with_usual_head,
 )
-from plusx.weights.sources.layout import Layout, Tensors, one_by_one
+from plusx.weights.sources.layout import Layout, Tensors, at_places, one_by_one
 
 _MODULES: Final = frozenset({"densenet"})
 _COUNTERPARTS: Final = MappingProxyType({f"densenet{depth}": f"densenet{depth}" for depth in (121, 161, 169, 201)})
@@ -93,16 +91,6 @@ def keras_names(spot: Place) -> tuple[str, ...]:
     return tuple(f"{owner}/{variable}" for owner in owners[spot.role])
 
 
-def by_place(names: Callable[[Place], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
-    """Names of places as names of tensors; none for a tensor that has no place."""
-
-    def names_of(tensor: str) -> tuple[str, ...]:
-        spot = place(tensor)
-        return () if spot is None else names(spot)
-
-    return names_of
-
-
 def recognise_torchvision(tensors: Tensors) -> bool:
     """A dense layer, with the names of now or of the published files."""
     layer = "features.denseblock1.denselayer1"
@@ -118,16 +106,6 @@ def recognise_keras(tensors: Tensors) -> bool:
     if [tuple(kernel[:2]) for kernel in kernels] != [(7, 7), (1, 1), (3, 3)]:
         return False
     return kernels[2][2] == 4 * kernels[2][3]
-
-
-def keras_imported(name: str, array: Tensor) -> Tensor:
-    """Axes in torch's order."""
-    return to_torch(array)
-
-
-def keras_exported(name: str, array: Tensor) -> Tensor:
-    """Axes in Keras' order."""
-    return from_torch(array)
 
 
 def keras_ordered(tensors: Tensors) -> Tensors:
@@ -166,10 +144,10 @@ def norm_order(convolutions: Sequence[str]) -> list[str]:
     return [*names, "bn"]
 
 
-_TORCHVISION: Final = one_by_one(by_place(torchvision_names))
+_TORCHVISION: Final = one_by_one(at_places(place, torchvision_names))
 
 TORCHVISION: Final = Layout("torchvision", _MODULES, recognise_torchvision, _TORCHVISION, counterparts=_COUNTERPARTS)
 TIMM: Final = Layout("timm", _MODULES, recognise_torchvision, _TORCHVISION, counterparts=_COUNTERPARTS)
 KERAS: Final = Layout(
-    "keras", _MODULES, recognise_keras, one_by_one(by_place(keras_names)), keras_imported, keras_exported, keras_ordered
+    "keras", _MODULES, recognise_keras, one_by_one(at_places(place, keras_names)), imported, exported, keras_ordered
 )

@@ -39,8 +39,22 @@ def from_torch(array: Tensor) -> Tensor:
     return array.permute(2, 3, 1, 0) if array.ndim == 4 else array.mT
 
 
-def depthwise_to_torch(array: Tensor) -> Tensor:
-    """height, width, channels, 1 → channels, 1, height, width."""
+def imported(name: str, array: Tensor) -> Tensor:
+    """The array of our tensor `name` with axes in torch's order."""
+    return _depthwise_turned(array) if _is_depthwise(name, array) else to_torch(array)
+
+
+def exported(name: str, array: Tensor) -> Tensor:
+    """The array of our tensor `name` with axes in Keras' order."""
+    return _depthwise_turned(array) if _is_depthwise(name, array) else from_torch(array)
+
+
+def _is_depthwise(name: str, array: Tensor) -> bool:
+    return ".depthwise." in name and array.ndim == 4
+
+
+def _depthwise_turned(array: Tensor) -> Tensor:
+    """height, width, channels, 1 → channels, 1, height, width; its own inverse."""
     return array.permute(2, 3, 0, 1)
 
 

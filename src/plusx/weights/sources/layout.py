@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from torch import Tensor
+
+P = TypeVar("P")
 
 Tensors: TypeAlias = Mapping[str, Tensor]
 Names: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -63,3 +65,15 @@ def one_by_one(names_of: Callable[[str], tuple[str, ...]]) -> Callable[[Iterable
         return {tensor: names_of(tensor) for tensor in tensors}
 
     return names
+
+
+def at_places(
+    place: Callable[[str], P | None], names: Callable[[P], tuple[str, ...]]
+) -> Callable[[str], tuple[str, ...]]:
+    """Names of places as names of tensors; none for a tensor that has no place. `place`: where a tensor sits."""
+
+    def names_of(tensor: str) -> tuple[str, ...]:
+        spot = place(tensor)
+        return () if spot is None else names(spot)
+
+    return names_of

@@ -19,7 +19,8 @@ from plusx.core.errors import WeightsError
 from plusx.nn.preprocess import Normalise
 from plusx.weights.create import card_for, create_backbone, create_model
 from plusx.weights.reading import read_checkpoint
-from plusx.weights.sources.densenet import KERAS, convolution_order, keras_exported, keras_imported, norm_order
+from plusx.weights.sources.densenet import KERAS, convolution_order, norm_order
+from plusx.weights.sources.keras import exported, imported
 from plusx.weights.sources.recognise import recognise
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -144,7 +145,7 @@ def test_a_training_step_agrees_with_keras(reference: Reference, distance: Dista
     variables = {variable.path.split(f"{twin.name}/")[-1]: variable.value for variable in twin.variables}
     found, state = dict(model.named_parameters()), model.state_dict()
     for name, (theirs_first, *_) in KERAS.names(["backbone.conv1.conv.weight", "head.fc.weight"]).items():
-        expected = keras_imported(name, gradient(variables[theirs_first]))
+        expected = imported(name, gradient(variables[theirs_first]))
         assert distance(gradient(found[name]), expected) <= 1e-5
     for name, names in KERAS.names(state).items():
         if name.endswith("running_mean"):
@@ -205,7 +206,7 @@ def test_a_model_inside_a_model_without_its_head(tmp_path: Path, images: Tensor,
 
 def test_arrays_go_to_keras_and_back() -> None:
     for array in (torch.randn(2, 3, 5, 5), torch.randn(4, 3), torch.randn(4)):
-        assert torch.equal(keras_imported("", keras_exported("", array)), array)
+        assert torch.equal(imported("", exported("", array)), array)
 
 
 def test_what_keras_does_not_have(reference: Reference) -> None:

@@ -16,13 +16,12 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from plusx.weights.sources import keras
 from plusx.weights.sources.keras import (
     HEADS,
     VARIABLES,
-    depthwise_to_torch,
-    from_torch,
+    exported,
     numbered,
-    to_torch,
     with_layers_renamed,
     with_usual_head,
 )
@@ -97,17 +96,8 @@ def _variables(place: Place, layers: tuple[str, ...]) -> tuple[str, ...]:
 
 def imported(name: str, array: Tensor) -> Tensor:
     """Axes in torch's order; 1×1 convolutions after the pooling as matrices."""
-    if ".depthwise." in name and array.ndim == 4:
-        return depthwise_to_torch(array)
-    array = to_torch(array)
+    array = keras.imported(name, array)
     return array.flatten(1) if name.startswith("head.") and array.ndim == 4 else array
-
-
-def exported(name: str, array: Tensor) -> Tensor:
-    """Axes in Keras' order."""
-    if ".depthwise." in name and array.ndim == 4:
-        return array.permute(2, 3, 0, 1)
-    return from_torch(array)
 
 
 def recognise(module: str, tensors: Tensors) -> bool:

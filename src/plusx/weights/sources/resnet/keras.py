@@ -6,14 +6,12 @@ conv2_block1_preact_bn, at the end post_bn; predictions (`probs` in the publishe
 
 from collections.abc import Sequence
 
-from torch import Tensor
-
 from plusx.weights.sources.keras import (
     HEADS,
     VARIABLES,
-    from_torch,
+    exported,
+    imported,
     numbered,
-    to_torch,
     with_layers_renamed,
     with_usual_head,
 )
@@ -49,16 +47,6 @@ def names(place: Place) -> tuple[str, ...]:
 def recognise(tensors: Tensors) -> bool:
     """Names of Keras' first layers, or numbered ones where the file tells no names."""
     return "conv1_conv/kernel" in tensors or "conv2d/kernel" in tensors
-
-
-def imported(name: str, array: Tensor) -> Tensor:
-    """Axes in torch's order."""
-    return to_torch(array)
-
-
-def exported(name: str, array: Tensor) -> Tensor:
-    """Axes in Keras' order."""
-    return from_torch(array)
 
 
 def ordered(tensors: Tensors) -> Tensors:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, cast
 
+from plusx.weights.sources.layout import at_places
+
 Role = Literal["stem", "F", "se", "shortcut", "preact", "final", "head"]
 Kind = Literal["conv", "norm", "reduce", "expand", "fc"]
 
@@ -59,9 +61,4 @@ def place(name: str) -> Place | None:
 
 def by_place(names: Callable[[Place], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
     """Names of places as names of tensors; none for a tensor that has no place."""
-
-    def names_of(tensor: str) -> tuple[str, ...]:
-        spot = place(tensor)
-        return () if spot is None else names(spot)
-
-    return names_of
+    return at_places(place, names)

@@ -11,14 +11,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from torch import Tensor
-
 from plusx.weights.sources.keras import (
     HEADS,
     VARIABLES,
-    depthwise_to_torch,
-    from_torch,
-    to_torch,
+    exported,
+    imported,
     with_layers_renamed,
     with_usual_head,
 )
@@ -68,16 +65,6 @@ def recognise(tensors: Tensors) -> bool:
     """As many separable convolutions, whatever the layers are called."""
     wanted = sum(1 for layer in convolutions() if "sepconv" in layer)
     return sum(1 for name in tensors if name.endswith("pointwise_kernel")) == wanted
-
-
-def imported(name: str, array: Tensor) -> Tensor:
-    """Axes in torch's order."""
-    return depthwise_to_torch(array) if ".depthwise." in name and array.ndim == 4 else to_torch(array)
-
-
-def exported(name: str, array: Tensor) -> Tensor:
-    """Axes in Keras' order."""
-    return array.permute(2, 3, 0, 1) if ".depthwise." in name and array.ndim == 4 else from_torch(array)
 
 
 def ordered(tensors: Tensors) -> Tensors:
