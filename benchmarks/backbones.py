@@ -40,34 +40,39 @@ def libraries(name: str) -> list[str]:
     return [*(library for library, pairs in COUNTERPARTS.items() if name in pairs), "plusx"]
 
 
-def prepared(library: str, name: str, way: str, images: torch.Tensor) -> Callable[[], torch.Tensor]:
-    """The network's forward pass in one of the WAYS."""
+def prepared(library: str, name: str, way: str, images: torch.Tensor) -> Callable[[bool], torch.Tensor]:
+    """The network's forward pass in one of the WAYS; called with whether it is one of training."""
     model = made(library, name).to(images.device)
     if "channels last" in way:
         model = model.to(memory_format=torch.channels_last)
         images = images.contiguous(memory_format=torch.channels_last)
     call: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model) if "compiled" in way else model
 
-    def run() -> torch.Tensor:
+    def run(training: bool) -> torch.Tensor:
+        model.train(training)
         with torch.autocast(images.device.type, torch.bfloat16, enabled="bf16" in way):
             return call(images)
 
     return run
 
 
-def forward(run: Callable[[], torch.Tensor]) -> Callable[[], None]:
+def forward(run: Callable[[bool], torch.Tensor]) -> Callable[[], None]:
+    """Inference."""
+
     def once() -> None:
         with torch.no_grad():
-            run()
+            run(False)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
     return once
 
 
-def forward_backward(run: Callable[[], torch.Tensor]) -> Callable[[], None]:
+def forward_backward(run: Callable[[bool], torch.Tensor]) -> Callable[[], None]:
+    """Training without the optimizer's step."""
+
     def once() -> None:
-        run().float().square().mean().backward()
+        run(True).float().square().mean().backward()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
 
@@ -114,6 +119,7 @@ def main() -> None:
     if arguments.peak_of:
         library, name = arguments.peak_of
         return print_peak(library, name, arguments)
+    torch.set_flush_denormal(True)  # random weights may leave values so small that processors get slow
     known = sorted({name for pairs in COUNTERPARTS.values() for name in pairs})
     names = [name for name in known if any(fnmatch.fnmatchcase(name, pattern) for pattern in arguments.models)]
     if arguments.memory:

@@ -180,8 +180,9 @@ def test_facts_cannot_be_changed() -> None:
         architecture("resnet50").settings["eps"] = 1  # pyrefly: ignore  # what is tested
 
 
-def test_families_that_train_faster_in_channels_last() -> None:
+def test_networks_that_are_faster_in_channels_last() -> None:
     assert architecture("mobilenet_v2").channels_last == ("cpu",)
-    assert architecture("resnet18").channels_last == ()
+    assert architecture("resnet50").channels_last == ("cpu",)
+    assert architecture("resnet18").channels_last == architecture("wide_resnet50_2").channels_last == ()
     for name in architectures():
         assert set(architecture(name).channels_last) <= {"cpu", "cuda", "mps"}

@@ -11,6 +11,11 @@ def test_settings_change_the_variant() -> None:
     assert [stage.channels for stage in backbone.stages] == [8, 32, 64, 128, 256]
 
 
+def test_a_network_knows_the_memory_format_in_which_it_is_faster() -> None:
+    assert build("mobilenet_v3_small").channels_last == ("cpu",)
+    assert build("resnet18").channels_last == ()
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "text"),
     [

@@ -27,3 +27,15 @@ def test_features_come_in_the_order_of_the_stages_each_from_the_one_before() -> 
 def test_parts_are_the_stages_modules_from_input_to_output() -> None:
     net = Two()
     assert net.parts() == [("conv1", net.conv1), ("conv2", net.conv2)]
+
+
+def test_images_are_brought_into_the_faster_memory_format() -> None:
+    net, images = Two(), torch.randn(2, 3, 33, 32)
+    plain = net(images)
+    assert all(found.is_contiguous() for found in plain.values())
+    net.channels_last = ("cpu",)
+    last = net(images)
+    assert all(found.is_contiguous(memory_format=torch.channels_last) for found in last.values())
+    torch.testing.assert_close(last, plain)
+    net.channels_last = ("cuda",)
+    assert all(found.is_contiguous() for found in net(images).values())

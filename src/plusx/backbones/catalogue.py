@@ -55,7 +55,7 @@ class Architecture:
     size: int
     settings: Mapping[str, Any] = field(default_factory=dict)
     published: Published | None = None  # None where the paper has no figure of this network
-    channels_last: tuple[str, ...] = ()  # types of devices on which the family was measured to train faster so
+    channels_last: tuple[str, ...] = ()  # types of devices on which it was measured to be faster so
 
     @property
     def outputs(self) -> int:
@@ -128,9 +128,16 @@ def _architectures() -> dict[str, Architecture]:
                 size=facts["size"],
                 settings=MappingProxyType({key: _frozen(value) for key, value in settings.items()}),
                 published=Published(**facts["published"]) if "published" in facts else None,
-                channels_last=tuple(content.get("channels_last", ())),
+                channels_last=_fast_in_channels_last(name, content.get("channels_last", {})),
             )
     return found
+
+
+def _fast_in_channels_last(name: str, patterns: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Types of devices under which one of the patterns matches the architecture's name."""
+    return tuple(
+        device for device, names in patterns.items() if any(fnmatch.fnmatchcase(name, pattern) for pattern in names)
+    )
 
 
 @cache

@@ -23,4 +23,6 @@ def build(name: str, *, in_channels: int = 3, output_stride: int = 32, **setting
         raise InputError(f"output_stride is {output_stride!r}; expected 8, 16 or 32")
     importlib.import_module(f"plusx.backbones.{architecture(name).module}")
     variant = VARIANTS[name]
-    return variant.backbone(changed(variant.config, settings, name), in_channels, output_stride)
+    backbone = variant.backbone(changed(variant.config, settings, name), in_channels, output_stride)
+    backbone.channels_last = architecture(name).channels_last
+    return backbone

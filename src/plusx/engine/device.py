@@ -25,15 +25,11 @@ COMPILE_GAIN = 1.2  # a cautious guess at how much faster compiled steps are
 
 @dataclass(frozen=True)
 class Workload:
-    """What will be run: image `size` (height, width), `batch_size`, and how many training `steps` (None: unknown).
-
-    `channels_last`: types of devices on which networks of this family are known to train faster so.
-    """
+    """What will be run: image `size` (height, width), `batch_size`, and how many training `steps` (None: unknown)."""
 
     size: tuple[int, int]
     batch_size: int
     steps: int | None = None
-    channels_last: tuple[str, ...] = ()
 
 
 def choose_placement(
@@ -47,10 +43,10 @@ def choose_placement(
 ) -> Placement:
     """The fastest way to train `task` here, measured on copies in less than 10 seconds; what is given is kept.
 
-    Runs of fewer than WORTH_MEASURING steps train plainly, channels last where the workload knows that this is faster;
-    plainly, too, what is too slow to be compared. Nobody
-    can stop a compiler, and on a CPU it took longer than all measuring: there it is used only when asked for, on CUDA
-    it is tried where it would pay thrice over.
+    Runs of fewer than WORTH_MEASURING steps train plainly, and so does what is too slow to be compared. (A backbone
+    that is known to be faster in channels last brings its images into it by itself.) Nobody can stop a compiler, and on
+    a CPU it took longer than all measuring: there it is used only when asked for, on CUDA it is tried where it would
+    pay thrice over.
     Neither the task nor any global random state is touched. Raises InputError for a device, precision or compiler
     that is not there, and when not even one batch fits into the device's memory.
     """
@@ -59,7 +55,7 @@ def choose_placement(
     ways = candidates(find_device(device), precision, channels_last)
     plainest = replace(ways[0], compile=compile is True)
     if workload.steps is not None and workload.steps < WORTH_MEASURING:
-        return _unmeasured(plainest, workload, free=channels_last == "auto")
+        return replace(plainest, reason=f"{plainest}: {workload.steps} steps are too few to measure what is faster")
     may_compile = compile == "auto" and plainest.device.type == "cuda" and compiler() is not None
     if len(ways) == 1 and not may_compile:
         return replace(plainest, reason=f"{plainest}: as asked")
@@ -69,15 +65,6 @@ def choose_placement(
         if compile is True:
             return replace(chosen, compile=True, reason=f"{chosen.reason}; compiled as asked")
         return _compiled_if_it_pays(chosen, rate, workload, watch) if may_compile and rate > 0 else chosen
-
-
-def _unmeasured(plainest: Placement, workload: Workload, *, free: bool) -> Placement:
-    """For runs too short to measure; `free`: the user did not choose the memory format."""
-    few = f"{workload.steps} steps are too few to measure what is faster"
-    if free and plainest.device.type in workload.channels_last:
-        chosen = replace(plainest, channels_last=True)
-        return replace(chosen, reason=f"{chosen}: {few}, and networks of this family train faster so")
-    return replace(plainest, reason=f"{plainest}: {few}")
 
 
 def compiler() -> str | None:

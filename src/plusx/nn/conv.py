@@ -10,6 +10,7 @@ from torch import nn
 
 from plusx.nn.hard_swish import HardSwish
 from plusx.nn.padding import PaddedConv2d, Padding
+from plusx.nn.pointwise import PointwiseConv2d
 
 Activation: TypeAlias = Callable[[], nn.Module]
 """Makes one; every layer has its own, as quantization breaks on one that is called twice."""
@@ -52,6 +53,8 @@ def conv(
     padding: Padding = "symmetric",
 ) -> nn.Conv2d:
     """Convolution, kernel odd, padded with zeros so that H becomes ceil(H / stride) ("end": floor); without bias."""
+    if kernel == stride == groups == 1:
+        return PointwiseConv2d(in_channels, channels)
     if padding == "symmetric" or (stride == 1 and padding == "same") or kernel == 1:
         around = dilation * (kernel - 1) // 2
         return nn.Conv2d(in_channels, channels, kernel, stride, around, dilation, groups, bias=False)

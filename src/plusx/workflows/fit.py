@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from plusx.backbones.catalogue import TOP_1, architecture, card, cards
+from plusx.backbones.catalogue import TOP_1, card, cards
 from plusx.core.errors import InputError, InterruptedRunError
 from plusx.core.task import Task
 from plusx.engine import checkpoint
@@ -163,13 +163,14 @@ def settle_design(job: Job, prepared: Prepared) -> Design:
 
 def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
     """As the run began, or what is measured to be the fastest here."""
+    recipe, settings = made.recipe, job.settings
+    if settings.channels_last == "no":
+        made.task.backbone.channels_last = ()
     if job.saved is not None:
         return Placement.from_json(job.saved["placement"])
-    recipe, settings = made.recipe, job.settings
     images = len(prepared.listing.splits["train"])
     steps = recipe.plan.epochs * -(-images // recipe.batch_size)
-    known = architecture(made.card.architecture).channels_last
-    workload = Workload(made.card.input.size, recipe.batch_size, steps, known)
+    workload = Workload(made.card.input.size, recipe.batch_size, steps)
     words: dict[str, bool | Any] = {"yes": True, "no": False, "auto": "auto"}
     return choose_placement(
         made.task,
