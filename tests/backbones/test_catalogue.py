@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torchvision
 
 from plusx.backbones import catalogue
 from plusx.backbones.catalogue import TOP_1, architecture, architectures, best_card, card, cards
@@ -97,27 +96,6 @@ def test_cards_settings_can_be_built() -> None:
     for name, settings in different:
         few = FEW.get(architecture(name).module, {"depths": (1, 1, 1, 1), "width": 8})
         assert build(name, **few, **dict(settings)).stages
-
-
-@pytest.mark.parametrize("name", [name for name in cards() if card(name).source.layout == "torchvision"])
-def test_torchvision_cards_say_what_torchvision_says(name: str) -> None:
-    found, (model, tag) = card(name), name.split(".")
-    enum = torchvision.models.get_model_weights(model)[f"IMAGENET1K_{tag[-2:].upper()}"]
-    transform, metrics = enum.transforms(), enum.meta["_metrics"]["ImageNet-1K"]
-    assert found.source.url == enum.url
-    assert enum.url.endswith(f"-{found.source.sha256}.pth")
-    assert (found.input.size, found.input.resize) == (tuple(transform.crop_size * 2), transform.resize_size[0])
-    assert (found.input.mean, found.input.std) == (tuple(transform.mean), tuple(transform.std))
-    assert found.input.interpolation == transform.interpolation.value
-    assert dict(found.metrics) == {TOP_1: metrics["acc@1"], "imagenet-1k top-5": metrics["acc@5"]}
-
-
-def test_every_torchvision_weight_has_a_card() -> None:
-    names = [name for name in torchvision.models.list_models(torchvision.models) if name in architectures()]
-    assert {"resnet18", "wide_resnet50_2", "resnext50_32x4d", "mobilenet_v2", "mobilenet_v3_small"} <= set(names)
-    for name in names:
-        for weights in torchvision.models.get_model_weights(name):
-            assert f"{name}.tv_in1k_{weights.name[-2:].lower()}" in cards()
 
 
 def test_every_permissive_keras_weight_has_its_form_in_the_card() -> None:

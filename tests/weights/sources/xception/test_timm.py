@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from plusx.backbones.catalogue import card, cards
 from plusx.core.errors import InputError, WeightsError
 from plusx.core.task import Task
 from plusx.weights.create import create_backbone, create_model
@@ -126,17 +125,3 @@ def test_a_file_of_the_other_paper_is_named(tmp_path: Path) -> None:
         create_model("xception", weights=str(tmp_path / "w.safetensors"))
     with pytest.raises(WeightsError, match=r"unexpected in the file \(\d+\): blocks\.\d+"):
         create_model("xception65", weights=str(tmp_path / "w.safetensors"))
-
-
-@pytest.mark.parametrize("name", [name for name in cards("xception*") if card(name).source.layout == "timm"])
-def test_cards_say_what_timm_says(name: str) -> None:
-    found = card(name)
-    theirs = timm.models.get_pretrained_cfg(f"{THEIRS[found.architecture]}.{name.partition('.')[2]}")
-    assert theirs is not None
-    size = theirs.input_size[1]
-    assert (found.input.size, found.input.resize) == ((size, size), int(size / theirs.crop_pct))
-    assert (found.input.mean, found.input.std) == (theirs.mean, theirs.std)
-    assert found.input.interpolation == theirs.interpolation
-    assert found.licence.lower() == theirs.license
-    assert found.source.url == (theirs.url or "")
-    assert found.source.repository.startswith(theirs.hf_hub_id or "")
