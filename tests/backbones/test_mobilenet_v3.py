@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from plusx.backbones.catalogue import architecture
 from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
@@ -92,6 +93,15 @@ def test_the_layer_after_the_pooling(name: str, last: int, hidden: int) -> None:
     backbone = meta(name)
     assert backbone.stages[-1].channels == last
     assert backbone.hidden == Hidden(hidden, "hard_swish")
+
+
+@pytest.mark.parametrize(("name", "thousands"), [("mobilenet_v3_small", 2947), ("mobilenet_v3_small_075", 2409)])
+def test_an_earlier_version_of_the_paper_has_1280_maps_before_the_classifier(name: str, thousands: int) -> None:
+    """Table 3 says 2.9e6 and 2.4e6 there, and for the smaller network 44e6 multiply-adds, which later stayed."""
+    found, channels, more = architecture(name), build(name).stages[-1].channels, 1280 - 1024
+    assert round((found.parameters + more * (channels + 1 + 1000)) / 1e3) == thousands
+    if name.endswith("075"):
+        assert round((found.multiply_adds + more * (channels + 1000)) / 1e6) == 44
 
 
 def test_squeezed_to_a_fourth() -> None:
