@@ -5,6 +5,7 @@ turns in one run; a ratio is the median over the rounds, below 1 plusx is faster
 convolutions; what can differ is what stands around them: concatenations, shuffles, activations, additions.
 
 Run: python benchmarks/backbones.py [--models 'densenet*' ...] [--rounds 5] [--batch 4] [--size 160] [--memory]
+     OMP_NUM_THREADS=1 python benchmarks/backbones.py --cpu-time  # on a machine that others use too
 """
 
 import argparse
@@ -13,6 +14,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import timm
@@ -85,7 +87,9 @@ def ratios(name: str, way: str, arguments: argparse.Namespace) -> Iterator[tuple
     images = torch.randn(arguments.batch, 3, arguments.size, arguments.size, device=device)
     runs = {library: prepared(library, name, way, images) for library in libraries(name)}
     for title, kind in (("forward", forward), ("forward+backward", forward_backward)):
-        seconds = interleaved({library: kind(run) for library, run in runs.items()}, arguments.rounds, warmup=2)
+        passes = {library: kind(run) for library, run in runs.items()}
+        clock = time.process_time if arguments.cpu_time else time.perf_counter
+        seconds = interleaved(passes, arguments.rounds, warmup=2, clock=clock)
         ours = seconds.pop("plusx")
         for library, theirs in seconds.items():
             yield title, library, statistics.median(ours), statistics.median(map(float.__truediv__, ours, theirs))
@@ -113,6 +117,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--cpu-time", action="store_true", help="of the process; with OMP_NUM_THREADS=1, busy machine")
     parser.add_argument("--memory", action="store_true", help="peak memory of a training step instead of times")
     parser.add_argument("--peak-of", nargs=2, metavar=("LIBRARY", "NAME"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
