@@ -22,8 +22,8 @@ import torch
 import torchvision
 from torch import nn
 
+from plusx.weights.counterparts import COUNTERPARTS
 from plusx.weights.create import create_model
-from plusx.weights.export_keys import COUNTERPARTS
 from side_by_side import interleaved
 
 WAYS = {"cpu": ("fp32", "fp32 channels last"), "cuda": ("bf16 channels last", "bf16 channels last compiled")}

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from plusx.backbones.create import build
 from plusx.core.errors import InputError, StorageError, WeightsError
 from plusx.tasks import create as tasks
+from plusx.weights.counterparts import COUNTERPARTS, LayoutName
 from plusx.weights.create import create_model
-from plusx.weights.export_keys import COUNTERPARTS, LayoutName, save_as
+from plusx.weights.export_keys import save_as
 
 Randomise = Callable[[nn.Module], nn.Module]
 Distance = Callable[[Tensor, Tensor], float]
@@ -78,11 +79,25 @@ def test_what_would_answer_otherwise_is_refused(
     name: str, settings: dict[str, Any], layout: LayoutName, tmp_path: Path
 ) -> None:
     task = tasks.create("classify", build(name, **settings), {"classes": ["a", "b"]})
-    with pytest.raises(
-        WeightsError, match=rf"{layout} has no network built like this one \(.*resnet18, .* Save it as a "
-    ):
+    with pytest.raises(WeightsError, match=rf"^{layout} has no network built like this one; .*output stride 32\. "):
         save_as(tmp_path / "w.pth", task, layout)
     assert not list(tmp_path.iterdir())
+
+
+def test_momentum_may_differ_and_is_said(
+    tmp_path: Path, images: Tensor, randomise: Randomise, distance: Distance, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = create_model("mobilenet_v3_small", classes=5, padding="same", momentum=0.001)  # as Keras builds it
+    randomise(task)
+    assert save_as(tmp_path / "w.pth", task, "timm") == "tf_mobilenetv3_small_100"
+    assert [record.getMessage() for record in caplog.records] == [
+        "momentum of normalisation is 0.001 here, 0.1 in timm's tf_mobilenetv3_small_100: set it there before the "
+        "network is trained further"
+    ]
+    model = timm.create_model("tf_mobilenetv3_small_100", num_classes=5).eval()
+    model.load_state_dict(torch.load(tmp_path / "w.pth", weights_only=True), strict=True)
+    with torch.inference_mode():
+        assert distance(task(images), model(images)) <= 1e-5
 
 
 def test_task_with_more_than_a_linear_head(tmp_path: Path) -> None:

@@ -98,8 +98,27 @@ def test_a_model_is_written_for_another_library_which_loads_it(model_file: Path,
     from torchvision.models import resnet18
 
     found = describe_weights(model_file, to="torchvision", out=here / "t.pth")
-    assert found.facts["written"] == f"{here}/t.pth, for torchvision's resnet18"
+    assert found.facts["written"] == f"{here}/t.pth, for torchvision's resnet18 with num_classes=2"
     resnet18(num_classes=2).load_state_dict(torch.load(here / "t.pth", weights_only=True), strict=True)
+
+
+def test_a_model_of_grey_images_is_written_for_timm(here: Path) -> None:
+    import timm
+
+    grey = Card("grey", "resnet18", input=Input(mean=(0.5,), std=(0.5,), order="L"), classes=("a", "b"))
+    save_model(here / "grey.safetensors", create_model("resnet18", classes=["a", "b"], in_channels=1), grey)
+    found = describe_weights("grey.safetensors", to="timm", out=here / "t.pth")
+    assert found.facts["written"] == f"{here}/t.pth, for timm's resnet18 with num_classes=2, in_chans=1"
+    model = timm.create_model("resnet18", num_classes=2, in_chans=1)
+    model.load_state_dict(torch.load(here / "t.pth", weights_only=True), strict=True)
+
+
+def test_a_setting_that_the_other_library_lacks_is_named(here: Path) -> None:
+    small = Card("small", "resnet18", {"small_input": True}, classes=("a", "b"))
+    save_model(here / "small.safetensors", create_model("resnet18", classes=["a", "b"], small_input=True), small)
+    with pytest.raises(WeightsError, match="\n  small_input is True here, False there\n"):
+        describe_weights("small.safetensors", to="torchvision", out=here / "t.pth")
+    assert not (here / "t.pth").exists()
 
 
 def test_published_weights_are_converted_once_they_are_here(here: Path) -> None:

@@ -1,89 +1,50 @@
 """plusx models under other libraries' key names, so that those load them strictly."""
 
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, Literal, get_args
+from typing import get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from plusx.backbones.catalogue import Architecture, architecture
-from plusx.backbones.count import parameters
-from plusx.backbones.create import build
-from plusx.core.backbone import Backbone
+from plusx.core.card import Card
 from plusx.core.errors import InputError, WeightsError, unknown
 from plusx.core.storage import replacing
 from plusx.core.task import Task
+from plusx.weights.counterparts import Counterpart, LayoutName, counterpart, momentum_of, why_not
+from plusx.weights.importing import LOG
 from plusx.weights.modelfile import write_tensors
 from plusx.weights.sources.layout import Layout
-from plusx.weights.sources.recognise import LAYOUTS
-
-LayoutName = Literal["torchvision", "timm"]
-
-COUNTERPARTS: Final = MappingProxyType(
-    {
-        library: MappingProxyType(
-            {
-                ours: theirs
-                for layout in LAYOUTS
-                if layout.name == library and not layout.built
-                for ours, theirs in layout.counterparts.items()
-            }
-        )
-        for library in get_args(LayoutName)
-    }
-)
-"""Library → architecture here, with its own settings → its name there."""
 
 
-def save_as(path: Path, task: Task, layout: LayoutName) -> str:
+def save_as(path: Path, task: Task, layout: LayoutName, made: Card | None = None) -> str:
     """Write the task's tensors under `layout`'s names: safetensors, or `torch.save` where `path` ends in .pt or .pth.
 
     Returns the model's name in that library, which loads the file strictly and gives the outputs of `task(images)`, not
-    yet decoded: logits, or standardised values. Raises `WeightsError` where it has no
-    network built like this one, `StorageError` when the disk refuses.
+    yet decoded: logits, or standardised values. `made`: the card that the network was built by, so that an error can
+    name its settings. Raises `WeightsError` where the library has no network built like this one, `StorageError` when
+    the disk refuses.
     """
     if layout not in get_args(LayoutName):
         raise unknown("layout", layout, get_args(LayoutName))
-    twin = counterpart(task, layout)
+    twin = counterpart(task.backbone, layout)
     if twin is None:
-        raise WeightsError(
-            f"{layout} has no network built like this one ({', '.join(COUNTERPARTS[layout])} have a counterpart, each "
-            "with plusx's default settings and output stride 32). Save it as a plusx model file instead."
-        )
-    ours, names = twin
-    tensors = renamed(task, names)
+        raise WeightsError(why_not(task.backbone, layout, made))
+    tensors = renamed(task, twin.layout)
     if path.suffix in (".pt", ".pth"):
         with replacing(path) as temporary:
             torch.save(tensors, temporary)
     else:
         write_tensors(path, tensors, {"format": "pt"})
-    return names.counterparts[ours]
+    _tell_momentum(task, twin)
+    return twin.name
 
 
-def counterpart(task: Task, library: LayoutName) -> tuple[str, Layout] | None:
-    """The architecture that is layer for layer this one, and that library's layout of it; None where there is none.
-
-    Layers, strides, epsilons and biases are compared, not names and numbers of tensors: a network with its stride
-    elsewhere would load without an error and answer wrongly.
-    """
-    first = next(part for part in task.backbone.modules() if isinstance(part, nn.Conv2d))
-    wanted = str(task.backbone)
-    for layout in (layout for layout in LAYOUTS if layout.name == library):
-        for ours in layout.counterparts:
-            if not layout.built and not _as_many_parameters(task.backbone, first, architecture(ours)):
-                continue  # spares the time of building it
-            with torch.device("meta"):
-                twin = build(ours, in_channels=first.in_channels, **layout.built)
-            if str(twin) == wanted:
-                return ours, layout
-    return None
-
-
-def _as_many_parameters(backbone: Backbone, first: nn.Conv2d, found: Architecture) -> bool:
-    """Whether the backbone has the architecture's, but for another number of input channels."""
-    of_one_channel = first.weight[:, 0].numel()
-    return parameters(backbone, found.outputs) - (first.in_channels - 3) * of_one_channel == found.parameters
+def _tell_momentum(task: Task, twin: Counterpart) -> None:
+    """The one setting that may differ, as the outputs do not depend on it."""
+    ours, theirs = momentum_of(task.backbone), twin.settings["momentum"]
+    if ours != theirs:
+        text = "momentum of normalisation is %s here, %s in %s's %s: set it there before the network is trained further"
+        LOG.warning(text, ours, theirs, twin.layout.name, twin.name)
 
 
 def renamed(task: Task, layout: Layout) -> dict[str, Tensor]:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from plusx.core.card import Card
 from plusx.core.errors import InputError
+from plusx.core.task import Task
+from plusx.weights.counterparts import LayoutName
 from plusx.weights.create import create_model
-from plusx.weights.export_keys import LayoutName, save_as
+from plusx.weights.export_keys import save_as
 from plusx.weights.modelfile import load_model
 from plusx.weights.resolve import load
 from plusx.weights.vocabularies import VOCABULARY_SIZES
@@ -32,7 +34,7 @@ def facts_of_file(path: Path) -> dict[str, str]:
 def convert_card(meant: Card, path: Path, to: LayoutName, out: Path) -> str:
     """Published weights, whose file is `path`, as `out`; says what was written."""
     task = create_model(meant.name, classes=VOCABULARY_SIZES[meant.vocabulary], weights=path)
-    return f"{out}, for {to}'s {save_as(out, task, to)}"
+    return written(task, meant, to, out)
 
 
 def convert_file(path: Path, to: LayoutName, out: Path) -> str:
@@ -42,4 +44,12 @@ def convert_file(path: Path, to: LayoutName, out: Path) -> str:
             f"{path} does not say which architecture it holds. `to` takes runs, plusx model files and published "
             "weights by name."
         )
-    return f"{out}, for {to}'s {save_as(out, load_model(path).task, to)}"
+    model = load_model(path)
+    return written(model.task, model.card, to, out)
+
+
+def written(task: Task, made: Card, to: LayoutName, out: Path) -> str:
+    """Writes the file; says how the library builds the network that it is for."""
+    name, outputs = save_as(out, task, to, made), len(task.state_dict()["head.fc.bias"])
+    channels = f", in_chans={made.input.channels}" if made.input.channels != 3 else ""  # timm's word; none elsewhere
+    return f"{out}, for {to}'s {name} with num_classes={outputs}{channels}"
