@@ -15,7 +15,7 @@ from plusx.core.card import Card, Source
 from plusx.core.errors import InputError, OfflineError, WeightsError
 from plusx.core.task import Task
 from plusx.tasks import create as tasks
-from plusx.weights.create import card_for, create_backbone, create_model, list_models
+from plusx.weights.create import card_for, check_model, create_backbone, create_model, list_models
 from plusx.weights.export_keys import save_as
 from plusx.weights.modelfile import save_model
 from plusx.weights.vocabularies import vocabulary
@@ -110,7 +110,7 @@ def test_unknown_names() -> None:
     with pytest.raises(InputError, match=r"Unknown weights 'resnet50\.a9_in1k'\. Did you mean resnet50\.a\d_in1k"):
         create_model("resnet50.a9_in1k")
     with pytest.raises(
-        InputError, match=r"The weights resnet18\.a1_in1k are not for resnet50\. Take create_model\('resn"
+        InputError, match=r"The weights resnet18\.a1_in1k are not for resnet50\. Name resnet18\.a1_in1k as the model"
     ):
         create_model("resnet50", weights="resnet18.a1_in1k")
     with pytest.raises(InputError, match=r"for plain18: neither a file nor a card\. Known: no published weights\."):
@@ -225,13 +225,35 @@ def test_nothing_is_loaded_in_part(tmp_path: Path) -> None:
     tensors["backbone.conv1.norm.bias"] = torch.zeros(17, dtype=torch.float64)
     tensors["ema"] = tensors.pop("head.fc.bias")
     save_file(tensors, tmp_path / "w.safetensors")
-    with pytest.raises(WeightsError, match=r"w\.safetensors does not fit the network; nothing was loaded") as error:
+    with pytest.raises(WeightsError, match=r"w\.safetensors does not fit resnet20; nothing was loaded") as error:
         create_model("resnet20", classes=3, weights=str(tmp_path / "w.safetensors"))
     missing, unexpected, shapes, dtypes = str(error.value).splitlines()[1:5]
     assert missing == "  missing in the file (1): head.fc.bias"
     assert unexpected == "  unexpected in the file (1): ema"
     assert shapes == "  shape differs (1): backbone.conv1.norm.bias ((16,) expected, (17,) found)"
     assert dtypes.startswith("  dtype differs (115): backbone.conv1.conv.weight (torch.float32 expected, torch.float64")
+    assert str(error.value).endswith("\nThey are those of no other architecture of plusx. Take another file.")
+
+
+def test_what_a_file_for_which_all_fits_but_the_dtype_needs(tmp_path: Path) -> None:
+    save_file(create_model("resnet20", classes=3).double().state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"\nIts layers are those of resnet20; mend what is listed, or take another"):
+        create_model("resnet20", classes=3, weights=tmp_path / "w.safetensors")
+
+
+def test_a_misfit_is_said_before_anything_is_built(model_file: tuple[Path, Task], tmp_path: Path) -> None:
+    save_file(create_model("resnet20", classes=3).state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"does not fit resnet32; nothing was loaded.*\n.*missing in the file"):
+        check_model("resnet32", tmp_path / "w.safetensors")
+    with pytest.raises(
+        WeightsError, match=r"^The weights resnet18\.a1_in1k do not fit resnet18 with small_input=True; "
+    ):
+        check_model("resnet18.a1_in1k", small_input=True)
+    with pytest.raises(InputError, match=r"Unknown setting of resnet18 'small_inputs'"):
+        check_model("resnet18", small_inputs=True)
+    check_model("resnet20", model_file[0])
+    check_model("resnet18.a1_in1k")
+    check_model("resnet18", small_input=True)
 
 
 def test_half_precision_is_widened(tmp_path: Path) -> None:

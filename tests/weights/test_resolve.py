@@ -35,8 +35,9 @@ def test_a_network_that_only_tensorflow_published_is_built_as_there(tmp_path: Pa
 def test_names_that_fit_two_builds_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = written("tf_mobilenetv3_small_100", tmp_path)
     with caplog.at_level(logging.WARNING, "plusx"):
-        resolve("mobilenet_v3_small", path)
+        create_model("mobilenet_v3_small", weights=path)
     assert "tf_mobilenetv3_small_100" in caplog.text
+    assert len(caplog.records) == 1
 
 
 def test_pixels_are_prepared_as_the_library_prepares_them_for_that_network(tmp_path: Path) -> None:

@@ -1,22 +1,30 @@
 """Backbones and models by name, with or without published weights."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
+import torch
+from torch import Tensor
+
 from plusx.backbones.catalogue import architectures, cards
 from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.card import Card
-from plusx.core.errors import InputError
+from plusx.core.errors import InputError, WeightsError
 from plusx.core.task import Task
 from plusx.tasks import create as tasks
-from plusx.weights.importing import LOG, import_tensors
+from plusx.weights.fitting import labelled, misfit
+from plusx.weights.importing import Placed, place
+from plusx.weights.local import Loaded
+from plusx.weights.matching import Mismatch
 from plusx.weights.resolve import Resolved, Weights, published_card, resolve
 from plusx.weights.uninitialised import Uninitialised
 from plusx.weights.vocabularies import vocabulary
 
+LOG: Final = logging.getLogger("plusx")
 _NAMES_KEY: Final = {"regress": "columns"}  # of a task's configuration; "classes" for the others
 
 
@@ -47,10 +55,8 @@ def create_backbone(
     meant = _changed(resolve(name, weights), settings)
     backbone = _build(meant, in_channels, output_stride)
     if meant.loaded is not None:
-        expected = {f"backbone.{key}": tensor for key, tensor in backbone.state_dict().items()}
-        checkpoint, layout = meant.loaded.checkpoint, meant.loaded.layout
-        found = import_tensors(expected, checkpoint.tensors, layout, str(checkpoint.path))
-        expected.update(found)
+        expected = _of_backbone(backbone)
+        expected.update(_imported(expected, meant, labelled(meant.architecture, settings)))
         backbone.load_state_dict({key.removeprefix("backbone."): tensor for key, tensor in expected.items()})
     return backbone
 
@@ -80,15 +86,31 @@ def create_model(
     model = tasks.create(task, backbone, kept or {_names_key(task): _names(classes)})
     if meant.loaded is None:
         return model
-    checkpoint, layout, head = meant.loaded.checkpoint, meant.loaded.layout, meant.loaded.head
-    state = model.state_dict()
+    state, head = model.state_dict(), meant.loaded.head
+    expected = {key: tensor for key, tensor in state.items() if kept is not None or not key.startswith("head.fc.")}
+    state.update(_imported(expected, meant, labelled(meant.architecture, settings)))
     if kept is None:
         count, had = len(_names(classes)), "no head" if head is None else f"{head} of their own"
         LOG.warning("%s: new untrained head for %d %s; the weights have %s", name, count, _names_key(task), had)
-    expected = {key: tensor for key, tensor in state.items() if kept is not None or not key.startswith("head.fc.")}
-    state.update(import_tensors(expected, checkpoint.tensors, layout, str(checkpoint.path)))
     model.load_state_dict(state)
     return model
+
+
+def check_model(name: str, weights: Weights = None, **settings: Any) -> None:
+    """Raises what `create_model` would raise of names, settings and local files. Downloads nothing and says nothing."""
+    published = published_card(name, weights)
+    if published is None:
+        meant = resolve(name, weights)
+    else:
+        meant = Resolved(published.architecture, published.build, published, None)
+    asked = labelled(meant.architecture, settings)
+    channels = 3 if meant.card is None else meant.card.input.channels
+    with torch.device("meta"):
+        expected, usual = (_of_backbone(_build(one, channels)) for one in (_changed(meant, settings), meant))
+    if meant.loaded is not None:
+        _placed(expected, meant.loaded, asked)
+    elif published is not None and (mismatch := Mismatch.between(expected, usual)):
+        raise WeightsError(f"The weights {published.name} do not fit {asked}; leave that out.\n{mismatch}")
 
 
 def _changed(meant: Resolved, settings: Mapping[str, Any]) -> Resolved:
@@ -100,6 +122,32 @@ def _build(meant: Resolved, in_channels: int, output_stride: int = 32) -> Backbo
     """The network that is meant; without drawing random weights where the file's take their place."""
     with nullcontext() if meant.loaded is None else Uninitialised():
         return build(meant.architecture, in_channels=in_channels, output_stride=output_stride, **meant.settings)
+
+
+def _of_backbone(backbone: Backbone) -> dict[str, Tensor]:
+    """Its tensors under the names of a task."""
+    return {f"backbone.{key}": tensor for key, tensor in backbone.state_dict().items()}
+
+
+def _imported(expected: Mapping[str, Tensor], meant: Resolved, asked: str) -> dict[str, Tensor]:
+    """The file's tensors for `expected`, in its dtypes; says what was adapted. WeightsError where they do not fit."""
+    assert meant.loaded is not None
+    placed, path = _placed(expected, meant.loaded, asked), meant.loaded.checkpoint.path
+    if meant.doubt:
+        LOG.warning("%s", meant.doubt)
+    if placed.made_for is not None:
+        channels = next(tensor for tensor in expected.values() if tensor.ndim == 4).shape[1]
+        LOG.warning(
+            "%s: the first convolution was made for %d channels, adapted to %d", path, placed.made_for, channels
+        )
+    return {name: tensor.to(expected[name].dtype) for name, tensor in placed.tensors.items()}
+
+
+def _placed(expected: Mapping[str, Tensor], loaded: Loaded, asked: str) -> Placed:
+    placed = place(expected, loaded.checkpoint.tensors, loaded.layout)
+    if placed.mismatch:
+        raise misfit(loaded, asked, placed.mismatch)
+    return placed
 
 
 def _kept_head(meant: Resolved, task: str, classes: int | Sequence[str]) -> Mapping[str, Any] | None:

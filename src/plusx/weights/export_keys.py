@@ -1,7 +1,8 @@
 """plusx models under other libraries' key names, so that those load them strictly."""
 
+import logging
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 import torch
 from torch import Tensor
@@ -11,9 +12,10 @@ from plusx.core.errors import InputError, WeightsError, unknown
 from plusx.core.storage import replacing
 from plusx.core.task import Task
 from plusx.weights.counterparts import Counterpart, LayoutName, counterpart, momentum_of, why_not
-from plusx.weights.importing import LOG
 from plusx.weights.modelfile import write_tensors
 from plusx.weights.sources.layout import Layout
+
+LOG: Final = logging.getLogger("plusx")
 
 
 def save_as(path: Path, task: Task, layout: LayoutName, made: Card | None = None) -> str:

@@ -1,18 +1,30 @@
-"""From a file's tensors to a network's: every tensor has its place, or an error says which have not."""
+"""From a file's tensors to a network's: every tensor has its place, or it is said which have not."""
 
-import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from torch import Tensor
 
-from plusx.core.errors import WeightsError
 from plusx.weights.matching import Mismatch
 from plusx.weights.sources.layout import COUNTER, Layout
 
-LOG: Final = logging.getLogger("plusx")
 _HEAD: Final = ("head.fc.weight", "head.fc.bias")
 _HIDDEN: Final = ("head.hidden.fc.weight", "head.hidden.fc.bias")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A file's tensors in a network's places.
+
+    `tensors`: by our names, as far as they are there. `mismatch`: what is missing, left over, or of other shape or
+    dtype, by the file's names. `made_for`: the file's input channels, where its first convolution was adapted to more
+    or fewer.
+    """
+
+    tensors: Mapping[str, Tensor]
+    mismatch: Mismatch
+    made_for: int | None
 
 
 def head_size(tensors: Mapping[str, Tensor], layout: Layout) -> int | None:
@@ -24,32 +36,27 @@ def head_size(tensors: Mapping[str, Tensor], layout: Layout) -> int | None:
     return tensors[bias[0]].shape[0] if bias else None
 
 
-def import_tensors(
-    expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], layout: Layout, origin: str
-) -> dict[str, Tensor]:
-    """A tensor of the file for every name of `expected`, in its shape and dtype.
+def place(
+    expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], layout: Layout, *, same_dtype: bool = True
+) -> Placed:
+    """A tensor of the file for every name of `expected`, whose tensors may be on the device "meta".
 
     expected: a task's names, `backbone.*` and, where the file's are wanted, `head.*`; without those of the head, what
-    the file has of it is left out. A first convolution for another number of channels is adapted, which is logged.
-    `origin`: the file, for messages. Raises `WeightsError` with four lists where anything is missing, left over, or of
-    other shape or dtype.
+    the file has of it is left out. A first convolution for another number of channels is adapted. same_dtype: as in
+    `Mismatch.between`.
     """
     unwanted = [ours for ours in (*_HEAD, *_HIDDEN) if ours not in expected]
     left_out = {theirs for names in layout.names(unwanted).values() for theirs in names}
     names = _file_names(expected, tensors, layout)
     found = {theirs: array for theirs, array in tensors.items() if theirs in names or theirs not in left_out}
-    first = next((ours for ours, tensor in expected.items() if tensor.ndim == 4), None)
-    for theirs, ours in names.items():
-        if theirs in found:
-            array = layout.imported(ours, found[theirs])
-            found[theirs] = _adapted(array, expected[ours], origin) if ours == first else array
-    mismatch = Mismatch.between({theirs: expected[ours] for theirs, ours in names.items()}, found)
-    if mismatch:
-        raise WeightsError(
-            f"{origin} does not fit the network; nothing was loaded.\n{mismatch}\n"
-            "Name the architecture that the file was made with, or take another file."
-        )
-    return {ours: found[theirs].to(expected[ours].dtype) for theirs, ours in names.items()}
+    found |= {theirs: layout.imported(ours, found[theirs]) for theirs, ours in names.items() if theirs in found}
+    wanted = {theirs: expected[ours] for theirs, ours in names.items()}
+    first, made_for = next((theirs for theirs, tensor in wanted.items() if tensor.ndim == 4), ""), None
+    if first in found and _of_other_channels(found[first], wanted[first]):
+        made_for = found[first].shape[1]
+        found[first] = adapt_channels(found[first], wanted[first].shape[1])
+    there = {ours: found[theirs] for theirs, ours in names.items() if theirs in found}
+    return Placed(there, Mismatch.between(wanted, found, same_dtype=same_dtype), made_for)
 
 
 def adapt_channels(weight: Tensor, in_channels: int) -> Tensor:
@@ -76,9 +83,5 @@ def _file_names(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], l
     return names
 
 
-def _adapted(weight: Tensor, expected: Tensor, origin: str) -> Tensor:
-    channels = expected.shape[1]
-    if weight.ndim != expected.ndim or weight.shape[1] == channels:
-        return weight
-    LOG.warning("%s: the first convolution was made for %d channels, adapted to %d", origin, weight.shape[1], channels)
-    return adapt_channels(weight, channels)
+def _of_other_channels(weight: Tensor, expected: Tensor) -> bool:
+    return weight.ndim == expected.ndim and weight.shape[1] != expected.shape[1]

@@ -52,7 +52,7 @@ class Mismatch:
             "shape differs": self.shapes,
             "dtype differs": self.dtypes,
         }
-        return "\n".join(f"  {title} ({len(names)}): {_some(names)}" for title, names in lists.items())
+        return "\n".join(f"  {title} ({len(names)}): {_some(names)}" for title, names in lists.items() if names)
 
 
 def _widens(found: torch.dtype, expected: torch.dtype) -> bool:
@@ -66,4 +66,4 @@ def _same_kind(found: torch.dtype, expected: torch.dtype) -> bool:
 def _some(names: Iterable[str]) -> str:
     names = list(names)
     rest = len(names) - _SHOWN
-    return (", ".join(names[:_SHOWN]) or "none") + (f", and {rest} more" if rest > 0 else "")
+    return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")

@@ -9,10 +9,9 @@ from plusx.backbones.catalogue import Architecture, architecture, architectures,
 from plusx.core.card import Card, Input, Source
 from plusx.core.errors import InputError, WeightsError, nearest
 from plusx.weights.download import fetch
-from plusx.weights.importing import LOG, head_size
-from plusx.weights.reading import Checkpoint, read_checkpoint
+from plusx.weights.fitting import either, fitting
+from plusx.weights.local import Loaded, keras_card, load, readings, readings_as, told
 from plusx.weights.sources.layout import Layout
-from plusx.weights.sources.recognise import LAYOUTS, recognise
 from plusx.weights.vocabularies import VOCABULARY_SIZES
 
 Weights = str | Path | None
@@ -22,22 +21,17 @@ _SUFFIXES: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A file's tensors under the usual names of its layout."""
-
-    checkpoint: Checkpoint
-    layout: Layout
-    head: int | None  # outputs; None where the file has no head
-
-
-@dataclass(frozen=True)
 class Resolved:
-    """`settings`: changes to the architecture's own; `card`: None for random weights."""
+    """`settings`: changes to the architecture's own; `card`: None for random weights.
+
+    `doubt`: what is to be said to who builds it, where the file may hold another build of the network; else empty.
+    """
 
     architecture: str
     settings: Mapping[str, Any]
     card: Card | None
     loaded: Loaded | None
+    doubt: str = ""
 
 
 def resolve(name: str, weights: Weights = None) -> Resolved:
@@ -60,52 +54,37 @@ def published_card(name: str, weights: Weights = None) -> Card | None:
         return tagged
     if weights == "imagenet":
         return best_card(prefix)
-    fitting = {
-        full: card(full) for full in cards() if full.split(".")[0] == prefix or card(full).architecture == prefix
-    }
-    for full, candidate in fitting.items():
+    own = {full: card(full) for full in cards() if full.split(".")[0] == prefix or card(full).architecture == prefix}
+    for full, candidate in own.items():
         if weights in (full, full.partition(".")[2]):
             return candidate
     if weights in cards():
-        raise InputError(f"The weights {weights} are not for {prefix}. Take create_model({str(weights)!r}) instead.")
+        raise InputError(f"The weights {weights} are not for {prefix}. Name {weights} as the model instead.")
     if not _is_path(weights):
-        known = ", ".join(nearest(str(weights), fitting)) or "no published weights"
+        known = ", ".join(nearest(str(weights), own)) or "no published weights"
         raise InputError(f"Unknown weights {str(weights)!r} for {prefix}: neither a file nor a card. Known: {known}.")
     return None
-
-
-def load(path: Path) -> Loaded:
-    """A file in any layout that plusx knows; raises `WeightsError` for other networks."""
-    checkpoint = read_checkpoint(path)
-    layout = recognise(checkpoint.tensors)
-    if layout is None:
-        some = ", ".join(list(checkpoint.tensors)[:6])
-        raise WeightsError(
-            f"{path} holds a network that plusx does not know (its tensors: {some}, ...). Expected a network "
-            "that `plusx models` lists, as plusx, torchvision, timm or Keras save it, or a common CIFAR checkpoint."
-        )
-    checkpoint = replace(checkpoint, tensors=layout.ordered(checkpoint.tensors))
-    return Loaded(checkpoint, layout, head_size(checkpoint.tensors, layout))
 
 
 def _check_family(loaded: Loaded, name: str) -> None:
     """InputError for a file that holds another family's network."""
     known, path = loaded.layout.modules, loaded.checkpoint.path
     if known and (module := architecture(name).module) not in known:
-        holds = " or ".join(sorted(known))
+        holds, found = " or ".join(sorted(known)), fitting(loaded)
+        named = either(found) if found else f"the architecture that the file was made with, e.g. {_examples(known)}"
         raise InputError(
             f"{path} holds a network of {holds}, named as {loaded.layout.name} does; {name} is one of {module}. Name "
-            f"the architecture that the file was made with, e.g. {_examples(known)}"
+            f"{named}"
         )
 
 
 def _check_origin(loaded: Loaded, published: Card) -> None:
     """InputError for a file that another library named: it was built with other paddings, epsilons or strides."""
     wanted = published.source.layout
-    readings = _readings(loaded, wanted)
-    if any(one.name == "keras" or _same_build(one, loaded, published) for one in readings):
+    known = readings(loaded, wanted)
+    if any(one.name == "keras" or _same_build(one, loaded, published) for one in known):
         return
-    if readings:
+    if known:
         raise InputError(
             f"{loaded.checkpoint.path} is named as {wanted} names another network than {published.name}: one with "
             "other strides, paddings or epsilons. Name the card that the file belongs to, or the architecture alone"
@@ -142,10 +121,14 @@ def _local(name: str, loaded: Loaded) -> Resolved:
     wanted = architecture(name)
     _check_family(loaded, name)
     if loaded.layout.name == "keras":
-        made = _keras_card(wanted, path)
+        made = keras_card(wanted)
+        if made is None:
+            raise WeightsError(f"{path} was written by Keras, which has no {name}. Name the network it was made with.")
         return Resolved(made.architecture, made.build, _of_file(made, loaded), loaded)
-    told, source = _told(loaded, wanted, _layout_of(loaded, wanted)), Source(loaded.layout.name, filename=path.name)
-    return Resolved(name, told, Card(path.name, name, told, _input_of(wanted, source), source=source), loaded)
+    alike, source = readings_as(loaded, wanted), Source(loaded.layout.name, filename=path.name)
+    settings = told(loaded, wanted, [*alike, loaded.layout][0])
+    made = Card(path.name, name, settings, _input_of(wanted, source), source=source)
+    return Resolved(name, settings, made, loaded, _doubt(path, wanted, alike))
 
 
 def usual_input(size: int) -> Input:
@@ -167,15 +150,6 @@ def _input_of(wanted: Architecture, source: Source) -> Input:
     return usual
 
 
-def _keras_card(wanted: Architecture, path: Path) -> Card:
-    """How Keras builds that network and prepares its images: no file of Keras tells that."""
-    for candidate in map(card, cards()):
-        names = (candidate.architecture, candidate.name.split(".")[0])
-        if candidate.source.layout == "keras" and wanted.name in names:
-            return candidate
-    raise WeightsError(f"{path} was written by Keras, which has no {wanted.name}. Name the network it was made with.")
-
-
 def _of_file(made: Card, loaded: Loaded) -> Card:
     """The card of a local file that is built and fed like a published one, but may have been trained further."""
     file = loaded.checkpoint.path.name
@@ -184,40 +158,22 @@ def _of_file(made: Card, loaded: Loaded) -> Card:
     return Card(file, made.architecture, made.build, made.input, vocabulary=vocabulary, source=source)
 
 
-def _readings(loaded: Loaded, library: str) -> list[Layout]:
-    """All layouts of the library that the file's tensors fit."""
-    return [one for one in LAYOUTS if one.name == library and one.recognise(loaded.checkpoint.tensors)]
-
-
 def _same_build(layout: Layout, loaded: Loaded, published: Card) -> bool:
     """Whether a file in `layout` holds the network that the card describes, as far as files and layouts tell."""
     network = architecture(published.architecture)
-    told = _told(loaded, network, layout)
+    known = told(loaded, network, layout)
     default = network.settings
     return all(
-        published.build.get(key, default[key]) == told.get(key, default[key]) for key in {*told, *published.build}
+        published.build.get(key, default[key]) == known.get(key, default[key]) for key in {*known, *published.build}
     )
 
 
-def _layout_of(loaded: Loaded, wanted: Architecture) -> Layout:
-    """The layout by which `wanted` is read; a warning where the names fit networks that are built differently."""
-    alike = [one for one in _readings(loaded, loaded.layout.name) if wanted.name in one.counterparts]
-    if len({str(dict(one.built)) for one in alike}) > 1:
-        names = " or ".join(one.counterparts[wanted.name] for one in alike)
-        LOG.warning(
-            "%s may hold %s: their tensors have the same names, their paddings and epsilons differ. It is read as %s; "
-            "for another one name its card (plusx models '%s.*')",
-            loaded.checkpoint.path,
-            names,
-            alike[0].counterparts[wanted.name],
-            wanted.name,
-        )
-    return alike[0] if alike else loaded.layout
-
-
-def _told(loaded: Loaded, wanted: Architecture, layout: Layout) -> dict[str, Any]:
-    """Settings that the file and its layout tell; a plain network stays plain."""
-    if wanted.settings.get("shortcut") == "none":
-        return {}
-    told = {**layout.built, **layout.settings(loaded.checkpoint.tensors)}
-    return {key: value for key, value in told.items() if key in wanted.settings}
+def _doubt(path: Path, wanted: Architecture, alike: list[Layout]) -> str:
+    """That the names of the file's tensors fit networks that are built differently; empty where they do not."""
+    if len({str(dict(one.built)) for one in alike}) <= 1:
+        return ""
+    names = [one.counterparts[wanted.name] for one in alike]
+    return (
+        f"{path} may hold {' or '.join(names)}: their tensors have the same names, their paddings and epsilons differ. "
+        f"It is read as {names[0]}; for another one name its card (plusx models '{wanted.name}.*')"
+    )

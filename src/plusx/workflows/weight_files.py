@@ -8,8 +8,8 @@ from plusx.core.task import Task
 from plusx.weights.counterparts import LayoutName
 from plusx.weights.create import create_model
 from plusx.weights.export_keys import save_as
+from plusx.weights.local import load
 from plusx.weights.modelfile import load_model
-from plusx.weights.resolve import load
 from plusx.weights.vocabularies import VOCABULARY_SIZES
 from plusx.workflows.models import abbreviated, facts_of
 
