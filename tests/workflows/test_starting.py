@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from pictures import colour_folder
 from plusx.backbones.catalogue import card
-from plusx.core.errors import InputError, OfflineError
+from plusx.core.errors import InputError, OfflineError, WeightsError
+from plusx.weights.create import create_model
+from plusx.weights.export_keys import renamed
+from plusx.weights.sources.resnet.cifar import LINEAR
 from plusx.workflows import fit as module
 from plusx.workflows import starting
 from plusx.workflows.building import choose_recipe
@@ -37,10 +41,22 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"device": "gpu"}, "Unknown device 'gpu': expected one of auto, cpu"),
         ({"device": "cpu", "precision": "fp16"}, "fp16 needs a GPU"),
         ({"model": "resnet19"}, "Unknown model 'resnet19'"),
+        ({"weights": "resnet50.a1_in1k"}, r"resnet50\.a1_in1k are not for resnet18\. Name resnet50\.a1_in1k as the"),
+        ({"model": "resnet18.a9_in1k"}, r"Unknown weights 'resnet18\.a9_in1k'\. Did you mean resnet18\.a1_in1k, "),
+        ({"weights": "resnet20.pth"}, r"resnet20\.pth holds a network of cifar.* Name plain20 or resnet20$"),
+        ({"model": "resnet32", "weights": "resnet20.pth"}, r"resnet20\.pth does not fit resnet32; .*\n.*\nIts tens"),
+        ({"weights": "text.pth"}, r"text\.pth is no weights file: it begins with b'hello'"),
+        ({"model": "resnet18.a1_in1k", "small_input": "yes"}, r"resnet18\.a1_in1k do not fit resnet18 with small_inpu"),
+        ({"model": "resnet20", "small_input": "yes"}, "--small-input yes: resnet20 is built for small images already"),
         ({"frozen_norm": True}, r"--frozen-norm keeps the statistics of weights, and none are named\. Name some"),
     ],
 )
-def test_what_is_not_there_is_said_first(settings: dict[str, Any], text: str, tmp_path: Path) -> None:
+def test_what_is_not_there_or_does_not_fit_is_said_first(
+    settings: dict[str, Any], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(renamed(create_model("resnet20", classes=10), LINEAR), "resnet20.pth")
+    Path("text.pth").write_text("hello")
     data = colour_folder(tmp_path / "data", per_class=2)
     with pytest.raises(InputError, match=text):
         fit(data, **settings, out=tmp_path / "run")
@@ -60,11 +76,22 @@ def test_weights_that_cannot_be_downloaded_are_said_before_the_audit(
         fit(data, model="resnet18", weights="imagenet", weights_dir=tmp_path, out=tmp_path / "run")
 
 
+@pytest.mark.usefixtures("unread")
+def test_published_weights_that_are_damaged_are_said_before_the_audit(tmp_path: Path) -> None:
+    (tmp_path / "resnet18.tv_in1k_v1.pth").write_bytes(b"half a file")
+    data = colour_folder(tmp_path / "data", per_class=2)
+    with pytest.raises(
+        WeightsError, match=r"tv_in1k_v1\.pth has sha256 \w+; resnet18\.tv_in1k_v1 was published with f37"
+    ):
+        fit(data, model="resnet18.tv_in1k_v1", weights_dir=tmp_path, out=tmp_path / "run")
+
+
 def test_nothing_is_downloaded_that_is_here_or_was_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a download")
 
-    monkeypatch.setattr(starting, "fetch", refuse)
+    monkeypatch.setattr("plusx.weights.download._download", refuse)
+    monkeypatch.setattr("plusx.weights.download._other_digest", lambda card, path: None)
     fetch_start(FitSettings())
     one = card("resnet18.tv_in1k_v1")
     starting.local_path(one, tmp_path).write_bytes(b"weights")
@@ -86,8 +113,8 @@ def test_a_compiler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_home_directory_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "own.pth").write_bytes(b"weights")
-    settings = absolute(FitSettings(weights="~/own.pth"))
+    torch.save(renamed(create_model("resnet20"), LINEAR), tmp_path / "own.pth")
+    settings = absolute(FitSettings(model="resnet20", weights="~/own.pth"))
     assert settings.weights == str(tmp_path / "own.pth")
     check_start(settings)
 

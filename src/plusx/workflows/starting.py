@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from plusx.backbones.catalogue import architecture
 from plusx.core.errors import InputError
 from plusx.engine.device import candidates, compiler, find_device
+from plusx.weights.create import check_model
 from plusx.weights.download import fetch, local_path
 from plusx.weights.resolve import published_card
 from plusx.workflows.settings import FitSettings
@@ -11,10 +13,14 @@ from plusx.workflows.weights import download_bar
 
 
 def check_start(settings: FitSettings) -> None:
-    """InputError for names, weight files, devices and precisions that are not there. Downloads nothing."""
+    """InputError for names, weight files, devices and precisions that are not there, and for what does not go together.
+
+    Downloads nothing.
+    """
     card = published_card(settings.model, settings.weights)
     if card is None and settings.weights is not None:
         _check_file(Path(settings.weights).expanduser())
+    _check_network(settings, settings.model if card is None else card.architecture)
     if settings.frozen_norm and card is None and settings.weights is None:
         raise InputError("--frozen-norm keeps the statistics of weights, and none are named. Name some with --weights.")
     candidates(find_device(settings.device), settings.precision)
@@ -27,13 +33,16 @@ def check_start(settings: FitSettings) -> None:
 
 
 def fetch_start(settings: FitSettings) -> None:
-    """Downloads the published weights where they are not here yet, with a bar; OfflineError where that cannot be."""
+    """Downloads the published weights where they are not here yet, with a bar, and compares those that are here with
+    their digest. OfflineError and WeightsError where that fails."""
     card = published_card(settings.model, settings.weights)
     if card is None or not (card.source.url or card.source.repository):
         return
-    if not local_path(card, settings.weights_dir).is_file():
-        with download_bar(card.name) as progress:
-            fetch(card, settings.weights_dir, progress=progress)
+    if local_path(card, settings.weights_dir).is_file():
+        fetch(card, settings.weights_dir)
+        return
+    with download_bar(card.name) as progress:
+        fetch(card, settings.weights_dir, progress=progress)
 
 
 def _check_file(path: Path) -> None:
@@ -43,3 +52,11 @@ def _check_file(path: Path) -> None:
         raise InputError(
             f"--weights {path}: there is no such file. Give another, or imagenet, or a name from `plusx models NAME`."
         )
+
+
+def _check_network(settings: FitSettings, name: str) -> None:
+    """`name`: the architecture. Reads a local file, but not into a network."""
+    small = settings.small_input == "yes"
+    if small and "small_input" not in architecture(name).settings:
+        raise InputError(f"--small-input yes: {name} is built for small images already. Leave it away.")
+    check_model(settings.model, settings.weights, **({"small_input": True} if small else {}))
