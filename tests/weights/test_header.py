@@ -54,7 +54,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 def test_other_safetensors(tmp_path: Path) -> None:
     path = write(tmp_path / "m.safetensors", {"__metadata__": {"format": "pt"}})
-    with pytest.raises(WeightsError, match=r'no plusx header\. Load it .* create_model\("resnet50", weights=".*m\.saf'):
+    with pytest.raises(WeightsError, match=r"no plusx header, .* plusx fit DATA --model resnet50 --weights .*m\.saf"):
         read_header(path)
 
 

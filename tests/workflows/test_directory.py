@@ -76,6 +76,13 @@ def test_a_directory_without_a_model_is_an_unfinished_run_or_none(tmp_path: Path
     assert model_file(run.model) == run.model
 
 
+def test_a_model_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"There is no run .*resnet18\. Give the directory that `plusx fit` wrote, or a m"
+    ):
+        model_file(tmp_path / "resnet18")
+
+
 def test_every_file_that_export_writes_belongs_to_the_run(tmp_path: Path) -> None:
     names = {path.name for path in RunDirectory(tmp_path).exported}
     assert names == {"model.onnx", "model.pt2", "model.xml", "model.bin"}

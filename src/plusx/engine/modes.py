@@ -80,4 +80,4 @@ def small_batch_note(task: Task, size: int) -> str | None:
     found = "batches of one image: BatchNorm uses its running statistics and never moves them"
     if size > 1:
         found = f"batches of {size} images: BatchNorm's statistics are noisy below {FEW}"
-    return f"Training with {found}. Take a larger batch, or freeze the backbone's with frozen_norm."
+    return f"Training with {found}. Take a larger batch, or keep the backbone's fixed (frozen_norm, --frozen-norm)."

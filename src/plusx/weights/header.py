@@ -66,11 +66,16 @@ def read_header(path: Path) -> Header:
     """
     metadata = read_metadata(path)
     if "plusx.version" not in metadata:
-        raise WeightsError(
-            f"{path} holds tensors but no plusx header. Load it as weights of an architecture: "
-            f'create_model("resnet50", weights="{path}").'
-        )
+        raise without_header(path)
     return Header.from_metadata(metadata, path)
+
+
+def without_header(path: Path) -> WeightsError:
+    """The error for tensors that do not say of which network they are."""
+    return WeightsError(
+        f"{path} holds tensors but no plusx header, so that it cannot be run by itself. Name it as the weights of its "
+        f"architecture where a model is made; to train from it: plusx fit DATA --model resnet50 --weights {path}"
+    )
 
 
 def read_metadata(path: Path) -> dict[str, str]:

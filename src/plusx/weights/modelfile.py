@@ -16,7 +16,7 @@ from plusx.core.errors import InputError, WeightsError
 from plusx.core.storage import replacing
 from plusx.core.task import Task
 from plusx.tasks import create as tasks
-from plusx.weights.header import Header
+from plusx.weights.header import Header, without_header
 from plusx.weights.matching import Mismatch
 from plusx.weights.reading import Checkpoint, read_checkpoint
 from plusx.weights.uninitialised import Uninitialised
@@ -66,10 +66,7 @@ def restore(checkpoint: Checkpoint, device: str = "cpu") -> LoadedModel:
     """As `load_model`, from what was read already."""
     header = checkpoint.header
     if header is None:
-        raise WeightsError(
-            f"{checkpoint.path} holds tensors but no plusx header. Load it as weights of an architecture: "
-            f'create_model("resnet50", weights="{checkpoint.path}").'
-        )
+        raise without_header(checkpoint.path)
     try:
         task = _untrained(header)
     except InputError as error:

@@ -70,9 +70,11 @@ class RunDirectory:
 
 
 def model_file(path: Path) -> Path:
-    """That of a run directory, or the file itself. InputError for a directory without one."""
-    if not path.is_dir():
+    """That of a run directory, or the file itself. InputError where there is neither, and for a directory without."""
+    if path.is_file():
         return path
+    if not path.is_dir():
+        raise InputError(f"There is no run {path}. Give the directory that `plusx fit` wrote, or a model file.")
     run = RunDirectory(path)
     if not run.model.is_file():
         raise run.without_model()

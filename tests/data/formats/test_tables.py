@@ -77,7 +77,7 @@ def test_several_labels(tmp_path: Path) -> None:
     listing = read(table(tmp_path, "image,tags\na.jpg,cat|dog\nb.jpg,dog\nc.jpg,|\n"))
     assert listing.kind == "labels"
     assert by_name(listing) == {"a.jpg": ("cat", "dog"), "b.jpg": ("dog",), "c.jpg": ()}
-    assert "labels are taken apart at '|': several classes per image (separator='' keeps them whole)" in listing.notes
+    assert "labels are taken apart at '|': several classes per image (an empty separator: one class)" in listing.notes
 
 
 def test_separator_given_or_refused(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _taken_apart(entries: Sequence[Entry], separator: str | None, notes: list[st
     texts = [entry.label for entry in entries if isinstance(entry.label, str)]
     used = found_separator(texts) if separator is None else separator
     if used and texts:
-        notes.append(f"labels are taken apart at {used!r}: several classes per image (separator='' keeps them whole)")
+        notes.append(f"labels are taken apart at {used!r}: several classes per image (an empty separator: one class)")
     return [replace(entry, label=separated(entry.label, used)) for entry in entries]
 
 

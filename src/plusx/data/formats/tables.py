@@ -182,7 +182,7 @@ def _without_missing(rows: Rows, labels: Sequence[Any], options: ReadOptions, no
         if options.missing_files == "error":
             raise DataError(
                 f"{rows.table.path or 'The table'}: {text}. "
-                "Put the files there, remove the rows, or leave them out with missing_files='skip'."
+                "Put the files there, remove the rows, or leave them out (missing_files, --missing-files: skip)."
             )
         notes.append(f"{text}; left out")
     return entries
