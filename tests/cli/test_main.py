@@ -216,8 +216,10 @@ def loaded() -> Callable[..., set[str]]:
 def test_help_loads_nothing_slow(loaded: Callable[..., set[str]]) -> None:
     assert loaded("--help") == set()
     assert loaded("fit", "--help") == set()
+    assert loaded("models", "--help") == set()
 
 
 def test_models_and_weights_need_no_tensors(loaded: Callable[..., set[str]]) -> None:
     assert loaded("models", "resnet50") == set()
+    assert loaded("models", "--sort", "top-1") == set()
     assert loaded("weights", "resnet50.a1_in1k") <= {"rich"}

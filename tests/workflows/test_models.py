@@ -19,6 +19,50 @@ def test_rows_are_sorted_by_depth_not_by_letter() -> None:
     assert names.index("resnet50") < names.index("resnet101") < names.index("resnet1202")
 
 
+def test_the_cheapest_or_the_best_come_first_where_that_is_asked_for() -> None:
+    by_name = models("resnet*")
+    smallest = models("resnet*", sort="parameters")
+    assert [row.parameters for row in smallest] == sorted(row.parameters for row in by_name)
+    assert [row.architecture for row in smallest][:2] == ["resnet20", "resnet32"]
+    fastest = models("resnet*", sort="multiply-adds")
+    assert [row.multiply_adds for row in fastest] == sorted(row.multiply_adds for row in by_name)
+    equal = [row.architecture for row in fastest if row.multiply_adds == 1_814_073_344]
+    assert equal == ["resnet18", "resnet18_v2"]  # by name
+    scores = [row.best_top_1 for row in models(sort="top-1")]
+    known = [score for score in scores if score is not None]
+    assert known == sorted(known, reverse=True)
+    assert scores[: len(known)] == known, "networks without a score come last"
+    assert len(scores) > len(known) > 40
+
+
+def test_weights_are_sorted_too() -> None:
+    scores = [card.metrics.get("imagenet-1k top-1") for card in published("resnet*.*", sort="top-1")]
+    known = [score for score in scores if score is not None]
+    assert known == sorted(known, reverse=True)
+    assert scores[: len(known)] == known
+    assert len(scores) > len(known)  # those of CIFAR follow
+    names = [card.architecture for card in published("*.keras_in1k", sort="parameters")]
+    assert names[0] == "mobilenet_v1_025"
+    assert published("resnet50", sort="multiply-adds")[0].architecture == "resnet50_v1"
+
+
+def test_the_shell_sorts_with_the_same_words() -> None:
+    lines = list(listing("resnet*", sort="multiply-adds"))
+    assert [line.split()[0] for line in lines[1:4]] == ["resnet20", "resnet32", "resnet44"]
+    rows = [json.loads(line)["architecture"] for line in listing("resnet*", sort="top-1", json=True)]
+    assert rows == [row.architecture for row in models("resnet*", sort="top-1")]
+    best = json.loads(next(listing("resnet18.*", sort="top-1", json=True)))
+    assert best["name"] == "resnet18.fb_swsl_ig1b_ft_in1k"
+    with pytest.raises(
+        InputError, match=r"sort: found 'size', expected one of name, parameters, multiply-adds, top-1\."
+    ):
+        list(listing(sort="size"))
+    with pytest.raises(InputError, match=r"Unknown order 'top1'\. Did you mean top-1, "):
+        models(sort="top1")  # pyrefly: ignore[bad-argument-type]
+    with pytest.raises(InputError, match="`table` is in the order of the papers and does not go together with `sort`"):
+        list(listing(sort="top-1", table=True))
+
+
 def test_the_best_score_is_that_of_the_weights_that_imagenet_means() -> None:
     (row,) = models("resnet50")
     assert row.best_top_1 == max(best_card("resnet50").metrics.values()) or row.best_top_1 == pytest.approx(

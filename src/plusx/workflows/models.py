@@ -1,9 +1,10 @@
 """models: which architectures there are, and which published weights each of them has. Needs no torch."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 from plusx.backbones.catalogue import TOP_1, architecture, architectures, card, cards
 from plusx.core.card import Card
@@ -11,6 +12,9 @@ from plusx.core.errors import InputError, unknown
 from plusx.workflows.models_table import natural, sections
 from plusx.workflows.settings import ModelsSettings
 from plusx.workflows.values import read_settings
+
+Order = Literal["name", "parameters", "multiply-adds", "top-1"]
+"""What a list is sorted by: the cheapest first, the best first."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +37,49 @@ class ModelRow:
         return asdict(self)
 
 
-def models(pattern: str = "*") -> list[ModelRow]:
+_ROWS: Final[Mapping[str, Callable[[ModelRow], Any]]] = MappingProxyType(
+    {
+        "name": lambda row: natural(row.architecture),
+        "parameters": lambda row: row.parameters,
+        "multiply-adds": lambda row: row.multiply_adds,
+        "top-1": lambda row: -(row.best_top_1 or 0.0),
+    }
+)
+
+_CARDS: Final[Mapping[str, Callable[[Card], Any]]] = MappingProxyType(
+    {
+        "name": lambda one: (one.architecture, one.vocabulary),
+        "parameters": lambda one: architecture(one.architecture).parameters,
+        "multiply-adds": lambda one: architecture(one.architecture).multiply_adds,
+        "top-1": lambda one: (TOP_1 not in one.metrics, one.vocabulary),  # scores on other classes are others
+    }
+)
+
+
+def models(pattern: str = "*", *, sort: Order = "name") -> list[ModelRow]:
     """The architectures that match a shell pattern such as `resnet*`.
 
-    InputError when none does; for a plain name it says which three come nearest.
+    sort: "name", or the cheapest first by "parameters" or "multiply-adds", or the best `best_top_1` first by "top-1".
+    InputError when none matches; for a plain name it says which three come nearest.
     """
+    if sort not in _ROWS:
+        raise unknown("order", sort, _ROWS)
     names = architectures(pattern)
     if not names:
         if _is_pattern(pattern):
             raise InputError(f"No architecture matches {pattern!r}. `plusx models` lists all of them.")
         raise unknown("model", pattern, architectures())
-    names.sort(key=natural)
     by_architecture: dict[str, list[Card]] = {}
     for name in cards():
         by_architecture.setdefault(card(name).architecture, []).append(card(name))
-    return [_row(name, by_architecture.get(name, [])) for name in names]
+    rows = [_row(name, by_architecture.get(name, [])) for name in names]
+    return sorted(sorted(rows, key=_ROWS["name"]), key=_ROWS[sort])
 
 
-def published(pattern: str) -> list[Card]:
+def published(pattern: str, *, sort: Order = "name") -> list[Card]:
     """The cards of one architecture, best first; or those with names like `resnet50.a1_in1k`, `resnet50.*`, `*keras*`.
 
+    sort: as of `models`; of equals the best first.
     Those of an architecture are all that build it and all that bear its name: resnet50.keras_in1k builds resnet50_v1.
     """
     if "." in pattern or _is_pattern(pattern):
@@ -63,7 +90,7 @@ def published(pattern: str) -> list[Card]:
     else:
         wanted = architecture(pattern).name
         found = [one for one in map(card, cards()) if wanted in (one.architecture, one.name.partition(".")[0])]
-    return sorted(found, key=lambda one: (one.architecture, one.vocabulary, -_top_1(one), one.name))
+    return sorted(sorted(found, key=lambda one: (-_top_1(one), one.name)), key=_CARDS[sort])
 
 
 def listing(pattern: str = "*", **settings: Any) -> Iterator[str]:
@@ -75,12 +102,12 @@ def listing(pattern: str = "*", **settings: Any) -> Iterator[str]:
         return
     of_weights = "." in pattern or pattern in architectures() or (not architectures(pattern) and bool(cards(pattern)))
     if options.json:
-        things: Sequence[ModelRow | Card] = published(pattern) if of_weights else models(pattern)
+        things: Sequence[ModelRow | Card] = (published if of_weights else models)(pattern, sort=options.sort)
         yield from (json.dumps(thing.to_json(), ensure_ascii=False) for thing in things)
     elif of_weights:
-        yield from _weights_table(pattern)
+        yield from _weights_table(pattern, options.sort)
     else:
-        yield from _models_table(models(pattern))
+        yield from _models_table(models(pattern, sort=options.sort))
 
 
 def facts_of(one: Card) -> dict[str, str]:
@@ -135,6 +162,8 @@ def _row(name: str, found: Sequence[Card]) -> ModelRow:
 def _counted_table(pattern: str, options: ModelsSettings) -> Iterator[str]:
     if options.json:
         raise InputError("`table` and `json` do not go together: choose one")
+    if options.sort != "name":
+        raise InputError("`table` is in the order of the papers and does not go together with `sort`: choose one")
     names = [row.architecture for row in models(pattern)]
     from plusx.workflows.counting import counted  # torch: seconds
 
@@ -151,8 +180,8 @@ def _models_table(rows: Sequence[ModelRow]) -> Iterator[str]:
     yield "Weights of one architecture: plusx models NAME. Top-1: published, ImageNet-1k, in percent, free to use."
 
 
-def _weights_table(pattern: str) -> Iterator[str]:
-    found = published(pattern)
+def _weights_table(pattern: str, sort: Order) -> Iterator[str]:
+    found = published(pattern, sort=sort)
     if pattern in architectures():
         (row,) = models(pattern)
         yield f"{row.architecture}: {row.summary}"

@@ -158,6 +158,9 @@ class PredictSettings:
 class ModelsSettings:
     """List architectures and pretrained weights."""
 
+    sort: Literal["name", "parameters", "multiply-adds", "top-1"] = option(
+        "name", "what the list is sorted by: the cheapest first, the best published top-1 first"
+    )
     table: bool = option(False, "print a Markdown table: costs, counted now, beside the papers' figures")
     json: bool = option(False, "print JSON lines")
 
