@@ -5,8 +5,10 @@
 A test holds the committed files against it, so that page and code cannot differ.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from models_plot import accuracy_plot
@@ -26,6 +28,11 @@ class Page:
     weights: str  # heading and text above the table of all cards
     columns: tuple[str, ...]
     answers: tuple[str, str]  # may they be used commercially: yes, no
+
+
+def title_zh(paper: str) -> str:
+    """A paper's title stays as it is; what stands around it is Chinese."""
+    return re.sub(r"section ([\d.]+)", r"第 \1 节", paper.replace(" et al. ", " 等 "))
 
 
 PAGES = {
@@ -60,7 +67,7 @@ last column says which network a name builds where it is not the one it begins w
 
 参数量和乘加次数都是整个网络的（分类头与论文相同），输入是一张第二列所写大小的图像，由本项目在网络上直接数出来。
 一次乘加指卷积层或全连接层里的一次相乘连同一次相加；归一化、激活和池化不计。旁边是论文里印出的数字，位数与论文一致。
-两者相差超过千分之五、又不能用论文的四舍五入解释时，后面一列说明原因（英文，取自数据文件）。
+两者相差超过千分之五、又不能用论文的四舍五入解释时，后面一列说明原因。
 top-1 是可以用于任何用途的权重中已发表的最好成绩（百分比），按该权重自己的输入大小测得：
 一般网络在 ImageNet-1k 上，32 像素的网络在 CIFAR-10 上。`plusx models --table` 会重新计数并打印这些表格。
 
@@ -70,7 +77,10 @@ top-1 是可以用于任何用途的权重中已发表的最好成绩（百分�
             ("网络", "像素", "参数量", "论文", "乘加次数", "论文", "差异", "top-1", "权重", "许可证"),
             parameters="参数量",
             multiply_adds="乘加次数",
+            comma="，",
             colon="：",
+            title=title_zh,
+            note=attrgetter("note_zh"),
         ),
         weights="""## 全部权重
 

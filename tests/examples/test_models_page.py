@@ -43,6 +43,18 @@ def test_tables_have_cells_for_all_columns(example: ModuleType) -> None:
             assert len({line.count(" | ") for line in table.splitlines()}) == 1
 
 
+def test_the_chinese_page_says_nothing_in_english(example: ModuleType) -> None:
+    tables = re.findall(r"^\|.*\|$", example.page("zh-CN"), re.MULTILINE)
+    cells = [cell for line in tables for cell in re.sub("`[^`]*`", "", line).split("|")]
+    english = [cell for cell in cells if re.search(r"[a-z]{2,} [a-z]{2,}", cell)]
+    assert len(cells) > 2000
+    assert english == []
+    assert (
+        "\n## He 等 2015, Deep Residual Learning for Image Recognition, 第 4.2 节, arXiv 1512.03385\n"
+        in example.page("zh-CN")
+    )
+
+
 def test_every_family_is_drawn(example: ModuleType) -> None:
     plot = importlib.import_module("models_plot")
     drawn = {module for modules in plot.FAMILIES.values() for module in modules}

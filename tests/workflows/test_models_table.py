@@ -1,11 +1,14 @@
+import re
 from dataclasses import replace
 from decimal import Decimal
+from operator import attrgetter
 
 import pytest
 
 from plusx.backbones.catalogue import Published, architecture, architectures, best_card
 from plusx.workflows.counting import counted
 from plusx.workflows.models_table import (
+    ENGLISH,
     Cost,
     best_free,
     cells,
@@ -53,6 +56,15 @@ def test_a_paper_that_differs_has_a_note_that_says_why(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in architectures() if architecture(name).published])
+def test_notes_are_in_both_languages(name: str) -> None:
+    paper = architecture(name).published
+    assert paper is not None
+    assert bool(re.search("[\u4e00-\u9fff]", paper.note_zh)) == bool(paper.note), f"{name}: note_zh of {paper.note!r}"
+    numbers = [sorted(re.findall(r"\d+(?:\.\d+)?(?:e\d)?", note)) for note in (paper.note, paper.note_zh)]
+    assert numbers[0] == numbers[1]
+
+
+@pytest.mark.parametrize("name", [name for name in architectures() if architecture(name).published])
 def test_papers_figures_are_numbers_near_ours(name: str) -> None:
     found = architecture(name)
     assert found.published is not None
@@ -71,6 +83,16 @@ def test_an_explanation_names_what_differs_and_why() -> None:
     assert explanation(made, Cost(25_000_000, 4_089_184_256)) == "parameters +25.0 %: without fc"
     assert explanation(made, Cost(20_000_000, 4_089_184_256)) == ""
     assert explanation(replace(found, published=None), Cost(1, 1)) == ""
+
+
+def test_an_explanation_in_another_language() -> None:
+    found = architecture("resnet50")
+    paper = Published("Table 1", parameters="20e6", multiply_adds="2e9", note="without fc", note_zh="不计分类器")
+    words = replace(
+        ENGLISH, parameters="参数量", multiply_adds="乘加次数", comma="，", colon="：", note=attrgetter("note_zh")
+    )
+    said = explanation(replace(found, published=paper), Cost(25_000_000, 3_000_000_000), words)
+    assert said == "参数量 +25.0 %，乘加次数 +50.0 %：不计分类器"
 
 
 def test_a_row_has_the_best_weights_for_any_use() -> None:

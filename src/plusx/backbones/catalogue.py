@@ -29,13 +29,15 @@ METRICS = {"top_1": "top-1", "top_5": "top-5"}
 class Published:
     """What the paper itself says that a network costs, with the digits it prints: "25.5e6", "22,855,952".
 
-    Empty where it says nothing. `source`: the table. `note`: why the project counts something else.
+    Empty where it says nothing. `source`: the table. `note`: why the project counts something else; `note_zh`: the same
+    in Chinese.
     """
 
     source: str
     parameters: str = ""
     multiply_adds: str = ""
     note: str = ""
+    note_zh: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
-from plusx.backbones.catalogue import Architecture, architecture, card, cards
+from plusx.backbones.catalogue import Architecture, Published, architecture, card, cards
 from plusx.core.card import Card
 
 WORTH_A_NOTE: Final = Decimal("0.005")
@@ -29,18 +30,22 @@ class Cost:
 
 @dataclass(frozen=True)
 class Words:
-    """The table's headings in one language."""
+    """What the table says in one language. `title`: of a paper; `note`: why a figure of its differs."""
 
     columns: tuple[str, ...]
     parameters: str
     multiply_adds: str
+    comma: str
     colon: str
+    title: Callable[[str], str] = str
+    note: Callable[[Published], str] = attrgetter("note")
 
 
 ENGLISH: Final = Words(
     ("network", "pixels", "parameters", "paper", "multiply-adds", "paper", "difference", "top-1", "weights", "licence"),
     parameters="parameters",
     multiply_adds="multiply-adds",
+    comma=", ",
     colon=": ",
 )
 
@@ -57,7 +62,7 @@ def sections(names: Iterable[str], cost: Callable[[Architecture], Cost], words: 
         by_paper.setdefault(found.paper, []).append(found)
     for number, paper in enumerate(sorted(by_paper, key=arxiv)):
         yield from [""] * bool(number)
-        yield f"## {paper}"
+        yield f"## {words.title(paper)}"
         yield ""
         yield row(words.columns)
         yield row(("---", *["--:"] * 5, "---", "--:", "---", "---"))
@@ -92,7 +97,7 @@ def explanation(found: Architecture, cost: Cost, words: Words = ENGLISH) -> str:
     )
     differences = [(what, difference(counted, figure)) for what, counted, figure in printed if figure]
     said = [f"{what} {100 * share:+.1f} %" for what, share in differences if share is not None]
-    return words.colon.join([", ".join(said), found.published.note]) if said else ""
+    return words.colon.join([words.comma.join(said), words.note(found.published)]) if said else ""
 
 
 def difference(counted: int, printed: str) -> Decimal | None:
