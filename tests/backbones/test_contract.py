@@ -114,6 +114,11 @@ def test_a_stem_for_small_images(name: str) -> None:
         assert (stage.name, stage.channels) == (usual.name, usual.channels)
 
 
+@pytest.mark.parametrize("name", architectures())
+def test_what_large_networks_are_told_to_try_with_small_images_they_have(name: str) -> None:
+    assert (architecture(name).size > 64) == ("small_input" in architecture(name).settings)
+
+
 def test_images_too_small_or_without_batch(form: Form, made: Made) -> None:
     backbone = made(form)
     stride = backbone.stages[-1].stride

@@ -1,7 +1,9 @@
+import pytest
 import torch
 from torch import nn
 
 from plusx.core.backbone import Backbone
+from plusx.core.errors import InputError
 from plusx.core.stage import Stage
 
 
@@ -39,3 +41,30 @@ def test_images_are_brought_into_the_faster_memory_format() -> None:
     torch.testing.assert_close(last, plain)
     net.channels_last = ("cuda",)
     assert all(found.is_contiguous() for found in net(images).values())
+
+
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [
+        (torch.zeros(2, 1, 32, 32), r"images of shape \(2, 1, 32, 32\) have 1 channels, .* takes 3\. .*in_channels=1$"),
+        (
+            torch.zeros(2, 32, 32, 3),
+            r"images of shape \(2, 32, 32, 3\) have 32 channels, the second size; the network t",
+        ),
+        (
+            torch.zeros(2, 3, 32, 32, dtype=torch.uint8),
+            r"images are of torch\.uint8; expected floating point, scaled as",
+        ),
+        (torch.zeros(2, 3, 3, 32), r"Enlarge them to 4×4 or more$"),  # there is no smaller build of such a network
+        (torch.zeros(3, 32, 32), r"images have shape \(3, 32, 32\); expected four sizes"),
+    ],
+)
+def test_images_that_do_not_fit_are_named(images: torch.Tensor, text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        Two()(images)
+
+
+def test_a_first_layer_that_is_no_convolution_takes_what_it_likes() -> None:
+    net = Two()
+    net.conv1 = nn.Upsample(scale_factor=0.5)  # type: ignore[assignment]
+    assert net(torch.randn(1, 4, 32, 32))["conv2"].shape == (1, 8, 8, 8)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from plusx.core.errors import InputError
 from plusx.engine import modes
 
 
@@ -47,7 +48,7 @@ def test_modes_come_back_also_after_an_error(tiny: Any) -> None:
     task = tiny.seeded()
     task.backbone.conv2.eval()
     before = [module.training for module in task.modules()]
-    with pytest.raises(RuntimeError, match="to have 3 channels"), modes.preserved_modes(task):
+    with pytest.raises(InputError, match="the network takes 3"), modes.preserved_modes(task):
         task.train()(torch.zeros(2, 4, 8, 8))
     assert [module.training for module in task.modules()] == before
 

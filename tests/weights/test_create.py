@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -117,6 +118,26 @@ def test_unknown_names() -> None:
         create_model("plain18", weights="a1_in1k")
     with pytest.raises(WeightsError, match=r"runs/model\.pth cannot be read: No such file"):
         create_model("resnet50", weights="runs/model.pth")
+
+
+def test_weights_that_are_no_name_and_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"weights is True; expected the name of a card, a tag, 'imagenet', or a file"):
+        create_model("resnet50", weights=True)  # pyrefly: ignore[bad-argument-type]
+    with pytest.raises(InputError, match=r"weights is the address https://x\.org/a\.pth; download the file"):
+        create_model("resnet50", weights="https://x.org/a.pth")
+    with pytest.raises(WeightsError, match=r"is a directory\. Name the file in it, such as .*/model\.safetensors\."):
+        create_model("resnet50", weights=tmp_path)
+
+
+def test_the_words_of_other_libraries() -> None:
+    with pytest.raises(InputError, match="Unknown setting 'num_classes': here it is classes"):
+        create_model("resnet50", num_classes=10)
+    with pytest.raises(
+        InputError, match="Unknown setting 'pretrained': here it is weights=\"imagenet\", or a card's name"
+    ):
+        create_model("resnet50", pretrained=True)
+    with pytest.raises(InputError, match="Unknown setting 'in_chans': here it is in_channels"):
+        create_backbone("resnet50", in_chans=1)
 
 
 def test_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,6 +295,9 @@ def test_other_networks(tmp_path: Path) -> None:
 def test_classes_that_make_no_sense() -> None:
     with pytest.raises(InputError, match=r"classes is 0; expected their number, 1 or more, or their names"):
         create_model("resnet20", classes=0)
+    with pytest.raises(InputError, match=r"classes is 2\.0; expected a whole number or a list of names"):
+        create_model("resnet20", classes=2.0)  # pyrefly: ignore[bad-argument-type]
+    assert len(create_model("resnet20", classes=np.int64(3)).config()["classes"]) == 3  # pyrefly: ignore
     with pytest.raises(InputError, match=r"classes is the text 'cat'; expected a number or a list of names"):
         create_model("resnet20", classes="cat")
 

@@ -81,6 +81,10 @@ def test_a_name_there_is_not_gets_the_three_nearest() -> None:
 def test_a_pattern_that_matches_nothing_says_so() -> None:
     with pytest.raises(InputError, match=r"^No architecture matches 'vit\*'\. `plusx models` lists all"):
         models("vit*")
+    with pytest.raises(
+        InputError, match=r"'Densnet\*'\. Did you mean densenet\d+, densenet\d+, densenet\d+\? `plusx m"
+    ):
+        models("Densnet*")
     with pytest.raises(InputError, match=r"^No weights match 'resnet50\.z\*'\."):
         published("resnet50.z*")
 

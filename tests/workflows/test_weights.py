@@ -142,6 +142,7 @@ def test_other_libraries_files_do_not_say_their_architecture(here: Path) -> None
         ("没有.pth", {}, r"没有\.pth does not exist\. Give a file, a run directory or a name"),
         ("runs/none", {}, r"runs/none does not exist"),
         ("权重", {}, r"权重 is not a run directory: it has neither settings\.json nor model\.safetensors"),
+        ("resnt50", {}, r"Unknown model 'resnt50'\. Did you mean resnet50, "),
         ("resnet50.a1", {}, r"Unknown weights 'resnet50\.a1'\. Did you mean resnet50\.a1_in1k, "),
         ("resnet50", {"to": "timm"}, "`to` and `out` belong together"),
         ("resnet50", {"out": "x"}, "`to` and `out` belong together"),

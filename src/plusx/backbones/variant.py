@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Generic, TypeVar
 
 from plusx.core.backbone import Backbone
@@ -37,13 +38,17 @@ def changed(config: C, settings: Mapping[str, Any], name: str) -> C:
         wanted = type(current[key])
         if type(value) is not wanted and not (wanted is float and type(value) is int):
             raise InputError(f"setting {key} of {name} is {value!r}; expected {wanted.__name__}, e.g. {current[key]!r}")
+        if isinstance(value, tuple) and not set(map(type, value)) <= set(map(type, current[key])):
+            raise InputError(f"setting {key} of {name} is {value!r}; expected numbers of the kind {current[key]!r}")
         values[key] = value
     return dataclasses.replace(config, **values)  # pyrefly: ignore
 
 
 def at_least(minimum: int, **values: int) -> None:
-    """InputError for a setting below `minimum`."""
+    """InputError for a setting that is no whole number, or one below `minimum`."""
     for key, value in values.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise InputError(f"{key} is {value!r}; expected a whole number, {minimum} or more")
         if value < minimum:
             raise InputError(f"{key} is {value}; expected {minimum} or more")
 

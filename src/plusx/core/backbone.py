@@ -1,7 +1,7 @@
 """Backbone: images in, one named feature map per stage out."""
 
 from abc import ABC
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ class Backbone(nn.Module, ABC):
         """
         if torch.compiler.is_compiling():  # a graph that is being recorded may not know its sizes
             return self._features(images)
-        _check(images, self.stages[-1].stride)
+        _check(images, self.stages[-1].stride, self._in_channels())
         if images.device.type in self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         try:
@@ -59,21 +59,38 @@ class Backbone(nn.Module, ABC):
             features[stage.name] = x
         return features
 
+    def _in_channels(self) -> int | None:
+        """What the first convolution takes; None where it was replaced by another layer."""
+        first = getattr(self, self.stages[0].name).modules()
+        return next((part.in_channels for part in first if isinstance(part, nn.Conv2d)), None)
+
     @final
     def parts(self) -> list[tuple[str, nn.Module]]:
         """The stages' modules from input to output: what freezing and lower rates for early layers go by."""
         return [(stage.name, getattr(self, stage.name)) for stage in self.stages]
 
 
-def _check(images: Tensor, stride: int) -> None:
+_LARGE: Final = 8
+"""Strides above it are those of networks for large images, all of which may be built for small ones."""
+
+
+def _check(images: Tensor, stride: int, in_channels: int | None) -> None:
     """InputError for what is no batch of images, and for images of which nothing would be left."""
     if images.ndim != 4:
         raise InputError(
             f"images have shape {tuple(images.shape)}; expected four sizes: batch, channels, height, width"
         )
+    if in_channels is not None and images.shape[1] != in_channels:
+        raise InputError(
+            f"images of shape {tuple(images.shape)} have {images.shape[1]} channels, the second size; the network "
+            f"takes {in_channels}. Bring them into that form, or build the network with in_channels={images.shape[1]}"
+        )
+    if not images.is_floating_point():
+        raise InputError(f"images are of {images.dtype}; expected floating point, scaled as the weights' card says")
     height, width = images.shape[2:]
     if min(height, width) < stride:
+        way_out = ", or build the network with small_input=True" if stride > _LARGE else ""
         raise InputError(
             f"images of {height}×{width} pixels are too small: nothing would be left of them at the last stage, whose "
-            f"stride is {stride}. Enlarge them to {stride}×{stride} or more, or build the network with small_input=True"
+            f"stride is {stride}. Enlarge them to {stride}×{stride} or more{way_out}"
         )

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from torch import nn
 
+from plusx.core.errors import InputError
 from plusx.nn.hard_swish import HardSwish
 from plusx.nn.padding import PaddedConv2d, Padding
 from plusx.nn.pointwise import PointwiseConv2d
@@ -29,6 +30,12 @@ class Norm:
 
     eps: float = 1e-5
     momentum: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not self.eps > 0:
+            raise InputError(f"eps is {self.eps}; expected more than 0, e.g. 1e-05")
+        if not 0 < self.momentum <= 1:
+            raise InputError(f"momentum is {self.momentum}; expected more than 0 and at most 1, e.g. 0.1")
 
     def __call__(self, channels: int) -> nn.BatchNorm2d:
         return nn.BatchNorm2d(channels, self.eps, self.momentum)

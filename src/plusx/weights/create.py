@@ -1,9 +1,10 @@
 """Backbones and models by name, with or without published weights."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, Final
 
 import torch
@@ -26,6 +27,13 @@ from plusx.weights.vocabularies import vocabulary
 
 LOG: Final = logging.getLogger("plusx")
 _NAMES_KEY: Final = {"regress": "columns"}  # of a task's configuration; "classes" for the others
+
+_CALLED_HERE: Final = {
+    "pretrained": 'weights="imagenet", or a card\'s name',
+    "num_classes": "classes",
+    "in_chans": "in_channels",
+}
+"""torchvision's and timm's words → ours."""
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -80,6 +88,7 @@ def create_model(
     e.g. zero_init_residual=True or small_input=True; InputError for one that it has not. Raises `WeightsError` where
     anything else differs.
     """
+    classes = int(classes) if isinstance(classes, Integral) else classes  # numpy's too
     meant = _changed(resolve(name, weights), settings)
     backbone = _build(meant, in_channels, output_stride)
     kept = _kept_head(meant, task, classes)
@@ -114,7 +123,10 @@ def check_model(name: str, weights: Weights = None, **settings: Any) -> None:
 
 
 def _changed(meant: Resolved, settings: Mapping[str, Any]) -> Resolved:
-    """With the caller's settings over those of the weights."""
+    """With the caller's settings over those of the weights. InputError for what is a setting elsewhere alone."""
+    for key in settings:
+        if key in _CALLED_HERE:
+            raise InputError(f"Unknown setting {key!r}: here it is {_CALLED_HERE[key]}")
     return replace(meant, settings={**meant.settings, **settings})
 
 
@@ -182,6 +194,8 @@ def _names(classes: int | Sequence[str]) -> tuple[str, ...]:
         return tuple(map(str, range(classes)))
     if isinstance(classes, str):
         raise InputError(f"classes is the text {classes!r}; expected a number or a list of names")
+    if not isinstance(classes, Iterable):
+        raise InputError(f"classes is {classes!r}; expected a whole number or a list of names")
     return tuple(classes)
 
 

@@ -25,6 +25,8 @@ class Loaded:
 
 def load(path: Path) -> Loaded:
     """A file in any layout that plusx knows; raises `WeightsError` for other networks."""
+    if path.is_dir():
+        raise WeightsError(f"{path} is a directory. Name the file in it, such as {path / 'model.safetensors'}.")
     checkpoint = read_checkpoint(path)
     layout = recognise(checkpoint.tensors)
     if layout is None:

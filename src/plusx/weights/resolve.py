@@ -48,6 +48,10 @@ def resolve(name: str, weights: Weights = None) -> Resolved:
 
 def published_card(name: str, weights: Weights = None) -> Card | None:
     """The card of the catalogue that is meant; None for no weights and for local files."""
+    if not isinstance(weights, str | Path | None):
+        raise InputError(f"weights is {weights!r}; expected the name of a card, a tag, 'imagenet', or a file's path")
+    if "://" in str(weights):
+        raise InputError(f"weights is the address {weights}; download the file and give its path")
     tagged = card(name) if "." in name else None
     prefix = architecture(name).name if tagged is None else name.split(".")[0]
     if weights is None or (tagged is not None and weights == "imagenet"):

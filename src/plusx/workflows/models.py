@@ -1,5 +1,6 @@
 """models: which architectures there are, and which published weights each of them has. Needs no torch."""
 
+import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -37,6 +38,9 @@ class ModelRow:
         return asdict(self)
 
 
+_SIGNS: Final = str.maketrans("", "", "*?[]")
+"""Takes the signs of a shell pattern away."""
+
 _ROWS: Final[Mapping[str, Callable[[ModelRow], Any]]] = MappingProxyType(
     {
         "name": lambda row: natural(row.architecture),
@@ -67,7 +71,8 @@ def models(pattern: str = "*", *, sort: Order = "name") -> list[ModelRow]:
     names = architectures(pattern)
     if not names:
         if _is_pattern(pattern):
-            raise InputError(f"No architecture matches {pattern!r}. `plusx models` lists all of them.")
+            alike = _alike(pattern, architectures())
+            raise InputError(f"No architecture matches {pattern!r}.{alike} `plusx models` lists all of them.")
         raise unknown("model", pattern, architectures())
     by_architecture: dict[str, list[Card]] = {}
     for name in cards():
@@ -85,7 +90,8 @@ def published(pattern: str, *, sort: Order = "name") -> list[Card]:
     if "." in pattern or _is_pattern(pattern):
         found = [card(name) for name in cards(pattern)]
         if not found and _is_pattern(pattern):
-            raise InputError(f"No weights match {pattern!r}. `plusx models ARCHITECTURE` lists what there is.")
+            alike = _alike(pattern, cards())
+            raise InputError(f"No weights match {pattern!r}.{alike} `plusx models ARCHITECTURE` lists what there is.")
         found = found or [card(pattern)]
     else:
         wanted = architecture(pattern).name
@@ -222,4 +228,10 @@ def _percent(value: float | None) -> str:
 
 
 def _is_pattern(text: str) -> bool:
-    return any(sign in text for sign in "*?[")
+    return text.translate(_SIGNS) != text
+
+
+def _alike(pattern: str, known: Sequence[str]) -> str:
+    """Names that look like what a pattern says, as a question; empty where none does."""
+    found = difflib.get_close_matches(pattern.translate(_SIGNS).lower(), known)
+    return f" Did you mean {', '.join(found)}?" if found else ""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from plusx.backbones.catalogue import architectures, best_card, card
+from plusx.backbones.catalogue import architecture, best_card, card
 from plusx.core.card import Card
 from plusx.core.errors import InputError
 from plusx.weights.download import address, fetch, local_path
@@ -98,9 +98,10 @@ def existing_file(name: str | Path) -> Path | None:
 
 def wanted(name: str) -> Card:
     """The card of that name; of an architecture the best that may be used freely, or else its best."""
-    if name not in architectures():
+    if "." in name:
         return card(name)
-    found = [one for one in published(name) if one.architecture == name]
+    meant = architecture(name).name
+    found = [one for one in published(meant) if one.architecture == meant]
     if not found:
         raise InputError(f"{name} has no published weights; train it from scratch.")
     return best_card(name) if any(one.permissive and one.vocabulary == "imagenet-1k" for one in found) else found[0]
