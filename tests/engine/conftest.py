@@ -16,6 +16,7 @@ from plusx.core.details import Details
 from plusx.core.prediction import LabelPrediction, Prediction
 from plusx.core.stage import Stage
 from plusx.core.task import Metrics, Task
+from plusx.core.view import View
 from plusx.engine.interrupt import Interrupt
 from plusx.engine.observer import BeginInfo, EpochInfo, Observer, Silent, StepInfo, Stopped
 from plusx.engine.parts import TrainParts
@@ -42,7 +43,7 @@ class TinyMetrics:
     def __init__(self) -> None:
         self.correct = self.count = 0
 
-    def update(self, outputs: Tensor, targets: Tensor) -> None:
+    def update(self, outputs: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
         classes = targets if targets.ndim == 1 else targets.argmax(1)
         self.correct += int((outputs.argmax(1) == classes).sum())
         self.count += len(outputs)
@@ -71,10 +72,10 @@ class TinyTask(Task):
             "size": 1e-3 * outputs.float().square().mean(),
         }
 
-    def decode(self, outputs: Tensor) -> Tensor:
+    def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         return outputs.softmax(1)
 
-    def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
+    def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
         rows = self.decode(outputs).tolist()
         return [LabelPrediction.of(name, ("a", "b", "c"), row) for name, row in zip(names, rows, strict=True)]
 

@@ -7,20 +7,25 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from plusx.core.view import View
+
 
 @dataclass(frozen=True)
 class Batch:
     """`images`: B, C, H, W, uint8 (0..255) from a loader, float after normalisation.
 
     `targets`: class indices (B,) int64; class probabilities or multi-label 0/1 (B, classes) float32; values
-    (B, K) float64; None when the data set has none. `names`: one per image. `indices`: (B,) int64, positions of
-    the samples in their split.
+    (B, K) float64; boxes (B, M, 7) float32, a row each: label, x1, y1, x2, y2 in pixels of `images`, 1 where ignored,
+    area in the image itself, filled up with rows of -1; masks (B, H, W) uint8, class indices, 255 where nothing counts;
+    None when the data set has none. `names`: one per image. `indices`: (B,) int64, positions of the samples in their
+    split. `views`: how the input shows each image; empty where that was drawn at random.
     """
 
     images: Tensor
     targets: Tensor | None
     names: tuple[str, ...]
     indices: Tensor
+    views: tuple[View, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,8 +1,11 @@
 """What `predict` returns for one image. Made from plain numbers, so that no torch is needed with an exported file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,54 @@ class ValuePrediction(Prediction):
     @staticmethod
     def of(name: str, columns: Sequence[str], values: Sequence[float]) -> "ValuePrediction":
         return ValuePrediction(name, {column: float(value) for column, value in zip(columns, values, strict=True)})
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One object: x1, y1 its upper left and x2, y2 its lower right corner, in pixels of the image."""
+
+    label: str
+    score: float  # 0..1
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+@dataclass(frozen=True)
+class BoxesPrediction(Prediction):
+    """The objects that were found, the surest first."""
+
+    boxes: tuple[Box, ...]
+
+    @staticmethod
+    def of(name: str, classes: Sequence[str], rows: Sequence[Sequence[float]]) -> "BoxesPrediction":
+        """rows: x1, y1, x2, y2, score, label; those of score 0 are none."""
+        found = [Box(classes[int(label)], score, *corners) for *corners, score, label in rows if score > 0]
+        return BoxesPrediction(name, tuple(found))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"image": self.name, "boxes": [asdict(box) for box in self.boxes]}
+
+
+@dataclass(frozen=True, eq=False)
+class MaskPrediction(Prediction):
+    """The class of every pixel: `mask` holds indices into `classes`, uint8 (H, W), as large as the image."""
+
+    classes: tuple[str, ...]
+    mask: NDArray[np.uint8]
+
+    @staticmethod
+    def of(name: str, classes: Sequence[str], mask: NDArray[Any]) -> "MaskPrediction":
+        return MaskPrediction(name, tuple(classes), np.asarray(mask).astype(np.uint8))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Class → its part of the image's pixels, 0..1; the largest first, none that does not occur."""
+        counts = np.bincount(self.mask.ravel(), minlength=len(self.classes)) / max(1, self.mask.size)
+        order = sorted(range(len(self.classes)), key=lambda index: -counts[index])
+        return {self.classes[index]: float(counts[index]) for index in order if counts[index] > 0}
+
+    def to_json(self) -> dict[str, Any]:
+        """The shares; the mask itself is a picture."""
+        return {"image": self.name, "shares": self.shares}

@@ -10,7 +10,7 @@ from plusx.core.targets import Target
 ImageSource: TypeAlias = Path | Any | Callable[[], Any]
 """A file; an image in memory (uint8 array H×W, H×W×C, or a PIL image); or a function that returns one."""
 
-Kind = Literal["label", "labels", "value"]
+Kind = Literal["label", "labels", "value", "boxes", "mask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Listing:
 
     splits: Mapping[str, tuple[Sample, ...]]
     kind: Kind
-    classes: tuple[str, ...] = ()  # of label and labels; the names of the value columns for kind "value"
+    classes: tuple[str, ...] = ()  # names by index; those of the value columns for kind "value"
     root: Path | None = None
     format: str = ""  # which reader made it, e.g. "folders"
     notes: tuple[str, ...] = field(default=())  # what the reader decided and the user should know

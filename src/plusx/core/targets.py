@@ -6,20 +6,33 @@ Targets that have a place in the image (boxes, masks) move with it; those of the
 import math
 from abc import ABC
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self, final
 
 from plusx.core.errors import DataError
+
+if TYPE_CHECKING:
+    from plusx.core.view import View
 
 
 class Target(ABC):  # noqa: B024 - the defaults are complete for targets of the whole image
     """Base of all targets; sizes in pixels. The defaults are those of a target of the whole image."""
+
+    def load(self) -> "Target":
+        """What lies in a file of its own is read when it is needed; everything else is there."""
+        return self
+
+    @final
+    def seen(self, view: "View") -> Self:
+        """As the network's input shows it."""
+        moved = self.scale(view.resized[0] / view.height, view.resized[1] / view.width)
+        return moved.crop(view.top, view.left, *view.size)
 
     def flip(self, width: int) -> Self:
         """Mirrored left to right, with an image `width` wide."""
         return self
 
     def crop(self, top: int, left: int, height: int, width: int) -> Self:
-        """Cut out together with this window of the image."""
+        """Cut out together with this window of the image, which may reach beyond it."""
         return self
 
     def scale(self, factor_y: float, factor_x: float) -> Self:

@@ -10,6 +10,7 @@ from plusx.core.backbone import Backbone
 from plusx.core.details import Details
 from plusx.core.prediction import Prediction
 from plusx.core.registry import Registry
+from plusx.core.view import View
 
 
 class Metrics(Protocol):
@@ -18,8 +19,8 @@ class Metrics(Protocol):
     primary: str  # the name that best-checkpoint and early stopping go by
     higher_is_better: bool
 
-    def update(self, outputs: Tensor, targets: Tensor) -> None:
-        """outputs as `Task.forward(images)` gives them, targets as in `Batch`."""
+    def update(self, outputs: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
+        """outputs as `Task.forward(images)` gives them, targets and views as in `Batch`."""
         ...
 
     def compute(self) -> dict[str, float]:
@@ -35,6 +36,7 @@ class Task(nn.Module, ABC):
     """`backbone` and `head` are submodules; everything that trains or exports goes through these methods."""
 
     name: ClassVar[str]
+    dense: ClassVar[bool] = False  # outputs have places in the image, and are too many to be kept for a whole data set
     backbone: Backbone
     head: nn.Module
 
@@ -47,12 +49,17 @@ class Task(nn.Module, ABC):
         """Without targets the outputs (tensors only, exportable); with targets the named losses, each a scalar."""
 
     @abstractmethod
-    def decode(self, outputs: Tensor) -> Tensor:
-        """Outputs in the user's terms: probabilities (B, classes) or values (B, K). Becomes part of exported files."""
+    def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
+        """Outputs in the user's terms; becomes part of exported files.
+
+        Probabilities (B, classes); values (B, K); boxes (B, D, 6): x1, y1, x2, y2, score, label, and score 0 where
+        there are no more; class indices of all pixels (B, H, W). Places are those of the images behind `view`, which
+        all B share; without one those of the input.
+        """
 
     @abstractmethod
-    def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
-        """Decoded predictions, one per image."""
+    def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
+        """Decoded predictions, one per image; `view` as in `decode`."""
 
     @abstractmethod
     def metrics(self) -> Metrics:

@@ -1,16 +1,20 @@
 """From checked targets to the tensors a task takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from plusx.core.errors import DataError
 from plusx.core.sample import Kind
-from plusx.core.targets import Label, Labels, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, Mask, Target, Value
 
 Encode: TypeAlias = Callable[[Target], Tensor]
+
+NO_BOX = -1.0
+"""Fills the rows of an image that has fewer boxes than another one of its batch."""
 
 
 class _Encoder:
@@ -28,12 +32,29 @@ class _Encoder:
                 return torch.zeros(self.classes).index_fill_(0, torch.tensor(indices, dtype=torch.int64), 1.0)
             case "value", Value(values) if len(values) == self.classes:
                 return torch.tensor(values, dtype=torch.float64)
+            case "boxes", Boxes() if (target.labels < self.classes).all():
+                return _rows(target)
+            case "mask", Mask():
+                return torch.from_numpy(target.values)
         raise DataError(f"{target} does not fit a data set of kind {self.kind!r} with {self.classes} outputs")
 
 
 def encoder(kind: Kind, classes: int) -> Encode:
-    """label: int64 scalar; labels: 0/1 float32 (classes,); value: float64 (K,), with `classes` = K.
+    """label: int64 scalar; labels: 0/1 float32 (classes,); value: float64 (K,), with `classes` = K; boxes: float32
+    (N, 7), rows as in `core.batch.Batch`; mask: uint8 (H, W).
 
     The result raises DataError for a target of another kind or beyond `classes`.
     """
     return _Encoder(kind, classes)
+
+
+def stacked(targets: Sequence[Tensor]) -> Tensor:
+    """The targets of a batch, (B, ...); of boxes, which are not equally many, filled up with rows of NO_BOX."""
+    if len({target.shape for target in targets}) == 1:
+        return torch.stack([*targets])
+    return pad_sequence([*targets], batch_first=True, padding_value=NO_BOX)
+
+
+def _rows(boxes: Boxes) -> Tensor:
+    columns = (boxes.labels[:, None], boxes.corners, boxes.ignored[:, None], boxes.areas[:, None])
+    return torch.cat([torch.from_numpy(column).float() for column in columns], dim=1)

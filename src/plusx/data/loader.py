@@ -13,7 +13,8 @@ from plusx.core.batch import Batch
 from plusx.core.errors import DataError, InputError, PlusxError
 from plusx.core.sample import Sample
 from plusx.core.targets import Target
-from plusx.data.encode import Encode
+from plusx.core.view import View
+from plusx.data.encode import Encode, stacked
 from plusx.data.processes import forking, ignore_interrupt, starting
 from plusx.data.reduced import read_reduced
 from plusx.data.sampler import IN_ORDER, Order, batch_bounds, repeats
@@ -35,7 +36,15 @@ class _Failure:
     message: str
 
 
-_Answer: TypeAlias = tuple[Tensor, Tensor | None] | _Failure
+class _Read(NamedTuple):
+    """One image as the network gets it."""
+
+    image: Tensor
+    target: Target | None
+    view: View | None
+
+
+_Answer: TypeAlias = tuple[Tensor, Tensor | None, tuple[View, ...]] | _Failure
 
 
 class _Reader(Dataset[_Answer]):
@@ -50,15 +59,16 @@ class _Reader(Dataset[_Answer]):
     def __getitem__(self, index: _Request) -> _Answer:
         request = index
         try:
-            pairs = [
+            read = [
                 self._read(self.samples[index], (self.seed, request.epoch, index, repeat))
                 for index, repeat in zip(request.indices, request.repeats, strict=True)
             ]
         except DataError as error:
             return _Failure(str(error))
-        return _stack([image for image, _ in pairs]), self._targets([target for _, target in pairs])
+        targets = self._targets([one.target for one in read])
+        return _stack([one.image for one in read]), targets, tuple(one.view for one in read if one.view is not None)
 
-    def _read(self, sample: Sample, key: tuple[int, ...]) -> tuple[Tensor, Target | None]:
+    def _read(self, sample: Sample, key: tuple[int, ...]) -> _Read:
         def factor_for(height: int, width: int) -> int:
             return self.transform.reduction(height, width, np.random.default_rng(key))
 
@@ -66,14 +76,15 @@ class _Reader(Dataset[_Answer]):
             image, factor = read_reduced(sample.image, self.transform.mode, factor_for)
         except Exception as error:  # functions of the user's own data set may raise anything
             raise DataError(f"Image {sample.name} could not be read: {error}") from error
-        target = sample.target
+        target = None if sample.target is None else sample.target.load()
         if target is not None and factor > 1:
             target = target.scale(1 / factor, 1 / factor)
-        return self.transform(image, target, np.random.default_rng(key))
+        pixels, target = self.transform(image, target, np.random.default_rng(key))
+        return _Read(pixels, target, self.transform.view(*image.shape[:2]))
 
     def _targets(self, targets: Sequence[Target | None]) -> Tensor | None:
         known = [self.encode(target) for target in targets if target is not None]
-        return torch.stack(known) if len(known) == len(targets) else None
+        return stacked(known) if len(known) == len(targets) else None
 
 
 def _stack(images: Sequence[Tensor]) -> Tensor:
@@ -160,9 +171,9 @@ class Loader:
     def _batch(self, request: _Request, answer: _Answer) -> Batch:
         if isinstance(answer, _Failure):
             raise DataError(answer.message)
-        images, targets = answer
+        images, targets, views = answer
         names = tuple(self._samples[index].name for index in request.indices)
-        return Batch(images, targets, names, torch.tensor(request.indices))
+        return Batch(images, targets, names, torch.tensor(request.indices), views)
 
 
 def _next(answers: Iterator[_Answer]) -> _Answer:

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from plusx.core.card import Input
 from plusx.core.errors import InputError
 from plusx.core.targets import Target
+from plusx.core.view import View
 from plusx.data.colour import ColourChange, recolour
-from plusx.nn.preprocess import fit_to_input
+from plusx.nn.preprocess import shown, view_of
 
 Image: TypeAlias = NDArray[np.uint8]
 """H, W, C with C = 3 (RGB) or 1 (grey), C-contiguous."""
@@ -36,6 +37,10 @@ class Transform(ABC):
     def reduction(self, height: int, width: int, rng: np.random.Generator) -> int:
         """1, 2, 4 or 8: how much smaller a JPEG of this size may be decoded; `rng` in the state of the later call."""
 
+    def view(self, height: int, width: int) -> View | None:
+        """How an image of this size is shown, where that depends on its size alone."""
+        return None
+
     @abstractmethod
     def __call__(self, image: Image, target: Target | None, rng: np.random.Generator) -> tuple[Tensor, Target | None]:
         """The same (image, generator state) always gives the same pixels."""
@@ -48,8 +53,13 @@ class EvalTransform(Transform):
     def reduction(self, height: int, width: int, rng: np.random.Generator) -> int:
         return 1
 
+    def view(self, height: int, width: int) -> View:
+        return view_of(height, width, self.input)
+
     def __call__(self, image: Image, target: Target | None, rng: np.random.Generator) -> tuple[Tensor, Target | None]:
-        return fit_to_input(_tensor(image)[None], self.input)[0].to(torch.uint8), target
+        view = self.view(*image.shape[:2])
+        pixels = shown(_tensor(image)[None], view, self.input)[0].to(torch.uint8)
+        return pixels, None if target is None else target.seen(view)
 
 
 @dataclass(frozen=True)

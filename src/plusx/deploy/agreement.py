@@ -92,12 +92,14 @@ def compare(
     DisagreementError, and the file is removed, where decisions agree on less than 99.5 % of the images or any
     probability differs by more than 1e-3. InputError where there is no image.
     """
-    reference, exported = _both(task, card, open_runner(path, to), islice(images, limit))
     decoding, config = decoding_of(task.name), task.config()
-    distance = decoding.distance(reference, exported, config)
-    same = (decoding.decide(reference, config) == decoding.decide(exported, config)).all(axis=1)
-    if decoding.output == "values":
-        same &= (distance <= TOLERANCE).all(axis=1)
+    pairs = _both(task, card, open_runner(path, to), islice(images, limit))
+    if decoding.together:
+        pairs = _joined(pairs)
+    compared = [decoding.compare(expected, found, config, size) for expected, found, size in pairs]
+    if not compared:
+        raise InputError("There is no image to compare the exported file with its model on; give at least one.")
+    same, distance = (np.concatenate(parts) for parts in zip(*compared, strict=True))
     agreement = Agreement(len(same), float(same.mean()), float(distance.max()), decoding.decision, decoding.unit)
     if not agreement.holds:
         for suffix in {path.suffix, ".bin"} if to == "openvino" else {path.suffix}:
@@ -106,17 +108,23 @@ def compare(
     return agreement
 
 
-def _both(task: Task, card: Card, runner: Runner, images: Iterable[Image]) -> tuple[Rows, Rows]:
-    """Outputs of the model and of the file for all images: N, K each."""
+def _both(
+    task: Task, card: Card, runner: Runner, images: Iterable[Image]
+) -> Iterator[tuple[Rows, Rows, tuple[int, int]]]:
+    """Outputs of the model and of the file, (B, ...) each, for images of one size, and that size."""
     model = deployed_copy(task, card.input)
-    pairs = []
     for batch in _batches(images):
         with torch.inference_mode():
             expected = model(torch.from_numpy(batch)).numpy()
-        pairs.append((expected, runner(batch)))
-    if not pairs:
-        raise InputError("There is no image to compare the exported file with its model on; give at least one.")
-    return np.concatenate([expected for expected, _ in pairs]), np.concatenate([found for _, found in pairs])
+        yield expected, runner(batch), batch.shape[1:3]
+
+
+def _joined(pairs: Iterable[tuple[Rows, Rows, tuple[int, int]]]) -> Iterator[tuple[Rows, Rows, tuple[int, int]]]:
+    """All images at once, as if of one size; none where there is none."""
+    parts = [*pairs]
+    if parts:
+        expected, found, sizes = zip(*parts, strict=True)
+        yield np.concatenate(expected), np.concatenate(found), sizes[0]
 
 
 def _batches(images: Iterable[Image]) -> Iterator[Image]:

@@ -12,7 +12,7 @@ from plusx.nn.preprocess import Preprocess
 
 @final
 class Deployed(nn.Module):
-    """B, H, W, C uint8, any H and W → what `Task.decode` gives: probabilities (B, classes) or values (B, K)."""
+    """B, H, W, C uint8, any H and W → what `Task.decode` gives, with places in the pixels of these images."""
 
     def __init__(self, task: Task, input: Input) -> None:  # noqa: A002 - the card's word
         super().__init__()
@@ -20,7 +20,8 @@ class Deployed(nn.Module):
         self.task = task
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.task.decode(self.task(self.preprocess(images)))
+        pixels, view = self.preprocess(images)
+        return self.task.decode(self.task(pixels), view)
 
 
 def deployed_copy(task: Task, input: Input) -> Deployed:  # noqa: A002

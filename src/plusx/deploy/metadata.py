@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from numpy.typing import NDArray
+
 from plusx.core.card import Card
 from plusx.core.errors import InputError
 from plusx.core.prediction import Prediction
@@ -61,10 +63,10 @@ class Metadata:
 
     @property
     def output(self) -> str:
-        """The graph's output: "probabilities" or "values"."""
+        """The graph's output: "probabilities", "values", "boxes" or "mask"."""
         return decoding_of(self.task).output
 
-    def predictions(self, names: Sequence[str], rows: Sequence[Sequence[float]]) -> list[Prediction]:
-        """One prediction an image, from the rows of the graph's output."""
+    def predictions(self, names: Sequence[str], rows: NDArray[Any]) -> list[Prediction]:
+        """One prediction an image, from the graph's output (B, ...)."""
         read = decoding_of(self.task).read
         return [read(name, self.config, row) for name, row in zip(names, rows, strict=True)]

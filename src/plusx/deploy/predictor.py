@@ -96,12 +96,12 @@ class OnnxPredictor(Predictor):
         self.card = self.metadata.card
         self.task_name = self.metadata.task
 
-    def outputs(self, images: Image) -> NDArray[np.floating[Any]]:
-        """B, H, W, C uint8 → B, K: probabilities (float32) or values (float64)."""
+    def outputs(self, images: Image) -> NDArray[Any]:
+        """B, H, W, C uint8 → what `Task.decode` gives for them."""
         return np.asarray(self.session.run(None, {INPUT: images})[0])
 
     def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
-        return self.metadata.predictions(names, self.outputs(images).tolist())
+        return self.metadata.predictions(names, self.outputs(images))
 
 
 def open_session(path: Path, threads: int | None) -> "InferenceSession":

@@ -12,7 +12,7 @@ from plusx.deploy.export import Format, import_openvino
 from plusx.deploy.predictor import Image, OnnxPredictor
 
 Runner: TypeAlias = Callable[[Image], Rows]
-"""B, H, W, C uint8 → B, K: probabilities or values."""
+"""B, H, W, C uint8 → what `Task.decode` gives."""
 
 
 def open_runner(path: Path, to: Format) -> Runner:

@@ -27,5 +27,5 @@ class TorchPredictor(Predictor):
     def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
         with torch.inference_mode(), preserved_modes(self.task):
             self.task.eval()
-            pixels = torch.from_numpy(images).to(self.device)
-            return self.task.predict(self.task(self.preprocess(pixels)), names)
+            pixels, view = self.preprocess(torch.from_numpy(images).to(self.device))
+            return self.task.predict(self.task(pixels), names, view)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plusx.core.batch import Batch, Batches
 from plusx.core.errors import InputError
-from plusx.core.task import Task
+from plusx.core.task import Metrics, Task
 from plusx.engine import randomness
 from plusx.engine.modes import preserved_modes
 from plusx.engine.parts import Prepare
@@ -27,7 +27,12 @@ class Collected:
 
 
 def evaluate(task: Task, batches: Batches, placement: Placement, prepare: Prepare) -> dict[str, float]:
-    """The task's metrics over all batches, each sample counted once whatever the batch size.
+    """The task's metrics over all batches: what `counted` counts."""
+    return counted(task, batches, placement, prepare).compute()
+
+
+def counted(task: Task, batches: Batches, placement: Placement, prepare: Prepare) -> Metrics:
+    """The task's metrics after all batches, each sample counted once whatever the batch size. No outputs are kept.
 
     The task is moved to the placement; every module's mode is restored.
     Raises InputError when there are no batches or a batch has no targets.
@@ -36,8 +41,8 @@ def evaluate(task: Task, batches: Batches, placement: Placement, prepare: Prepar
     for batch, outputs in outputs_of(task, batches, placement, prepare):
         if batch.targets is None:
             raise InputError(f"{batch.names[0]} has no label: expected labelled images to evaluate on.")
-        counter.update(outputs, batch.targets)
-    return counter.compute()
+        counter.update(outputs, batch.targets, batch.views)
+    return counter
 
 
 def collect(task: Task, batches: Batches, placement: Placement, prepare: Prepare) -> Collected:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx.core.card import Input, Interpolation
+from plusx.core.view import View
 
 CUBIC_A = -0.5  # Keys 1981, eq. 7: the only value with third-order accuracy; Pillow's choice as well
 TIE_MARGIN = 2.0**-13  # in grey levels; above the error of a float32 sum, so that exact ties go up everywhere
@@ -37,7 +38,13 @@ def fit_to_input(images: Tensor, input: Input) -> Tensor:  # noqa: A002 - the ca
     images: B, H, W, C uint8, any H and W ≥ 1. Returns B, C, h, w float32 with whole values 0..255, channels in the
     order they came in. Where a padded or too small image leaves room, the mean colour rounded to 8 bits stands.
     """
-    rows, columns = _axes(images.shape[1], images.shape[2], input)
+    return shown(images, view_of(images.shape[1], images.shape[2], input), input)
+
+
+def shown(images: Tensor, view: View, input: Input) -> Tensor:  # noqa: A002
+    """`fit_to_input` where the view is known already."""
+    rows = _Axis(view.height, view.resized[0], view.top, view.size[0])
+    columns = _Axis(view.width, view.resized[1], view.left, view.size[1])
     blocks = [_resampled(images, block, input.interpolation) for block in columns.blocks()]
     x = _to_8_bits(torch.cat(blocks, dim=3))
     x = _to_8_bits(_weights(rows, 0, rows.before, input.interpolation, images.device) @ x)
@@ -76,8 +83,10 @@ class Preprocess(nn.Module):
         self.input = input
         self.normalise = Normalise(input)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.normalise(fit_to_input(images, self.input))
+    def forward(self, images: Tensor) -> tuple[Tensor, View]:
+        """The network's input, and how it shows the images."""
+        view = view_of(images.shape[1], images.shape[2], self.input)
+        return self.normalise(shown(images, view, self.input)), view
 
 
 @dataclass(frozen=True)
@@ -126,8 +135,10 @@ def _size(value: int, smallest: int, largest: int) -> int:
     return symbol
 
 
-def _axes(height: int, width: int, input: Input) -> tuple[_Axis, _Axis]:  # noqa: A002
-    """Rows and columns. Sizes round down and centres to even, as in the evaluation code of published weights."""
+def view_of(height: int, width: int, input: Input) -> View:  # noqa: A002
+    """How the input shows an image of that size. Sizes round down and centres to even, as in the evaluation code of
+    published weights.
+    """
     h, w = input.size
     match input.fit:
         case "crop":
@@ -139,10 +150,7 @@ def _axes(height: int, width: int, input: Input) -> tuple[_Axis, _Axis]:  # noqa
             fitting = _least(h, height * w // width), _least(w, width * h // height)
             resized = _greatest(1, fitting[0]), _greatest(1, fitting[1])
     resized = _size(resized[0], 1, LARGEST), _size(resized[1], 1, LARGEST)
-    return (
-        _Axis(height, resized[0], _centre(resized[0], h), h),
-        _Axis(width, resized[1], _centre(resized[1], w), w),
-    )
+    return View(height, width, resized, _centre(resized[0], h), _centre(resized[1], w), (h, w))
 
 
 def _centre(size: int, window: int) -> int:

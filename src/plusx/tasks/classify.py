@@ -10,6 +10,7 @@ from torch import Tensor
 from plusx.core.backbone import Backbone
 from plusx.core.prediction import LabelPrediction, Prediction
 from plusx.core.task import TASKS, Task
+from plusx.core.view import View
 from plusx.nn.heads import PooledLinear
 from plusx.nn.losses import cross_entropy
 from plusx.tasks import settings
@@ -61,11 +62,11 @@ class Classify(Task):
         loss = cross_entropy(logits, targets, self.class_weights, self.settings.label_smoothing)
         return {"cross-entropy": loss}
 
-    def decode(self, outputs: Tensor) -> Tensor:
+    def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Probabilities (B, classes)."""
         return outputs.float().softmax(dim=1)
 
-    def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
+    def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
         rows = self.decode(outputs).tolist()
         return [LabelPrediction.of(name, self.settings.classes, row) for name, row in zip(names, rows, strict=True)]
 

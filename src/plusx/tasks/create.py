@@ -6,11 +6,17 @@ from typing import Any
 from plusx.core.backbone import Backbone
 from plusx.core.sample import Kind
 from plusx.core.task import TASKS, Task
-from plusx.tasks import classify, multilabel, regress
+from plusx.tasks import classify, detect, multilabel, regress, segment
 
-__all__ = ["TASK_OF_KIND", "classify", "create", "multilabel", "regress"]
+__all__ = ["TASK_OF_KIND", "classify", "create", "detect", "multilabel", "regress", "segment"]
 
-TASK_OF_KIND: Mapping[Kind, str] = {"label": "classify", "labels": "multilabel", "value": "regress"}
+TASK_OF_KIND: Mapping[Kind, str] = {
+    "label": "classify",
+    "labels": "multilabel",
+    "value": "regress",
+    "boxes": "detect",
+    "mask": "segment",
+}
 """Which task learns which kind of target."""
 
 
@@ -20,3 +26,16 @@ def create(name: str, backbone: Backbone, config: Mapping[str, Any]) -> Task:
     InputError for an unknown task (with the nearest names), an unknown or missing setting, or a value out of range.
     """
     return TASKS[name](backbone, config)
+
+
+def output_stride(name: str, head: str | None) -> int:
+    """Input pixels between the points of the last map that the task's head wants; `head` None: its usual one.
+
+    InputError with the nearest names for an unknown head.
+    """
+    match name:
+        case "segment":
+            return segment.head_of(head).output_stride
+        case "detect":
+            return detect.head_of(head).output_stride
+    return 32

@@ -10,6 +10,7 @@ from torch import Tensor
 from plusx.core.backbone import Backbone
 from plusx.core.prediction import LabelsPrediction, Prediction
 from plusx.core.task import TASKS, Task
+from plusx.core.view import View
 from plusx.nn.heads import PooledLinear
 from plusx.nn.losses import binary_cross_entropy
 from plusx.tasks import settings
@@ -63,11 +64,11 @@ class MultiLabel(Task):
         loss = binary_cross_entropy(logits, targets, self.positive_weights, self.settings.label_smoothing)
         return {"binary-cross-entropy": loss}
 
-    def decode(self, outputs: Tensor) -> Tensor:
+    def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Probabilities (B, classes)."""
         return outputs.float().sigmoid()
 
-    def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
+    def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
         rows = self.decode(outputs).tolist()
         classes, threshold = self.settings.classes, self.settings.threshold
         return [LabelsPrediction.of(name, classes, row, threshold) for name, row in zip(names, rows, strict=True)]

@@ -12,6 +12,7 @@ from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
 from plusx.core.prediction import Prediction, ValuePrediction
 from plusx.core.task import TASKS, Task
+from plusx.core.view import View
 from plusx.nn.heads import PooledLinear
 from plusx.nn.losses import squared_error
 from plusx.tasks import settings
@@ -83,11 +84,11 @@ class Regress(Task):
         targets = targets if targets.dtype == torch.float64 else targets.float()
         return (targets - self.mean.to(targets)) / self.std.to(targets)
 
-    def decode(self, outputs: Tensor) -> Tensor:
+    def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Values (B, K) in the user's unit: float64, and so on the CPU, as not every device has that."""
         return outputs.cpu().double() * self.std + self.mean
 
-    def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
+    def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
         rows = self.decode(outputs).tolist()
         return [ValuePrediction.of(name, self.settings.columns, row) for name, row in zip(names, rows, strict=True)]
 

@@ -17,10 +17,11 @@ from plusx.core.targets import Label, Labels, Value
 from plusx.core.task import Task
 from plusx.data.images import printable
 from plusx.engine.plan import Plan
-from plusx.tasks.create import TASK_OF_KIND, create
+from plusx.tasks.create import TASK_OF_KIND, create, output_stride
 from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
-from plusx.weights.create import card_for, create_model
+from plusx.weights.create import card_for, create_backbone, create_model
 from plusx.weights.download import fetch
+from plusx.workflows.recipes.dense import dense
 from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.paper import paper
 from plusx.workflows.recipes.recipe import RECIPES, Facts, Recipe
@@ -30,7 +31,9 @@ from plusx.workflows.settings import FitSettings
 log = logging.getLogger("plusx")
 
 DEFAULT_RECIPES = {True: finetune, False: scratch_small}  # by whether the weights are pretrained
-assert {finetune, scratch_small, paper} == set(RECIPES.values())
+assert {finetune, scratch_small, paper, dense} == set(RECIPES.values())
+DENSE = ("boxes", "mask")
+"""Kinds of targets that have a place in the image."""
 
 
 Sizes: TypeAlias = frozenset[tuple[int, int]]
@@ -58,16 +61,37 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     network = architecture(origin.architecture if origin else settings.model)
     facts = Facts(len(listing.splits["train"]), listing.kind, len(listing.classes), network.size)
     recipe = choose_recipe(settings, facts, pretrained)
-    input = choose_input(origin, settings, recipe, facts.size, sizes)  # noqa: A001 - the noun of core.card
+    input = choose_input(origin, settings, recipe, facts, sizes)  # noqa: A001 - the noun of core.card
     changes = choose_build(settings, network, pretrained, min(input.size))
+    config = task_config(name, listing, recipe, settings)
+    if listing.kind in DENSE:
+        changes |= stride_for(name, config)
     torch.manual_seed(settings.seed)
-    loaded = load_start(settings, origin, name, listing.classes, {"in_channels": input.channels, **changes})
-    task = create(name, loaded.backbone, task_config(name, listing, recipe, settings))
-    task.head.load_state_dict(loaded.head.state_dict())  # that of the weights, where they have the same classes
+    task = begun(settings, origin, name, config, {"in_channels": input.channels, **changes})
     task.backbone.recompute = settings.recompute
     card = card_of(settings, network.name, {**(origin.build if origin else {}), **changes}, origin)
     card = replace(card, input=input, classes=listing.classes)
     return Design(task, card, recipe, start_of(settings, origin))
+
+
+def begun(
+    settings: FitSettings, origin: Card | None, name: str, config: Mapping[str, Any], changes: Mapping[str, Any]
+) -> Task:
+    """The task on the backbone that training starts from, with the head of the weights where that fits."""
+    classes = config.get("classes", config.get("columns"))
+    if name in ("detect", "segment"):
+        model, weights = start_weights(settings, origin)
+        return create(name, create_backbone(model, weights=weights, **changes), config)
+    loaded = load_start(settings, origin, name, classes, changes)
+    task = create(name, loaded.backbone, config)
+    task.head.load_state_dict(loaded.head.state_dict())  # that of the weights, where they have the same classes
+    return task
+
+
+def stride_for(name: str, config: Mapping[str, Any]) -> dict[str, int]:
+    """The output stride that a dense task's head wants, where it is another than the usual 32."""
+    stride = output_stride(name, config.get("head"))
+    return {} if stride == 32 else {"output_stride": stride}
 
 
 def card_of(settings: FitSettings, network: str, build: Mapping[str, Any], origin: Card | None) -> Card:
@@ -123,10 +147,16 @@ def load_start(
 
     changes: number of channels and settings of the architecture.
     """
+    name, weights = start_weights(settings, origin)
+    return create_model(name, task=task, classes=classes, weights=weights, **changes)
+
+
+def start_weights(settings: FitSettings, origin: Card | None) -> tuple[str, str | None]:
+    """Name and weights, as `create_model` takes them; published ones out of `weights_dir` where one is given."""
     name, weights = settings.model, settings.weights
     if origin is not None and settings.weights_dir is not None and (origin.source.url or origin.source.repository):
         name, weights = origin.name, str(fetch(origin, settings.weights_dir))
-    return create_model(name, task=task, classes=classes, weights=weights, **changes)
+    return name, weights
 
 
 def task_name(settings: FitSettings, listing: Listing) -> str:
@@ -144,13 +174,16 @@ def describe(listing: Listing) -> str:
     """The targets in a few words."""
     if listing.kind == "value":
         return f"numbers in {', '.join(listing.classes)}"
+    if listing.kind in ("boxes", "mask"):
+        return f"{'boxes' if listing.kind == 'boxes' else 'masks'} of {len(listing.classes)} classes"
     many = "several of" if listing.kind == "labels" else "one of"
     return f"{many} {len(listing.classes)} classes"
 
 
 def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Recipe:
     """The named recipe, or the default one for these weights, with the user's own settings in place of its."""
-    chosen = DEFAULT_RECIPES[pretrained] if settings.recipe == "auto" else RECIPES[settings.recipe]
+    usual = dense if facts.kind in DENSE else DEFAULT_RECIPES[pretrained]
+    chosen = usual if settings.recipe == "auto" else RECIPES[settings.recipe]
     recipe = chosen(facts)
     epochs = settings.epochs or recipe.plan.epochs
     frozen = recipe.plan.frozen_epochs if settings.frozen_epochs is None else settings.frozen_epochs
@@ -171,19 +204,25 @@ def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Reci
 
 
 def choose_input(
-    origin: Card | None, settings: FitSettings, recipe: Recipe, size: int, sizes: Sizes = frozenset()
+    origin: Card | None, settings: FitSettings, recipe: Recipe, facts: Facts, sizes: Sizes = frozenset()
 ) -> Input:
-    """The input of the weights; else of the recipe; with the user's size and fit in its place.
+    """The input of the weights; else of the recipe; with the user's size and fit in its place. Where targets have a
+    place in the image, all of it is shown.
 
     Where all images have the network's size already, they are neither enlarged nor cut, unless the user asks for it.
     """
     base = origin.input if origin else Input(size=(224, 224), resize=256)
-    side = settings.image_size or (recipe.image_size or (base.size[0] if origin else size))
+    side = settings.image_size or (recipe.image_size or (base.size[0] if origin else facts.size))
     if side < 32:
         raise InputError(f"--image-size {side} is too small; the networks need at least 32 pixels")
     as_they_are = settings.image_fit is None and sizes == {(side, side)}
     resize = side if as_they_are else round(base.resize * side / min(base.size))
-    return replace(base, size=(side, side), resize=resize, fit=settings.image_fit or base.fit)
+    fit = settings.image_fit or base.fit
+    if facts.kind in DENSE and fit == "crop":
+        if settings.image_fit == "crop":
+            raise InputError("--image-fit crop would hide parts of the images; boxes and masks take pad or squash")
+        fit = "pad"
+    return replace(base, size=(side, side), resize=resize, fit=fit)
 
 
 def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettings) -> Mapping[str, Any]:
@@ -202,6 +241,8 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
         case "multilabel":
             weights = balanced_positive_weights(counts, len(train)) if settings.balance == "weights" else None
             return {"classes": list(listing.classes), "dropout": recipe.dropout, "positive_weights": weights}
+        case "detect" | "segment":
+            return {"classes": list(listing.classes), **({} if settings.head is None else {"head": settings.head})}
         case _:
             if settings.balance != "none":
                 log.warning("--balance %s has no effect on numbers", settings.balance)

@@ -99,3 +99,7 @@ def _labels(listing: Listing) -> str:
             return f"several of {len(names)} labels: {shown}"
         case "value":
             return f"values: {shown}"
+        case "boxes":
+            return f"boxes of {len(names)} classes: {shown}"
+        case "mask":
+            return f"masks of {len(names)} classes: {shown}"

@@ -45,7 +45,7 @@ def finish(
     results = Results(outcome, measured, test, agreement, None if disagreement is None else str(disagreement))
     write_json(run.metrics, figures(results))
     facts = gather(run, prepared, made, results)
-    mistakes = worst_mistakes(task, measured.collected, listing, "val")
+    mistakes = [] if measured.collected is None else worst_mistakes(task, measured.collected, listing, "val")
     write_report(run.report, replace(facts, mistakes=mistakes, settings=changed_from_default(settings)))
     if disagreement is not None:
         raise disagreement

@@ -9,18 +9,18 @@ from plusx.core.details import Details
 from plusx.core.sample import Listing
 from plusx.core.task import Task
 from plusx.engine.device import Placement
-from plusx.engine.evaluate import Collected, collect
+from plusx.engine.evaluate import Collected, collect, counted
 from plusx.engine.parts import Outcome
 from plusx.workflows.loading import measuring_batches, preparation
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The task's metrics, the tables behind them, and every answer."""
+    """The task's metrics, the tables behind them, and every answer; None of a dense task, whose are too many."""
 
     metrics: Mapping[str, float]
     details: Details
-    collected: Collected
+    collected: Collected | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,11 @@ def measure(
 ) -> Measured:
     """Over all images of `split`, which must have targets."""
     batches = measuring_batches(listing, split, card.input, batch_size=batch_size, workers=workers)
-    collected = collect(task, batches, placement, preparation(card.input))
+    prepare = preparation(card.input)
+    if task.dense:
+        counter = counted(task, batches, placement, prepare)
+        return Measured(counter.compute(), counter.details(), None)
+    collected = collect(task, batches, placement, prepare)
     assert collected.targets is not None
     counter = task.metrics()
     counter.update(collected.outputs, collected.targets)

@@ -5,10 +5,19 @@ import io
 import itertools
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from plusx.core.prediction import LabelPrediction, LabelsPrediction, Prediction, ValuePrediction
+from plusx.core.prediction import (
+    Box,
+    BoxesPrediction,
+    LabelPrediction,
+    LabelsPrediction,
+    MaskPrediction,
+    Prediction,
+    ValuePrediction,
+)
 from plusx.workflows.sources import Unreadable
 
 Results: TypeAlias = Iterable[Prediction | Unreadable]
@@ -37,7 +46,7 @@ def json_lines(results: Results) -> Iterator[str]:
 
 
 def csv_lines(results: Results) -> Iterator[str]:
-    """Shares as 0..1. The columns are those of the first prediction; `error` is the last."""
+    """Shares as 0..1. The columns are those of the first prediction; `error` is the last. Of boxes a row each."""
     remaining = iter(results)
     early: list[Unreadable] = []
     for first in remaining:
@@ -46,12 +55,12 @@ def csv_lines(results: Results) -> Iterator[str]:
         early.append(first)
     else:
         first = None
-    names = ["image"] if first is None else list(_csv_row(first))
+    names = ["image"] if first is None else list(_csv_rows(first)[0])
     yield _csv_line([*names, "error"])
     read = () if first is None else (first,)
     for one in itertools.chain(early, read, remaining):
-        row = one.to_json() if isinstance(one, Unreadable) else _csv_row(one)
-        yield _csv_line([row.get(name, "") for name in (*names, "error")])
+        for row in [one.to_json()] if isinstance(one, Unreadable) else _csv_rows(one):
+            yield _csv_line([row.get(name, "") for name in (*names, "error")])
 
 
 FORMATS: Mapping[str, Callable[[Results], Iterator[str]]] = {
@@ -73,12 +82,36 @@ def _table_row(prediction: Prediction) -> dict[str, str]:
             return {"image": prediction.name, "labels": ", ".join(chosen) or "(none)"}
         case ValuePrediction():
             return {"image": prediction.name, **{key: f"{value:.10g}" for key, value in prediction.values.items()}}
+        case BoxesPrediction():
+            counts = Counter(box.label for box in prediction.boxes).most_common()
+            found = ", ".join(f"{count} {label}" for label, count in counts) or "(none)"
+            return {"image": prediction.name, "objects": found}
+        case MaskPrediction():
+            shares = (f"{label} {share:.1%}" for label, share in prediction.shares.items())
+            return {"image": prediction.name, "pixels": ", ".join(shares)}
         case _:
             return {key: str(value) for key, value in prediction.to_json().items()}
 
 
+def _csv_rows(prediction: Prediction) -> list[dict[str, str]]:
+    """At least one: of an image without objects one with empty cells."""
+    if isinstance(prediction, BoxesPrediction):
+        empty = dict.fromkeys(("label", "score", "x1", "y1", "x2", "y2"), "")
+        rows = [_box_cells(box) for box in prediction.boxes] or [empty]
+        return [{"image": prediction.name, **row} for row in rows]
+    return [_csv_row(prediction)]
+
+
+def _box_cells(box: Box) -> dict[str, str]:
+    places = {side: f"{getattr(box, side):.2f}" for side in ("x1", "y1", "x2", "y2")}
+    return {"label": box.label, "score": f"{box.score:.6f}", **places}
+
+
 def _csv_row(prediction: Prediction) -> dict[str, str]:
     match prediction:
+        case MaskPrediction():
+            shares = {f"share {label}": f"{prediction.shares.get(label, 0.0):.6f}" for label in prediction.classes}
+            return {"image": prediction.name, **shares}
         case LabelPrediction():
             row = {"image": prediction.name, "label": prediction.label, "probability": f"{prediction.probability:.6f}"}
             others = list(prediction.probabilities.items())[1:]

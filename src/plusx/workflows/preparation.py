@@ -25,7 +25,7 @@ from plusx.workflows.split_table import Row, write_split
 log = logging.getLogger("plusx")
 
 KIND_OF_TASK: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"classify": "label", "multilabel": "labels", "regress": "value"}
+    {"classify": "label", "multilabel": "labels", "regress": "value", "detect": "boxes", "segment": "mask"}
 )
 
 
@@ -91,7 +91,7 @@ def prepare(
     if not listing.splits.get("train"):
         raise DataError(f"No readable image is left to train on, of {report.files}:\n" + "\n".join(report.summary()))
     seen = {target_text(sample.target, listing.classes) for sample in listing.splits["train"]}
-    if listing.kind != "value" and len(seen) < 2:
+    if listing.kind in ("label", "labels") and len(seen) < 2:
         raise DataError(
             f"All readable images to train on have the same label ({', '.join(seen)}); at least two classes are needed "
             "to learn the difference:\n" + "\n".join(report.summary())

@@ -50,7 +50,7 @@ WORKERS = (
 class ReadingSettings:
     """What may be said of labelled images wherever they are read: the first settings of several verbs."""
 
-    task: Literal["auto", "classify", "multilabel", "regress"] = option(
+    task: Literal["auto", "classify", "multilabel", "regress", "detect", "segment"] = option(
         "auto", "what the labels are taken for; auto: what they look like", section="The data"
     )
     image_column: str | None = option(None, "column of a table that names the image; none: found by content")
@@ -80,6 +80,9 @@ class FitSettings(ReadingSettings):
     weights: str | None = option(
         None, "imagenet (best permissive weights), a tag, or a local file; none: train from scratch"
     )
+    head: str | None = option(
+        None, "of detect and segment, e.g. yolo or deeplabv3+; none: the task's first; a wrong name lists all"
+    )
     image_size: int | None = option(
         None, "height and width of the network's input in pixels; none: that of the weights", least=32
     )
@@ -90,7 +93,7 @@ class FitSettings(ReadingSettings):
         "auto",
         "leave out the first two halvings of a network for large images; auto: for random weights at 64 pixels or less",
     )
-    recipe: Literal["auto", "finetune", "scratch-small", "paper"] = option(
+    recipe: Literal["auto", "finetune", "scratch-small", "paper", "dense"] = option(
         "auto", "set of published settings to start from", section="The training"
     )
     epochs: int | None = option(None, "passes over the training images; none: the recipe's", least=1)

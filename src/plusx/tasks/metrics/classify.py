@@ -7,6 +7,7 @@ from torch import Tensor
 
 from plusx.core.details import ClassScore, Confusion, Details
 from plusx.core.errors import InputError
+from plusx.core.view import View
 from plusx.tasks.metrics import checks
 from plusx.tasks.metrics.calibration import Reliability
 from plusx.tasks.metrics.counts import Counts
@@ -41,7 +42,7 @@ class ClassifyMetrics:
         self._scores: list[Tensor] | None = []
         self._truths: list[Tensor] = []
 
-    def update(self, outputs: Tensor, targets: Tensor) -> None:
+    def update(self, outputs: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
         """outputs: logits (B, classes). targets: (B,) int64, or probabilities (B, classes) of which the largest counts.
 
         NonFiniteOutputError for NaN or infinity, InputError for a class index that the model does not have.

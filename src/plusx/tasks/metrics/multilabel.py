@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from plusx.core.details import ClassScore, Details
+from plusx.core.view import View
 from plusx.tasks.metrics import checks
 from plusx.tasks.metrics.counts import Counts
 from plusx.tasks.metrics.ranking import auroc, average_precision, mean_of_defined
@@ -32,7 +33,7 @@ class MultiLabelMetrics:
         self._scores: list[Tensor] = [torch.empty(0, len(classes))]
         self._truths: list[Tensor] = [torch.empty(0, len(classes), dtype=torch.bool)]
 
-    def update(self, outputs: Tensor, targets: Tensor) -> None:
+    def update(self, outputs: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
         """outputs: logits (B, classes). targets: (B, classes), at least 0.5 where the image has the class.
 
         NonFiniteOutputError for NaN or infinity.

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from plusx.core.details import Details, Pairs
+from plusx.core.view import View
 from plusx.tasks.metrics import checks
 
 
@@ -30,7 +31,7 @@ class RegressMetrics:
         self._predicted: list[Tensor] = [torch.empty(0, len(columns), dtype=torch.float64)]
         self._true: list[Tensor] = [torch.empty(0, len(columns), dtype=torch.float64)]
 
-    def update(self, outputs: Tensor, targets: Tensor) -> None:
+    def update(self, outputs: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
         """outputs: standardised values (B, K). targets: (B, K) in the user's unit. NonFiniteOutputError for NaN."""
         self._predicted.append(checks.finite(outputs).double() * self._std + self._mean)
         self._true.append(targets.detach().cpu().double())
