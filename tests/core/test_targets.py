@@ -1,11 +1,14 @@
 import math
+import pickle
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plusx.core.errors import DataError
-from plusx.core.targets import Label, Labels, Target, Value
+from plusx.core.targets import LEAST_SHARE, Boxes, Label, Labels, Target, Value
 
 
 def test_labels_may_be_none_at_all() -> None:
@@ -46,3 +49,100 @@ def test_targets_can_be_compared_and_not_changed() -> None:
     assert Label(1) == Label(1) != Label(2)
     with pytest.raises(AttributeError, match="index"):
         Label(1).index = 2  # pyrefly: ignore - that this is refused is what is tested
+
+
+TWO = Boxes.of([[10, 20, 30, 60], [0, 0, 100, 80]], [3, 0], [False, True], [700, 8000])
+
+
+def test_boxes_know_their_areas_and_are_not_ignored_by_themselves() -> None:
+    boxes = Boxes.of([[10, 20, 30, 60]], [3])
+    assert (boxes.areas.tolist(), boxes.ignored.tolist(), len(boxes)) == ([800.0], [False], 1)
+    dtypes = (boxes.corners.dtype, boxes.labels.dtype, boxes.ignored.dtype, boxes.areas.dtype)
+    assert dtypes == (np.float32, np.int64, np.bool, np.float32)
+
+
+def test_the_classes_of_boxes_are_those_to_be_found() -> None:
+    assert TWO.classes == (3,)
+    assert Boxes.of([[0, 0, 1, 1]] * 3, [5, 2, 5]).classes == (2, 5)
+
+
+def test_an_image_may_have_no_boxes() -> None:
+    none = Boxes.of([], [])
+    assert none.corners.shape == (0, 4)
+    assert none.flip(5).crop(0, 0, 2, 2).scale(2, 2) == none
+
+
+@pytest.mark.parametrize(
+    ("corners", "labels", "text"),
+    [
+        (
+            [[0, 0, 1, 1], [0, math.nan, 1, 1]],
+            [0, 0],
+            r"box 1: found \[0.0, nan, 1.0, 1.0\]; x1, y1, x2, y2 must",
+        ),
+        ([[0, 0, math.inf, 1]], [0], r"box 0: found \[0.0, 0.0, inf, 1.0\]; .* must be finite"),
+        ([[5, 0, 5, 1]], [0], r"box 0: found \[5.0, 0.0, 5.0, 1.0\]; expected x2 > x1 and y2 > y1"),
+        ([[0, 7, 5, 6]], [0], r"box 0: found \[0.0, 7.0, 5.0, 6.0\]; expected x2 > x1 and y2 > y1"),
+        ([[0, 0, 5, 6]], [-1], r"box 0: found -1; class indices are counted from 0"),
+        ([[0, 0, 5, 6]], [0, 1], r"shapes \(\(1, 4\), \(2,\), \(1,\), \(1,\)\); expected \(N, 4\), \(N,\)"),
+    ],
+)
+def test_boxes_that_cannot_be(corners: Any, labels: Any, text: str) -> None:
+    with pytest.raises(DataError, match=text):
+        Boxes.of(corners, labels)
+
+
+@pytest.mark.parametrize("area", [-1.0, math.nan])
+def test_areas_that_cannot_be(area: float) -> None:
+    with pytest.raises(DataError, match=r"box 0: found (-1.0|nan); an area must be finite and not negative"):
+        Boxes.of([[0, 0, 1, 1]], [0], areas=[area])
+
+
+def test_boxes_are_mirrored() -> None:
+    flipped = TWO.flip(100)
+    assert flipped.corners.tolist() == [[70, 20, 90, 60], [0, 0, 100, 80]]
+    assert flipped.flip(100) == TWO
+
+
+def test_boxes_are_resized_and_keep_the_areas_of_the_original_image() -> None:
+    scaled = TWO.scale(0.5, 2)
+    assert scaled.corners.tolist() == [[20, 10, 60, 30], [0, 0, 200, 40]]
+    assert scaled.areas.tolist() == [700, 8000]
+
+
+def test_a_crop_clips_and_drops_what_shows_too_little() -> None:
+    boxes = Boxes.of([[0, 0, 10, 10]] * 3, [0, 1, 2], [False, False, True])
+    assert boxes.crop(0, 8, 20, 20).corners.tolist() == [[0, 0, 2, 10]] * 3  # exactly the least share
+    rest = boxes.crop(0, 9, 20, 20)
+    assert (rest.labels.tolist(), rest.ignored.tolist()) == ([2], [True])
+    assert len(boxes.crop(10, 0, 20, 20)) == 0  # touches, and has no area left
+    assert TWO.crop(20, 10, 40, 20).corners.tolist() == [[0, 0, 20, 40]] * 2
+
+
+whole = st.integers(0, 60)
+
+
+@given(st.lists(st.tuples(whole, whole, st.integers(1, 40), st.integers(1, 40))), st.tuples(whole, whole, whole, whole))
+def test_a_crop_is_what_is_left_of_the_painted_boxes(found: list[tuple[int, ...]], window: tuple[int, ...]) -> None:
+    """Against painting each box and cutting the picture."""
+    top, left, height, width = window
+    expected = []
+    for label, (x, y, w, h) in enumerate(found):
+        painted = np.zeros((100, 100), np.bool)
+        painted[y : y + h, x : x + w] = True
+        rows, columns = painted[top : top + height, left : left + width].nonzero()
+        if len(rows) and len(rows) >= LEAST_SHARE * w * h:
+            expected.append([label, columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    boxes = Boxes.of([[x, y, x + w, y + h] for x, y, w, h in found], list(range(len(found)))).crop(*window)
+    assert np.column_stack([boxes.labels, boxes.corners]).tolist() == expected
+
+
+def test_boxes_can_be_compared_packed_and_not_changed() -> None:
+    again = pickle.loads(pickle.dumps(TWO))
+    assert again == TWO
+    assert hash(again) == hash(TWO)
+    assert Boxes.of(TWO.corners, [3, 1], TWO.ignored, TWO.areas) != TWO
+    assert TWO != 3
+    assert Boxes.of([[-0.0, 0, 1, 1]], [0]) == Boxes.of([[0, 0, 1, 1]], [0])
+    with pytest.raises(ValueError, match="read-only"):
+        TWO.corners[0, 0] = 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Kind, Listing, Sample
-from plusx.core.targets import Label, Labels, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, Target, Value
 from plusx.data.split import with_validation
 
 
@@ -38,6 +38,7 @@ def class_counts(samples: Sequence[Sample]) -> Counter[int]:
 TARGETS: list[st.SearchStrategy[Target]] = [
     st.integers(0, 2).map(Label),
     st.sets(st.integers(0, 2)).map(lambda indices: Labels(tuple(sorted(indices)))),
+    st.lists(st.integers(0, 2), max_size=4).map(lambda labels: Boxes.of([[0, 0, 1, 1]] * len(labels), labels)),
     st.floats(-1e6, 1e6).map(lambda value: Value((value, 1.0))),
 ]
 

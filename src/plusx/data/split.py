@@ -14,7 +14,7 @@ import numpy as np
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Listing, Sample
-from plusx.core.targets import Label, Labels, Value
+from plusx.core.targets import Boxes, Label, Labels, Value
 
 Stratum: TypeAlias = tuple[str, int, int]
 """What is kept in proportion: ("class", index, 0), ("no class", 0, 0), ("value", column, bin) or `ALL`."""
@@ -186,6 +186,8 @@ def _strata_of(sample: Sample, edges: Sequence[Sequence[float]]) -> Iterable[Str
             return [("class", index, 0)]
         case Labels(indices):
             return [("class", index, 0) for index in indices] or [("no class", 0, 0)]
+        case Boxes() as boxes:
+            return [("class", index, 0) for index in boxes.classes] or [("no class", 0, 0)]
         case Value(values):
             bins = (int(np.searchsorted(edges[column], value)) for column, value in enumerate(values))
             return [("value", column, number) for column, number in enumerate(bins)]

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from plusx.core.errors import DataError
 from plusx.core.sample import Listing
+from plusx.core.targets import Boxes
 from plusx.data.audit import Audit, audit
 from plusx.workflows.environment import audit_cache
 from plusx.workflows.preparation import read_listing
@@ -100,6 +101,13 @@ def _labels(listing: Listing) -> str:
         case "value":
             return f"values: {shown}"
         case "boxes":
-            return f"boxes of {len(names)} classes: {shown}"
+            return f"{_boxes(listing)} of {len(names)} classes: {shown}"
         case "mask":
             return f"masks of {len(names)} classes: {shown}"
+
+
+def _boxes(listing: Listing) -> str:
+    """How many there are and how many of them are ignored."""
+    found = [s.target for samples in listing.splits.values() for s in samples if isinstance(s.target, Boxes)]
+    ignored = sum(int(boxes.ignored.sum()) for boxes in found)
+    return f"{sum(map(len, found))} boxes" + (f" ({ignored} ignored)" if ignored else "")

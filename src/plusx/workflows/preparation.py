@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Kind, Listing
-from plusx.core.targets import Label, Labels, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, Target, Value
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
 from plusx.data.split import with_validation
@@ -126,8 +126,15 @@ def target_text(target: Target | None, classes: tuple[str, ...]) -> str:
             return ";".join(classes[index] for index in indices)
         case Value(values):
             return ";".join(repr(value) for value in values)
+        case Boxes() as boxes:
+            rows = zip(boxes.labels.tolist(), boxes.corners.tolist(), boxes.ignored.tolist(), strict=True)
+            return ";".join(_box_text(classes[label], corners, ignored) for label, corners, ignored in rows)
         case _:
             return ""
+
+
+def _box_text(name: str, corners: Iterable[float], ignored: bool) -> str:
+    return " ".join([name, *(f"{value:.6g}" for value in corners), *(["ignored"] if ignored else [])])
 
 
 def write_down(prepared: Prepared, run: RunDirectory) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from plusx.core.sample import Listing, Sample
-from plusx.core.targets import Label, Labels, Target
+from plusx.core.targets import Boxes, Label, Labels, Target
 from plusx.data.inspection.facts import Facts
 
 
@@ -54,7 +54,7 @@ class Subject:
 
     @property
     def has_classes(self) -> bool:
-        return self.listing.kind in ("label", "labels")
+        return self.listing.kind in ("label", "labels", "boxes")
 
 
 def classes_of(target: Target | None) -> Iterable[int]:
@@ -64,4 +64,6 @@ def classes_of(target: Target | None) -> Iterable[int]:
             return (index,)
         case Labels(indices):
             return indices
+        case Boxes() as boxes:
+            return boxes.classes
     return ()
