@@ -11,7 +11,7 @@ class ClassScore:
     """
 
     name: str
-    support: int  # images that have this class
+    support: int  # images that have this class; in detection its boxes
     precision: float | None
     recall: float | None
     f1: float | None
@@ -20,7 +20,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`counts[i][j]`: images of class i that were taken for class j."""
+    """`counts[i][j]`: images (in detection boxes) of class i that were taken for class j."""
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -47,6 +47,15 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """Precision over recall of one class, both 0..1, by growing recall."""
+
+    name: str
+    recall: tuple[float, ...]
+    precision: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Details:
     """Whatever a task's metrics know beyond single numbers; empty where they know nothing."""
 
@@ -54,3 +63,4 @@ class Details:
     confusion: Confusion | None = None
     reliability: tuple[ReliabilityBin, ...] = ()
     pairs: tuple[Pairs, ...] = ()
+    curves: tuple[Curve, ...] = ()

@@ -1,0 +1,110 @@
+"""Metrics of object detection, counted in the pixels of the original images."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from plusx.core.details import ClassScore, Curve, Details
+from plusx.core.errors import InputError
+from plusx.tasks.metrics import checks, coco, voc
+from plusx.tasks.metrics.box_confusion import confusion
+from plusx.tasks.metrics.image_boxes import ImageBoxes
+from plusx.tasks.metrics.ranking import mean_of_defined
+
+
+class View(Protocol):
+    """Where the input of the network lies in the original image."""
+
+    def boxes_to_image(self, boxes: Tensor) -> Tensor:
+        """Corners (N, 4) in pixels of the input -> in pixels of the original image."""
+        ...
+
+
+class DetectMetrics:
+    """map (primary), map-50, map-75, map-small, map-medium, map-large, ar-1, ar-10, ar-100, voc-map-50.
+
+    map: COCO's average precision, the mean over classes and IoU thresholds .50:.05:.95 of the precision at 101 recalls;
+    -50, -75: at that IoU alone; -small, -medium, -large: of objects up to 32², 96² and above that in square pixels of
+    the original image; ar-N: recall with N detections of a class an image; voc-map-50: Pascal VOC's. Ignored boxes
+    (crowd, difficult) are neither asked for nor counted as wrong. What no true box defines is left out, so all of
+    them where there is no true box. Keeps 48 bytes a detection and 49 a true box, since ranking needs all at the end.
+    """
+
+    primary = "map"
+    higher_is_better = True
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self._images: list[ImageBoxes] = []
+        self._coco: coco.CocoScores | None = None
+        self._voc: tuple[voc.ClassDetections, ...] = ()
+
+    def update(self, detections: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
+        """detections: (B, D, 6): x1, y1, x2, y2, score, label; rows with score 0 or label −1 are left out.
+
+        targets: (B, M, 7): label, x1, y1, x2, y2, ignored, area; rows with label −1 are left out. Corners in pixels of
+        the input, which `views`, one an image, bring into the original image; without views they stay as they are.
+        NonFiniteOutputError for NaN or infinity, InputError for a class index that the model does not have.
+        """
+        found, true = checks.finite(detections), targets.detach().float().cpu()
+        self._check(true[..., 0])
+        self._coco = None
+        each: Sequence[View | None] = views if len(views) else [None] * len(found)
+        for rows, boxes, view in zip(found, true, each, strict=True):
+            self._images.append(_image(rows, boxes, view))
+
+    def compute(self) -> dict[str, float]:
+        """Name → value, 0..1. InputError if no image was counted."""
+        self._evaluate()
+        assert self._coco is not None
+        values = self._coco.summary()
+        values["voc-map-50"] = mean_of_defined([own.average_precision() for own in self._voc])
+        return {name: value for name, value in values.items() if value is not None}
+
+    def details(self) -> Details:
+        """Per-class table, confusion matrix and precision over recall, all at IoU 0.5. InputError if nothing counted.
+
+        Precision, recall and F1 are those at the class's own best threshold of the score.
+        """
+        self._evaluate()
+        assert self._coco is not None
+        scores = tuple(
+            ClassScore(name, own.boxes, *own.at_best_f1(), self._coco.of_class(c))
+            for c, (name, own) in enumerate(zip(self.classes, self._voc, strict=True))
+        )
+        points = ((name, self._coco.curve(c)) for c, name in enumerate(self.classes))
+        curves = tuple(Curve(name, *(tuple(p.tolist()) for p in curve)) for name, curve in points if curve is not None)
+        return Details(classes=scores, confusion=confusion(self._images, self.classes), curves=curves)
+
+    def _evaluate(self) -> None:
+        checks.some(len(self._images))
+        if self._coco is None:
+            self._coco = coco.evaluate(self._images, len(self.classes))
+            self._voc = voc.by_class(self._images, len(self.classes))
+
+    def _check(self, labels: Tensor) -> None:
+        if labels.numel() and int(labels.max()) >= len(self.classes):
+            raise InputError(
+                f"Targets hold the class index {int(labels.max())}, but the model has {len(self.classes)} classes, "
+                "counted from 0. Score it on data with the classes it was trained on."
+            )
+
+
+def _image(rows: Tensor, boxes: Tensor, view: View | None) -> ImageBoxes:
+    rows = rows[(rows[:, 4] > 0) & (rows[:, 5] >= 0)]
+    boxes = boxes[boxes[:, 0] >= 0]
+    corners, true_corners = rows[:, :4], boxes[:, 1:5]
+    if view is not None:
+        corners, true_corners = view.boxes_to_image(corners), view.boxes_to_image(true_corners)
+    found, true = rows.double().numpy(), boxes.double().numpy()
+    return ImageBoxes(
+        corners=corners.double().numpy(),
+        scores=found[:, 4].copy(),
+        labels=found[:, 5].astype(np.int64),
+        true_corners=true_corners.double().numpy(),
+        true_labels=true[:, 0].astype(np.int64),
+        ignored=true[:, 5] > 0,
+        areas=true[:, 6].copy(),
+    )
