@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plusx.core.errors import DataError
-from plusx.core.targets import LEAST_SHARE, Boxes, Label, Labels, Target, Value
+from plusx.core.targets import LEAST_SHARE, Boxes, Label, Labels, Mask, Target, Value
 
 
 def test_labels_may_be_none_at_all() -> None:
@@ -146,3 +147,50 @@ def test_boxes_can_be_compared_packed_and_not_changed() -> None:
     assert Boxes.of([[-0.0, 0, 1, 1]], [0]) == Boxes.of([[0, 0, 1, 1]], [0])
     with pytest.raises(ValueError, match="read-only"):
         TWO.corners[0, 0] = 1
+
+
+def mask(rows: list[list[int]]) -> Mask:
+    return Mask(np.array(rows, np.uint8))
+
+
+def test_a_mask_is_8_bit_and_two_dimensional() -> None:
+    for values in (np.zeros((2, 2), np.int64), np.zeros((1, 2, 2), np.uint8), np.zeros((0, 3), np.uint8)):
+        with pytest.raises(DataError, match=r"expected uint8 class indices \(H, W\)"):
+            Mask(values)  # pyrefly: ignore - that this is refused is what is tested
+
+
+def test_a_mask_is_mirrored_left_to_right() -> None:
+    assert mask([[0, 1, 2], [3, 4, 255]]).flip(3) == mask([[2, 1, 0], [255, 4, 3]])
+
+
+def test_what_is_cut_from_outside_of_a_mask_is_void() -> None:
+    whole = mask([[0, 1, 2], [3, 4, 5]])
+    assert whole.crop(0, 1, 2, 2) == mask([[1, 2], [4, 5]])
+    assert whole.crop(-1, -1, 3, 3) == mask([[255, 255, 255], [255, 0, 1], [255, 3, 4]])
+    assert whole.crop(1, 2, 2, 3) == mask([[5, 255, 255], [255, 255, 255]])
+    assert whole.crop(-4, -4, 2, 2) == whole.crop(9, 9, 2, 2) == mask([[255, 255], [255, 255]])
+    assert whole.crop(0, 0, 2, 3) == whole
+
+
+def test_cutting_gives_a_copy() -> None:
+    whole = mask([[0, 1], [2, 3]])
+    whole.crop(0, 0, 1, 1).values[0, 0] = 9
+    assert whole == mask([[0, 1], [2, 3]])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 11), (14, 22), (40, 9)])
+def test_masks_are_resized_like_torch_does_without_interpolation(size: tuple[int, int]) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (7, 11)).astype(np.uint8)
+    image = torch.from_numpy(values)[None, None].float()
+    expected = torch.nn.functional.interpolate(image, size, mode="nearest-exact")[0, 0].numpy()
+    assert Mask(values).resized(*size) == Mask(expected.astype(np.uint8))
+    assert Mask(values).scale(size[0] / 7, size[1] / 11) == Mask(values).resized(*size)
+
+
+def test_a_scaled_mask_keeps_at_least_one_pixel() -> None:
+    assert mask([[1, 2], [3, 4]]).scale(0.01, 0.01).values.shape == (1, 1)
+
+
+def test_masks_are_equal_by_content() -> None:
+    assert mask([[1, 2]]) == mask([[1, 2]]) != mask([[1, 3]])
+    assert mask([[1, 2]]) != Label(1)

@@ -15,12 +15,12 @@ class ClassScore:
     precision: float | None
     recall: float | None
     f1: float | None
-    ranking: Mapping[str, float] = field(default_factory=dict)  # e.g. {"AUROC": 0.98}; undefined ones left out
+    ranking: Mapping[str, float] = field(default_factory=dict)  # e.g. {"IoU": 0.7}; undefined ones left out
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`counts[i][j]`: images (in detection boxes) of class i that were taken for class j."""
+    """`counts[i][j]`: images of class i that were taken for class j; boxes or pixels where those have classes."""
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]

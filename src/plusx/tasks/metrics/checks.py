@@ -8,6 +8,12 @@ from plusx.core.errors import InputError, NonFiniteOutputError
 def finite(outputs: Tensor) -> Tensor:
     """The outputs in 32 bits on the CPU. NonFiniteOutputError if any is NaN or infinite."""
     outputs = outputs.detach().float().cpu()
+    only_finite(outputs)
+    return outputs
+
+
+def only_finite(outputs: Tensor) -> None:
+    """NonFiniteOutputError if any of the outputs (B, …) is NaN or infinite."""
     broken = int((~outputs.isfinite()).flatten(1).any(dim=1).sum())
     if broken:
         raise NonFiniteOutputError(
@@ -15,7 +21,6 @@ def finite(outputs: Tensor) -> Tensor:
             "score it. Training has diverged or the weights are damaged: use an earlier checkpoint, or train with a "
             "lower rate."
         )
-    return outputs
 
 
 def some(images: int) -> None:

@@ -9,7 +9,8 @@ from plusx.tasks.metrics.ranking import mean_of_defined
 
 @dataclass(frozen=True)
 class Counts:
-    """Per class, (classes,) int64: images that have it and were given it, were wrongly given it, wrongly not."""
+    """Per class, (classes,) int64: images (or pixels) that have it and were given it, were wrongly given it, wrongly
+    not."""
 
     true_positive: Tensor
     false_positive: Tensor
@@ -26,6 +27,10 @@ class Counts:
     def f1(self) -> list[float | None]:
         """2 TP / (2 TP + FP + FN); None for a class that no image has and that was never given."""
         return _ratios(2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative)
+
+    def iou(self) -> list[float | None]:
+        """TP / (TP + FP + FN), Jaccard's index; None for a class that is neither there nor given."""
+        return _ratios(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
 
     def macro_f1(self) -> float:
         """Mean F1 of the classes that occur in targets or predictions; 0 if none does."""
