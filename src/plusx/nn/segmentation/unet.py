@@ -1,0 +1,74 @@
+"""U-Net: up again the way the backbone came down, with its maps beside at every step.
+
+Olaf Ronneberger, Philipp Fischer, Thomas Brox: U-Net: Convolutional Networks for Biomedical Image Segmentation, 2015,
+arXiv 1505.04597, Fig. 1. Differences, all usual today: any backbone is the contracting path; convolutions are padded
+and normalised, so that nothing is cropped; nearest points instead of the 2×2 up-convolution. The decoder of
+segmentation_models_pytorch's Unet.
+"""
+
+from types import MappingProxyType
+from typing import Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from plusx.core.backbone import Features
+from plusx.core.stage import Stage
+from plusx.nn.conv import conv, conv_norm_act, named
+from plusx.nn.init import kaiming_fan_out_
+from plusx.nn.segmentation.maps import begin_scores_, deepest, scores
+
+CHANNELS: Final = MappingProxyType({16: 256, 8: 128, 4: 64, 2: 32, 1: 16})
+"""Stride → maps of the decoder there; segmentation_models_pytorch's decoder_channels."""
+
+
+@final
+class UNet(nn.Module):
+    """From the last map to stride 1: every step doubles the map, takes the backbone's deepest map of that stride
+    beside it where there is one, and convolves twice.
+
+    features → logits (B, classes, H, W); a side that the backbone's first halving rounded up is a pixel longer than the
+    image's. `dropout`: of points of the last map, as at the end of the paper's contracting path.
+    """
+
+    def __init__(self, stages: tuple[Stage, ...], classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.last = stages[-1]
+        self.dropout = nn.Dropout(dropout)
+        channels = self.last.channels
+        for stride, given in CHANNELS.items():
+            if stride < self.last.stride:
+                self.add_module(f"up{stride}", Up(channels, deepest(stages, stride), given))
+                channels = given
+        self.ups = [f"up{stride}" for stride in CHANNELS if stride < self.last.stride]
+        self.score = scores(channels, classes, 3)
+        kaiming_fan_out_(self)
+        begin_scores_(self.score)
+
+    def forward(self, features: Features) -> Tensor:
+        x = self.dropout(features[self.last.name])
+        for name in self.ups:
+            x = self.get_submodule(name)(x, features)
+        return self.score(x)
+
+
+@final
+class Up(nn.Module):
+    """A step of the expansive path: nearest points, `skip`'s map beside them, two 3×3."""
+
+    def __init__(self, in_channels: int, skip: Stage | None, channels: int) -> None:
+        super().__init__()
+        self.skip = skip
+        beside = 0 if skip is None else skip.channels
+        self.layers = named(
+            layer1=conv_norm_act(conv(in_channels + beside, channels, 3)),
+            layer2=conv_norm_act(conv(channels, channels, 3)),
+        )
+
+    def forward(self, x: Tensor, features: Features) -> Tensor:
+        """x: B, in_channels, h, w. Returns B, channels and the sides of the skip's map, or twice x's."""
+        if self.skip is None:
+            return self.layers(interpolate(x, scale_factor=2.0, mode="nearest"))
+        skip = features[self.skip.name]
+        return self.layers(torch.cat((interpolate(x, size=skip.shape[2:], mode="nearest"), skip), dim=1))
