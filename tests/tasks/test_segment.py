@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from dense import assert_same, move, trained
 from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
-from plusx.core.prediction import Prediction
+from plusx.core.prediction import MaskPrediction
 from plusx.core.stage import Stage
-from plusx.core.task import Metrics
+from plusx.core.view import View
 from plusx.nn.segmentation.losses import cross_entropy, dice
 from plusx.tasks import settings
 from plusx.tasks.segment import HEADS, Segment, SegmentConfig
@@ -21,19 +20,9 @@ from plusx.tasks.segment import HEADS, Segment, SegmentConfig
 CLASSES = ("road", "sky", "tree")
 
 
-class Part(Segment):
-    """The task without what comes after its outputs."""
-
-    def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
-        raise AssertionError("not asked for here")
-
-    def metrics(self) -> Metrics:
-        raise AssertionError("not asked for here")
-
-
-def made(backbone: Backbone, head: str = "deeplabv3+", **changes: Any) -> Part:
+def made(backbone: Backbone, head: str = "deeplabv3+", **changes: Any) -> Segment:
     torch.manual_seed(0)
-    return Part(backbone, SegmentConfig(CLASSES, head, **changes))
+    return Segment(backbone, SegmentConfig(CLASSES, head, **changes))
 
 
 @pytest.fixture
@@ -110,15 +99,23 @@ def test_nothing_but_void(backbone: Backbone, images: Tensor) -> None:
 
 
 def test_with_a_view_logits_are_resized_before_the_decision(backbone: Backbone) -> None:
-    class Doubled:
-        def maps_to_image(self, maps: Tensor) -> Tensor:
-            return interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
-
+    view = View(10, 14, (5, 7), 0, 0, (5, 7))
     logits = torch.randn(1, 3, 5, 7, dtype=torch.bfloat16)
     task = made(backbone)
-    found = task.decode(logits, Doubled())
-    assert torch.equal(found, Doubled().maps_to_image(logits.float()).argmax(1))
+    found = task.decode(logits, view)
+    larger = interpolate(logits.float(), (10, 14), mode="bilinear", align_corners=False)
+    assert torch.equal(found, larger.argmax(1))
     assert not torch.equal(found, task.decode(logits).repeat_interleave(2, 1).repeat_interleave(2, 2))
+
+
+def test_predictions_are_masks_of_the_images_size(backbone: Backbone) -> None:
+    logits = torch.zeros(1, 3, 4, 4)
+    logits[:, 1, :, 2:] = 1.0
+    [prediction] = made(backbone).predict(logits, ["a.jpg"], View(8, 4, (4, 2), 0, -1, (4, 4)))
+    assert isinstance(prediction, MaskPrediction)
+    assert prediction.mask.tolist() == [[0, 0, 1, 1]] * 8
+    assert prediction.shares == {"road": 0.5, "sky": 0.5}
+    assert prediction.to_json() == {"image": "a.jpg", "shares": {"road": 0.5, "sky": 0.5}}
 
 
 @pytest.mark.parametrize("auxiliary", [False, True])
@@ -133,7 +130,7 @@ def test_config_is_json_that_builds_an_equal_task(auxiliary: bool, backbone: Bac
         "dropout": None,
         "class_weights": [1.0, 2.0, 3.0],
     }
-    again = Part(backbone, settings.read(SegmentConfig, "segment", config))
+    again = Segment(backbone, settings.read(SegmentConfig, "segment", config))
     again.load_state_dict(task.state_dict())
     assert torch.equal(task.eval()(images), again.eval()(images))
 

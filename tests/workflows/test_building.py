@@ -39,13 +39,21 @@ EXACT: Sizes = frozenset({(224, 224)})
     ],
 )
 def test_images_of_the_right_size_are_not_enlarged(settings: FitSettings, sizes: Sizes, expected: Any) -> None:
-    chosen = choose_input(PUBLISHED, settings, RECIPE, 224, sizes)
+    chosen = choose_input(PUBLISHED, settings, RECIPE, Facts(100, "label", 3, 224), sizes)
     assert (chosen.size, chosen.resize, chosen.fit) == expected
 
 
+def test_where_targets_have_places_all_of_the_image_is_shown() -> None:
+    facts = Facts(100, "mask", 3, 224)
+    assert choose_input(PUBLISHED, FitSettings(), RECIPE, facts).fit == "pad"
+    assert choose_input(PUBLISHED, FitSettings(image_fit="squash"), RECIPE, facts).fit == "squash"
+    with pytest.raises(InputError, match="--image-fit crop would hide parts of the images; boxes and masks take pad"):
+        choose_input(PUBLISHED, FitSettings(image_fit="crop"), RECIPE, facts)
+
+
 def test_small_networks_from_scratch() -> None:
-    assert choose_input(None, FitSettings(), RECIPE, 32, frozenset({(32, 32)})).resize == 32
-    assert choose_input(None, FitSettings(), RECIPE, 32, frozenset({(28, 28)})).resize == 37
+    assert choose_input(None, FitSettings(), RECIPE, Facts(100, "label", 3, 32), frozenset({(32, 32)})).resize == 32
+    assert choose_input(None, FitSettings(), RECIPE, Facts(100, "label", 3, 32), frozenset({(28, 28)})).resize == 37
 
 
 def test_arrays_of_the_networks_size_keep_their_border(tmp_path: Path) -> None:

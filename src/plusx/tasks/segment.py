@@ -1,18 +1,20 @@
 """One class for every pixel: a segmentation head on the backbone's maps, its scores resized to the image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, Protocol, final, overload
+from typing import Any, Final, final, overload
 
 import torch
 from torch import Tensor, nn
 
 from plusx.core.backbone import Backbone, Features
 from plusx.core.errors import InputError, unknown
+from plusx.core.prediction import MaskPrediction, Prediction
 from plusx.core.stage import Stage
-from plusx.core.task import Task
+from plusx.core.task import TASKS, Task
+from plusx.core.view import View
 from plusx.nn.segmentation.deeplab import DeepLabV3, DeepLabV3Plus
 from plusx.nn.segmentation.fcn import FCN, FCNHead
 from plusx.nn.segmentation.losses import OF_AREAS, OF_PIXELS, VOID
@@ -20,6 +22,7 @@ from plusx.nn.segmentation.lraspp import LRASPP
 from plusx.nn.segmentation.maps import resized
 from plusx.nn.segmentation.unet import UNet
 from plusx.tasks import settings
+from plusx.tasks.metrics.segment import SegmentMetrics
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,11 @@ AUXILIARY_WEIGHT: Final = 0.4
 """Zhao et al., Pyramid Scene Parsing Network, 2017, arXiv 1612.01105, section 5.2."""
 
 
-class Placed(Protocol):
-    """Where the network's input lies in an image: the part of a view that masks need."""
-
-    def maps_to_image(self, maps: Tensor) -> Tensor:
-        """Maps (B, C, h, w) on the input's grid → (B, C, H, W) on the image's, bilinear."""
-        ...
+def head_of(name: str | None) -> Head:
+    """The head of that name; None: the usual one. InputError with the nearest names for an unknown one."""
+    if name is not None and name not in HEADS:
+        raise unknown("head of the task segment", name, HEADS)
+    return HEADS[SegmentConfig.head if name is None else name]
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,7 @@ class SegmentConfig:
         settings.check_names("segment", "losses", self.losses)
         if len(self.classes) > VOID:
             raise InputError(f"The task segment has {len(self.classes)} classes; a mask of 8 bits can name {VOID}")
-        if self.head not in HEADS:
-            raise unknown("head of the task segment", self.head, HEADS)
+        head_of(self.head)
         for loss in self.losses:
             if loss not in OF_PIXELS and loss not in OF_AREAS:
                 raise unknown("loss of the task segment", loss, [*OF_PIXELS, *OF_AREAS])
@@ -118,6 +119,7 @@ class Segment(Task):
     """Outputs are logits (B, classes, H, W) on the images' own grid; decoded, a map of class indices."""
 
     name = "segment"
+    dense = True
     class_weights: Tensor | None
 
     def __init__(self, backbone: Backbone, config: SegmentConfig) -> None:
@@ -160,9 +162,16 @@ class Segment(Task):
             for name in self.settings.losses
         }
 
-    def decode(self, outputs: Tensor, view: Placed | None = None) -> Tensor:
+    def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Class indices (B, H, W) int64; with a `view` on the grid of the image, whose logits are resized first."""
         return (outputs if view is None else view.maps_to_image(outputs.float())).argmax(dim=1)
+
+    def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
+        masks = self.decode(outputs, view).cpu().numpy()
+        return [MaskPrediction.of(name, self.settings.classes, mask) for name, mask in zip(names, masks, strict=True)]
+
+    def metrics(self) -> SegmentMetrics:
+        return SegmentMetrics(self.settings.classes)
 
     def config(self) -> dict[str, Any]:
         return settings.to_json(self.settings)
@@ -179,3 +188,11 @@ def _logits(head: nn.Module, features: Features) -> Tensor:
             "one image ends as a single point, of which batch normalisation cannot take statistics in training. Take "
             "two or more images, larger ones, a smaller output stride, or eval mode"
         ) from error
+
+
+def create(backbone: Backbone, config: Mapping[str, Any]) -> Task:
+    """`Segment` from JSON values."""
+    return Segment(backbone, settings.read(SegmentConfig, "segment", config))
+
+
+TASKS.register("segment")(create)
