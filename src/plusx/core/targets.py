@@ -4,7 +4,7 @@ Targets that have a place in the image (boxes, masks) move with it; those of the
 """
 
 import math
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
@@ -28,20 +28,20 @@ class Target(ABC):  # noqa: B024 - the defaults are complete for targets of the 
         return self
 
     @final
-    def seen(self, view: "View") -> Self:
+    def seen(self, view: "View") -> "Target":
         """As the network's input shows it."""
         moved = self.scale(view.resized[0] / view.height, view.resized[1] / view.width)
         return moved.crop(view.top, view.left, *view.size)
 
-    def flip(self, width: int) -> Self:
+    def flip(self, width: int) -> "Target":
         """Mirrored left to right, with an image `width` wide."""
         return self
 
-    def crop(self, top: int, left: int, height: int, width: int) -> Self:
+    def crop(self, top: int, left: int, height: int, width: int) -> "Target":
         """Cut out together with this window of the image, which may reach beyond it."""
         return self
 
-    def scale(self, factor_y: float, factor_x: float) -> Self:
+    def scale(self, factor_y: float, factor_x: float) -> "Target":
         """Resized together with the image."""
         return self
 
@@ -230,3 +230,20 @@ class Mask(Target):
         y = (2 * np.arange(height) + 1) * rows // (2 * height)
         x = (2 * np.arange(width) + 1) * columns // (2 * width)
         return type(self)(self.values[y[:, None], x])
+
+
+class LazyMask(Target):
+    """A mask that is read when it is needed, so that a listing holds no pixels."""
+
+    @abstractmethod
+    def load(self) -> Mask:
+        """The mask itself. DataError if it cannot be read or holds what is no class."""
+
+    def flip(self, width: int) -> Mask:
+        return self.load().flip(width)
+
+    def crop(self, top: int, left: int, height: int, width: int) -> Mask:
+        return self.load().crop(top, left, height, width)
+
+    def scale(self, factor_y: float, factor_x: float) -> Mask:
+        return self.load().scale(factor_y, factor_x)
