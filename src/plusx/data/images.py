@@ -3,8 +3,9 @@
 import io
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from plusx.core.sample import ImageSource
 from plusx.data.pixels import as_array, channels_last, scale_of, to_uint8
 from plusx.data.quiet import quiet_pillow
 
+T = TypeVar("T")
 Mode: TypeAlias = Literal["RGB", "L"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
@@ -63,14 +65,19 @@ def read_image(source: ImageSource, mode: Mode = "RGB") -> NDArray[np.uint8]:
 
 
 def _read_file(path: Path, mode: Mode) -> NDArray[np.uint8]:
+    name, data = file_bytes(path)
+    return _decode(data, name, mode)
+
+
+def file_bytes(path: Path) -> tuple[str, bytes]:
+    """(how errors call the file, its content). DataError if it cannot be read."""
     name = printable(str(path))
     try:
-        data = path.read_bytes()
+        return name, path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"{name}: there is no such file.") from None
     except OSError as error:
         raise DataError(f"{name}: could not be read: {error.strerror or error}.") from error
-    return _decode(data, name, mode)
 
 
 def printable(name: str) -> str:
@@ -79,6 +86,15 @@ def printable(name: str) -> str:
 
 
 def _decode(data: bytes, name: str, mode: Mode) -> NDArray[np.uint8]:
+    def pixels(image: Image.Image) -> NDArray[np.uint8]:
+        _correct_transparency(image, data)
+        return _to_array(_eight_bit(upright(image)), mode)
+
+    return decoded(data, name, pixels)
+
+
+def decoded(data: bytes, name: str, convert: Callable[[Image.Image], T]) -> T:
+    """What `convert` makes of the whole image in `data`, as stored. DataError if it is damaged or no image."""
     if not data:
         raise DataError(f"{name}: the file is empty (0 bytes).")
     try:
@@ -86,8 +102,7 @@ def _decode(data: bytes, name: str, mode: Mode) -> NDArray[np.uint8]:
             _check_size(image)
             _check_png(data)
             image.load()
-            _correct_transparency(image, data)
-            return _to_array(_eight_bit(_upright(image)), mode)
+            return convert(image)
     except UnidentifiedImageError:
         known = "JPEG, PNG, WebP, BMP, TIFF, GIF or PPM"
         raise DataError(f"{name}: not a readable image; expected an intact {known} file.") from None
@@ -105,7 +120,7 @@ def _from_pillow(image: Image.Image, mode: Mode) -> NDArray[np.uint8]:
     try:
         with quiet_pillow:
             image.load()
-            return _to_array(_eight_bit(_upright(image)), mode)
+            return _to_array(_eight_bit(upright(image)), mode)
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"PIL image {image!r} could not be decoded: {error}.") from error
 
@@ -151,7 +166,8 @@ def _correct_transparency(image: Image.Image, data: bytes) -> None:
         image.info["transparency"] = tuple(part >> 8 for part in colour)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF orientation says."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # damaged metadata is no reason to lose the picture
