@@ -28,7 +28,7 @@ def recognise(source: Any, options: ReadOptions) -> bool:
 def read(source: Any, options: ReadOptions) -> Entries:
     """Everything below a class folder is of that class, at any depth. Links are followed, hidden files are not read."""
     root, walk = Path(source), Walk()
-    top = _unwrapped(root, walk)
+    top = unwrapped(root, walk)
     entries: list[Entry] = []
     classes: set[str] = set()
     for split, folder in _split_folders(top, walk).items():
@@ -45,7 +45,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
 
 def has_class_folders(root: Path) -> bool:
     """Whether at least two folders with an image of their own stand where class folders are expected."""
-    top = _unwrapped(root, Walk())
+    top = unwrapped(root, Walk())
     classes = {
         child.name
         for folder in _split_folders(top, Walk()).values()
@@ -123,8 +123,8 @@ def direct_images(folder: Path) -> int:
     return len(files)
 
 
-def _unwrapped(root: Path, walk: Walk) -> Path:
-    """Archives often hold one folder that holds the data set."""
+def unwrapped(root: Path, walk: Walk) -> Path:
+    """The folder that holds the data set: archives often hold just one folder."""
     top = root
     while True:
         folders = visible_folders(top)

@@ -11,7 +11,8 @@ from plusx.data.formats.labels import is_missing
 
 
 def joined(first: Entries, second: Entries) -> Entries:
-    """All entries, root and columns of `first`. DataError if one holds real numbers and the other classes."""
+    """All entries, root and columns of `first`. DataError if one holds real numbers or masks and the other
+    does not."""
     classes = first.classes
     if not (first.classes and second.classes):
         classes = _suffices(first, second) or _suffices(second, first)
@@ -33,6 +34,6 @@ def _suffices(one: Entries, other: Entries) -> tuple[str, ...]:
 def _kind(first: Kind | None, second: Kind | None) -> Kind | None:
     """Rows of 0 and 1 may be one-hot in one source by chance and several classes in the other."""
     kinds = {first, second} - {None}
-    if "value" in kinds and len(kinds) > 1:
+    if kinds & {"value", "mask"} and len(kinds) > 1:
         raise DataError(f"The labels of one source are of kind {first!r}, those of the other of kind {second!r}.")
     return "labels" if "labels" in kinds else first or second

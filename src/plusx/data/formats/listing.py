@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plusx.core.errors import DataError
 from plusx.core.sample import Kind, Listing, Sample
-from plusx.core.targets import Label, Labels, Target, Value
+from plusx.core.targets import Label, Labels, LazyMask, Mask, Target, Value
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
 from plusx.data.formats.format import Entries, Entry, counted, shown
 from plusx.data.formats.labels import (
@@ -164,10 +164,22 @@ def _value_targets(
     return columns, lambda entry: Value(numbers_of(entry))
 
 
+def _mask_targets(
+    found: Entries, entries: Sequence[Entry], options: ReadOptions
+) -> tuple[tuple[str, ...], Callable[[Entry], Target]]:
+    strange = next((entry for entry in entries if not isinstance(entry.label, (LazyMask, Mask))), None)
+    if strange is not None:
+        raise DataError(
+            f"{strange.name}: label {strange.label!r} is no mask, as the task needs. Expected a folder of images and "
+            "one of masks of the same names."
+        )
+    return found.classes, lambda entry: entry.label
+
+
 def _names(names: Iterable[str]) -> tuple[str, ...]:
     counts = Counter(names)
     check_distinct(counts)
     return tuple(natural_order(counts))
 
 
-_TARGETS = {"label": _label_targets, "labels": _labels_targets, "value": _value_targets}
+_TARGETS = {"label": _label_targets, "labels": _labels_targets, "value": _value_targets, "mask": _mask_targets}

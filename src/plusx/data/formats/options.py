@@ -24,6 +24,7 @@ class ReadOptions:
     classes: tuple[str, ...] | None = None  # names and order of the classes, e.g. those of a trained model
     validation_data: Any = None  # a second source of any kind, which becomes the split "val"
     kind: Kind | None = None  # what the labels are to be taken for, where they could be two things
+    boundary: int = 0  # instance maps: width in pixels of a class of its own where objects touch; 0: no such class
     missing_files: Literal["skip", "error"] = "skip"  # rows of a table whose image does not exist
 
     def __post_init__(self) -> None:

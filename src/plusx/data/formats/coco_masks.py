@@ -1,0 +1,199 @@
+"""Masks painted from the outlines of COCO's JSON (cocodataset.org/#format-data), where masks are asked for."""
+
+import json
+import mmap
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plusx.core.errors import DataError, unknown
+from plusx.core.targets import VOID
+from plusx.data.formats.classes import class_name
+from plusx.data.formats.files import ImageFiles
+from plusx.data.formats.folders import visible_folders
+from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
+from plusx.data.formats.options import ReadOptions
+from plusx.data.formats.splits import ORDER, Split, split_of
+from plusx.data.regions import MaskRegions, Region, shape_of
+from plusx.data.sizes import read_size
+
+LAYOUT = "masks as outlines in COCO JSON: DATA/annotations/instances_train2017.json, DATA/train2017/1.jpg"
+
+BACKGROUND = "background"
+_LISTS = ("images", "annotations", "categories")
+_KEYS = tuple(f'"{key}"'.encode() for key in (*_LISTS, "segmentation"))
+
+
+def recognise(source: Any, options: ReadOptions) -> bool:
+    """The same files hold boxes: masks have to be asked for."""
+    if not isinstance(source, (str, os.PathLike)) or options.kind != "mask":
+        return False
+    path = Path(source)
+    return _has_outlines(path) if path.is_file() else bool(_files(path))
+
+
+def _has_outlines(path: Path) -> bool:
+    if path.suffix.lower() != ".json" or not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return all(text.find(key) >= 0 for key in _KEYS)
+
+
+def _files(root: Path) -> list[Path]:
+    below = visible_folders(root)
+    annotations = [folder for folder in below if folder.name.lower() == "annotations"]
+    for folders in (annotations, [root], [folder for folder in below if split_of(folder.name)]):
+        found = [path for folder in folders for path in sorted(folder.glob("*.json")) if _has_outlines(path)]
+        if found:
+            return [path for path in found if path.name.startswith("instances")] or found
+    return []
+
+
+def read(source: Any, options: ReadOptions) -> Entries:
+    """What no outline covers is class `background`; of overlapping objects the smaller one lies on top, as in front.
+
+    Crowds are void where no other object lies. DataError names file and annotation.
+    """
+    path = Path(source)
+    files = _by_split(path) if path.is_dir() else {path: "train"}
+    root = path if path.is_dir() else path.parent.parent if path.parent.name.lower() == "annotations" else path.parent
+    contents = {_Content.of(file): split for file, split in files.items()}
+    classes = options.classes or _classes(contents)
+    entries: list[Entry] = []
+    missing: list[str] = []
+    for content, split in contents.items():
+        entries += content.entries(split, root, classes, missing)
+    notes = ["masks are painted from outlines; what none covers is background, crowds are void"]
+    if missing:
+        what = f"{counted(len(missing), 'image')} of {shown([file.name for file in files])} not found: {shown(missing)}"
+        if options.missing_files == "error" or not entries:
+            raise DataError(f"{what}. Expected them in {root} or a folder in it, e.g. {root}/images.")
+        notes.append(f"{what}; left out")
+    return Entries(entries, "mask", classes, root=root, notes=tuple(notes))
+
+
+def _by_split(root: Path) -> dict[Path, Split]:
+    files = _files(root)
+    if len(files) == 1:
+        return {files[0]: "train"}
+    named = [(_split_in(path), path) for path in files]
+    splits = {split: path for split, path in named if split is not None}
+    if len(splits) < len(files):
+        names = shown([path.relative_to(root).as_posix() for path in files])
+        raise DataError(
+            f"{root} holds several annotation files, {names}; expected one for each split, named like "
+            "instances_train.json and instances_val.json. Give the path of one, or move the others away."
+        )
+    return {splits[split]: split for split in ORDER if split in splits}
+
+
+def _split_in(path: Path) -> Split | None:
+    parts = [path.stem, *re.split(r"[-_. ]", path.stem), path.parent.name]
+    return next((split for part in parts if (split := split_of(part))), None)
+
+
+def _classes(contents: Mapping["_Content", Split]) -> tuple[str, ...]:
+    """Background first, then the categories in the order of their numbers."""
+    names = dict.fromkeys(name for content in contents for name in content.categories.values() if name != BACKGROUND)
+    if len(names) >= VOID:
+        raise DataError(f"{len(names)} categories; masks hold at most {VOID - 1} and the background.")
+    return (BACKGROUND, *names)
+
+
+@dataclass(frozen=True, eq=False)
+class _Content:
+    """One file. `outlined`: number of an image → its annotations."""
+
+    path: Path
+    images: Sequence[Mapping[str, Any]]
+    categories: Mapping[Any, str]
+    outlined: Mapping[Any, Sequence[Mapping[str, Any]]]
+
+    @staticmethod
+    def of(path: Path) -> "_Content":
+        """DataError naming file and annotation for what is missing or undeclared."""
+        images, annotations, categories = _lists(path)
+        named = [category for category in categories if "name" in category]
+        named.sort(key=lambda category: (isinstance(category.get("id"), str), category.get("id")))
+        names = {category.get("id"): class_name(category["name"]) for category in named}
+        known = {image.get("id") for image in images}
+        outlined: dict[Any, list[Mapping[str, Any]]] = {}
+        for number, one in enumerate(annotations):
+            place = f"{path}, annotation {one.get('id', f'number {number}')}"
+            image, category = one.get("image_id"), one.get("category_id")
+            if image not in known:
+                raise DataError(f"{place}: no image has the id {image!r}. Add it to `images`, or remove this.")
+            if category not in names:
+                declared = shown([f"{key} {name}" for key, name in names.items()])
+                raise DataError(f"{place}: category_id {category!r} is not declared; declared are {declared}.")
+            outlined.setdefault(image, []).append(one)
+        return _Content(path, images, names, outlined)
+
+    def entries(self, split: Split, root: Path, classes: tuple[str, ...], missing: list[str]) -> Iterator[Entry]:
+        files = ImageFiles(root)
+        files.prefer([str(image.get("file_name")) for image in self.images[:100]], split)
+        for image in self.images:
+            name = str(image.get("file_name"))
+            found = files.find(name)
+            if found is None:
+                missing.append(name)
+                continue
+            size = self._size(image, Path(found))
+            regions = tuple(self._regions(image.get("id"), size, classes))
+            mask = MaskRegions(size, regions, _index(BACKGROUND, classes, self.path), files.name_of(found))
+            yield Entry(Path(found), mask, files.name_of(found), split)
+
+    def _size(self, image: Mapping[str, Any], found: Path) -> tuple[int, int]:
+        """Height and width as the file declares them, and as the picture has them."""
+        declared = image.get("height"), image.get("width")
+        try:
+            height, width, _ = read_size(found)
+        except DataError:  # the audit says it better
+            if isinstance(declared[0], int) and isinstance(declared[1], int):
+                return declared[0], declared[1]
+            raise
+        if declared not in ((height, width), (None, None)):
+            raise DataError(
+                f"{self.path}, image {image.get('id')!r}: {declared[1]}×{declared[0]} pixels are declared, but {found} "
+                f"has {width}×{height}. Outlines are meant for the declared size: give the images they were drawn on."
+            )
+        return height, width
+
+    def _regions(self, image: Any, size: tuple[int, int], classes: tuple[str, ...]) -> Iterator[Region]:
+        for one in sorted(self.outlined.get(image, ()), key=_from_below):
+            place = f"{self.path}, annotation {one.get('id')}"
+            index = _index(self.categories[one["category_id"]], classes, self.path)
+            yield Region(VOID if one.get("iscrowd") else index, shape_of(one.get("segmentation"), size, place))
+
+
+def _lists(path: Path) -> list[list[Mapping[str, Any]]]:
+    """The images, annotations and categories of a file."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no readable JSON: {error}. Download or export it again.") from error
+    lists = []
+    for key in _LISTS:
+        entries = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise DataError(f"{path} has no list {key} of objects; expected COCO's lists {', '.join(_LISTS)}.")
+        lists.append(entries)
+    return lists
+
+
+def _from_below(annotation: Mapping[str, Any]) -> tuple[bool, float]:
+    """Crowds first, then the large objects."""
+    area = annotation.get("area")
+    return not annotation.get("iscrowd"), -float(area) if isinstance(area, (int, float)) else 0.0
+
+
+def _index(name: str, classes: tuple[str, ...], path: Path) -> int:
+    if name not in classes:
+        raise DataError(f"{path}: {unknown('class', name, classes)} Known are {shown(classes)}.")
+    return classes.index(name)
+
+
+FORMATS.register("coco masks")(Format(recognise, read, LAYOUT, frozenset({"missing_files"}), rank=-1))
