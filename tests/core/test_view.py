@@ -21,6 +21,7 @@ def test_boxes_go_to_the_input_and_come_back(sides: tuple[int, int], shown: Inpu
     view = view_of(height, width, shown)
     corners = [[0.0, 0.0, width, height], [width * 0.25, height * 0.5, width * 0.75, height * 0.9]]
     seen = Boxes.of(corners, [0, 0]).seen(view)
+    assert isinstance(seen, Boxes)
     assert (seen.corners >= 0).all()
     assert (seen.corners[:, 2:] <= [shown.size[1], shown.size[0]]).all()
     torch.testing.assert_close(

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Kind, Listing
-from plusx.core.targets import Boxes, Label, Labels, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, LazyMask, Target, Value
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
+from plusx.data.masks import MaskFile
 from plusx.data.split import with_validation
 from plusx.workflows.contents import Digests, contents, digests_of
 from plusx.workflows.directory import RunDirectory, write_json
@@ -114,7 +115,19 @@ def fingerprint(listing: Listing) -> str:
     for split in sorted(listing.splits):
         for sample in listing.splits[split]:
             digest.update(f"{split}\0{sample.name}\0{target_text(sample.target, listing.classes)}\n".encode())
+            digest.update(mask_content(sample.target))
     return digest.hexdigest()
+
+
+def mask_content(target: Target | None) -> bytes:
+    """What tells a mask from another: its file, or its pixels; nothing for other targets."""
+    match target:
+        case MaskFile(source=Path() as path):
+            return path.read_bytes()
+        case LazyMask():
+            return target.load().values.tobytes()
+        case _:
+            return b""
 
 
 def target_text(target: Target | None, classes: tuple[str, ...]) -> str:
@@ -129,6 +142,8 @@ def target_text(target: Target | None, classes: tuple[str, ...]) -> str:
         case Boxes() as boxes:
             rows = zip(boxes.labels.tolist(), boxes.corners.tolist(), boxes.ignored.tolist(), strict=True)
             return ";".join(_box_text(classes[label], corners, ignored) for label, corners, ignored in rows)
+        case MaskFile(source=Path() as path):
+            return path.name
         case _:
             return ""
 
