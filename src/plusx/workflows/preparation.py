@@ -55,20 +55,26 @@ def read_listing(
         group_pattern=settings.group_pattern,
         validation_data=validation_data,
         classes=classes,
+        exclude=frozenset() if settings.exclude is None else names_in(settings.exclude),
     )
     listing = read(data, options)
     return listing if settings.exclude is None else without(listing, settings.exclude)
 
 
-def without(listing: Listing, exclude: Path) -> Listing:
-    """Leaves out the samples named in the file, one name a line (first column of a CSV)."""
+def names_in(exclude: Path) -> frozenset[str]:
+    """The names in the file, one a line (first column of a CSV)."""
     try:
         text = exclude.read_text(encoding="utf-8-sig")
-        names = {row[0] for row in csv.reader(io.StringIO(text)) if row} | set(text.splitlines())
+        return frozenset({row[0] for row in csv.reader(io.StringIO(text)) if row} | set(text.splitlines()))
     except OSError as error:
         raise InputError(f"--exclude {exclude} could not be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"--exclude {exclude} is no list of names in UTF-8, one a line: {error}") from error
+
+
+def without(listing: Listing, exclude: Path) -> Listing:
+    """Leaves out the samples that the file names."""
+    names = names_in(exclude)
     kept = {split: tuple(s for s in samples if s.name not in names) for split, samples in listing.splits.items()}
     left_out = sum(map(len, listing.splits.values())) - sum(map(len, kept.values()))
     if not left_out:

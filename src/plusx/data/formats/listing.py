@@ -9,6 +9,7 @@ from pathlib import Path
 from plusx.core.errors import DataError
 from plusx.core.sample import Kind, Listing, Sample
 from plusx.core.targets import Label, Labels, LazyMask, Mask, Target, Value
+from plusx.data.formats.boxes import targets_of
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
 from plusx.data.formats.format import Entries, Entry, counted, shown
 from plusx.data.formats.labels import (
@@ -37,14 +38,19 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
     _note_unlabelled(found.entries, len(labelled), notes)
     labelled = _grouped(labelled, options.group_pattern, notes)
     kind = options.kind or found.kind
+    _check_boxes(kind, found.kind, name)
     if kind is None:
         kind, labelled = _decided(labelled, options, len(labelled) < len(found.entries), notes)
     elif kind == "labels":
         labelled = _taken_apart(labelled, options.separator, notes)
     if options.separator and (kind != "labels" or not any(isinstance(entry.label, str) for entry in found.entries)):
         notes.append(f"separator {options.separator!r} has no effect: the labels are not lists in text")
-    classes, target = _TARGETS[kind](found, labelled, options)
-    if options.classes is None:
+    if kind == "boxes":
+        classes, target, more = targets_of(found, labelled, options)
+        notes += more
+    else:
+        classes, target = _TARGETS[kind](found, labelled, options)
+    if options.classes is None and kind != "boxes":
         _check_enough(labelled, kind, classes)
     splits = {
         split: tuple(Sample(e.image, target(e), e.name, e.group) for e in labelled if e.split == split)
@@ -53,6 +59,16 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
     return Listing(
         {split: samples for split, samples in splits.items() if samples}, kind, classes, found.root, name, tuple(notes)
     )
+
+
+def _check_boxes(kind: Kind | None, found: Kind | None, name: str) -> None:
+    """DataError where boxes are asked for and there are none, or the other way round."""
+    if found == "boxes" != kind:
+        raise DataError(f"The labels ({name}) are boxes, not of kind {kind!r} as the task needs. Leave the task out.")
+    if kind == "boxes" != found:
+        raise DataError(
+            f"The labels ({name}) are no boxes, as the task needs. Expected COCO, VOC, YOLO or a table of boxes."
+        )
 
 
 def _note_unlabelled(entries: Sequence[Entry], labelled: int, notes: list[str]) -> None:

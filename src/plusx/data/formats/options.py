@@ -25,7 +25,8 @@ class ReadOptions:
     validation_data: Any = None  # a second source of any kind, which becomes the split "val"
     kind: Kind | None = None  # what the labels are to be taken for, where they could be two things
     boundary: int = 0  # instance maps: width in pixels of a class of its own where objects touch; 0: no such class
-    missing_files: Literal["skip", "error"] = "skip"  # rows of a table whose image does not exist
+    missing_files: Literal["skip", "error"] = "skip"  # rows or annotations whose image does not exist
+    exclude: frozenset[str] = frozenset()  # names of images whose boxes may be wrong, since they are left out later
 
     def __post_init__(self) -> None:
         if self.group_column is not None and self.group_pattern is not None:

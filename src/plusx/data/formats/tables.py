@@ -54,7 +54,7 @@ def recognise(source: Any, options: ReadOptions) -> bool:
 def _leads_to_images(path: Path, root: Path) -> bool:
     """Whether the head of the table shows files, and a label by its usual name."""
     try:
-        head = _read_table(path, HEAD)
+        head = read_table(path, HEAD)
     except DataError:
         return False
     image = image_column(head, ImageFiles(root))
@@ -74,7 +74,7 @@ def tables_in(folder: Path) -> dict[Path, Split | None]:
 
 def read(source: Any, options: ReadOptions) -> Entries:
     """Relative paths count from the table's folder, or from the current one for a DataFrame."""
-    tables, root = _tables_of(source)
+    tables, root = tables_of(source)
     files = ImageFiles(root, below=bool(tables[0][0].path))
     first = tables[0][0]
     columns = choose_columns(first, files, options)
@@ -91,18 +91,20 @@ def read(source: Any, options: ReadOptions) -> Entries:
     return Entries(entries, kind, classes, columns.labels, root, tuple(notes))
 
 
-def _tables_of(source: Any) -> tuple[list[tuple[Table, Split | None]], Path]:
+def tables_of(source: Any) -> tuple[list[tuple[Table, Split | None]], Path]:
+    """The tables of a file, a folder or a DataFrame with their splits, and the folder that paths count from."""
     if not isinstance(source, (str, os.PathLike)):
         frame = source.astype(object).where(source.notna(), None)
         columns = {str(name): frame.iloc[:, index].tolist() for index, name in enumerate(frame.columns)}
         return [(Table(columns), None)], Path.cwd()
     path = Path(source)
     if path.is_file():
-        return [(_read_table(path), None)], path.parent
-    return [(_read_table(table), split) for table, split in tables_in(path).items()], path
+        return [(read_table(path), None)], path.parent
+    return [(read_table(table), split) for table, split in tables_in(path).items()], path
 
 
-def _read_table(path: Path, limit: int | None = None) -> Table:
+def read_table(path: Path, limit: int | None = None) -> Table:
+    """The first `limit` rows of a CSV, TSV or Parquet file, or all."""
     return _read_parquet(path, limit) if path.suffix.lower() in PARQUET else read_delimited(path, limit)
 
 

@@ -1,0 +1,171 @@
+"""Boxes as their source has them, and what becomes of them: classes indexed, clipped to the image, or refused.
+
+A box that is partly outside of its image is clipped, and a note says so. One that is no box at all is an error that
+names file, annotation and value: which of its numbers is wrong only the user can know.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plusx.core.errors import DataError
+from plusx.core.targets import Boxes, Target
+from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
+from plusx.data.formats.format import Entries, Entry
+from plusx.data.formats.options import ReadOptions
+
+SLACK = 0.01
+"""Pixels by which a box may reach over the image's edge without a word: the rounding of decimals."""
+
+_REPAIR = "Correct it there, or leave the image out: --exclude FILE, with the image's name on a line."
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The boxes of one image; the label of an `Entry`. None at all is a legal answer: an image without objects.
+
+    corners: (N, 4) float64, x1, y1, x2, y2 as in `Boxes`, unchecked. size: (height, width) in pixels, None where the
+    file is unreadable. areas: (N,), NaN where the source has none. The rest says where a box stands and how it is
+    written there: in `file`, `unit` (line, object, annotation) `numbers[i]`, the `fields` `written[i]`.
+    """
+
+    corners: NDArray[np.float64]
+    names: tuple[str, ...]
+    ignored: NDArray[np.bool]
+    areas: NDArray[np.float64]
+    size: tuple[int, int] | None
+    file: str
+    unit: str
+    numbers: tuple[Any, ...]
+    fields: str
+    written: NDArray[np.float64]
+
+    def place(self, index: int) -> str:
+        values = ", ".join(f"{value:g}" for value in self.written[index])
+        return f"{self.file}, {self.unit} {self.numbers[index]} ({self.names[index]}): {self.fields} = {values}"
+
+
+def drawn(rows: Sequence["Row"], size: tuple[int, int] | None, file: str, unit: str, form: "Form") -> Drawn:
+    """From one row for each box."""
+    written = np.array([row.values for row in rows], np.float64).reshape(-1, 4)
+    return Drawn(
+        form.corners(written, size),
+        tuple(row.name for row in rows),
+        np.array([row.ignored for row in rows], np.bool),
+        np.array([row.area for row in rows], np.float64),
+        size,
+        file,
+        unit,
+        tuple(row.number for row in rows),
+        form.fields,
+        written,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One box: four numbers as they are written, and where."""
+
+    values: tuple[float, float, float, float]
+    name: str
+    number: int | str
+    ignored: bool = False
+    area: float = math.nan
+
+
+@dataclass(frozen=True)
+class Form:
+    """How four numbers say a box. `corners` turns (N, 4) of them, and the image's size, into x1, y1, x2, y2."""
+
+    fields: str
+    corners: Callable[[NDArray[np.float64], tuple[int, int] | None], NDArray[np.float64]]
+
+
+def targets_of(
+    found: Entries, entries: Sequence[Entry], options: ReadOptions
+) -> tuple[tuple[str, ...], Callable[[Entry], Target], tuple[str, ...]]:
+    """(classes, what gives the target of an entry, notes). DataError naming all boxes that are none.
+
+    Images that `options.exclude` names are left out by the caller; their boxes are not looked at.
+    """
+    kept = [entry for entry in entries if entry.name not in options.exclude]
+    for entry in kept:
+        if not isinstance(entry.label, Drawn):
+            raise DataError(f"{entry.name}: label {entry.label!r} is no list of boxes, which object detection needs.")
+    images = Counter(name for entry in kept for name in {class_name(name) for name in entry.label.names})
+    classes = options.classes or found.classes or tuple(natural_order(images))
+    check_distinct(Counter({name: images[name] for name in classes}))
+    if not classes:
+        raise DataError(f"None of the {len(entries)} images has a box, and no class is declared. Add boxes.")
+    _refuse(kept)
+    index = ClassIndex(classes, images)
+    return classes, lambda entry: _boxes(entry, index, options), tuple(_clipped(kept))
+
+
+def _refuse(entries: Sequence[Entry]) -> None:
+    """DataError naming the first boxes that are none, and how many there are."""
+    problems = [problem for entry in entries for problem in _problems(entry.label)]
+    if problems:
+        more = f"\n... and {len(problems) - _SHOWN} more." if len(problems) > _SHOWN else ""
+        raise DataError("\n".join(problems[:_SHOWN]) + more + f"\n{_REPAIR}")
+
+
+_SHOWN = 5  # boxes
+
+
+def _problems(boxes: Drawn) -> list[str]:
+    corners = boxes.corners
+    finite = np.isfinite(corners.sum(axis=1))
+    x1, y1, x2, y2 = np.where(finite.reshape(-1, 1), corners, 0.0).T
+    height, width = boxes.size or (math.inf, math.inf)
+    tests = {
+        "not finite": ~finite,
+        "the corners are swapped (x2 < x1 or y2 < y1)": finite & ((x2 < x1) | (y2 < y1)),
+        "the box has no area": finite & (x2 >= x1) & (y2 >= y1) & ((x2 == x1) | (y2 == y1)),
+        f"the box lies wholly outside of the image, {width}×{height} pixels": finite
+        & (x2 > x1)
+        & (y2 > y1)
+        & ((x2 <= 0) | (y2 <= 0) | (x1 >= width) | (y1 >= height)),
+    }
+    return [f"{boxes.place(int(i))}: {what}." for what, wrong in tests.items() for i in np.flatnonzero(wrong)]
+
+
+def _limits(boxes: Drawn) -> NDArray[np.float64]:
+    height, width = boxes.size or (math.inf, math.inf)
+    return np.array([width, height, width, height], np.float64)
+
+
+def _clipped(entries: Sequence[Entry]) -> list[str]:
+    """A note on the boxes that are partly outside."""
+    count, first = 0, []
+    for entry in entries:
+        boxes: Drawn = entry.label
+        over = np.maximum(-boxes.corners, boxes.corners - _limits(boxes)).max(axis=1, initial=0) > SLACK
+        count += int(over.sum())
+        first += [boxes.place(int(index)) for index in np.flatnonzero(over)[: 3 - len(first)]] if len(first) < 3 else []
+    named = "; ".join(first) + (f"; and {count - len(first)} more" if count > len(first) else "")
+    return [f"{boxes_counted(count)} clipped to the image, over whose edge they reach: {named}"] if count else []
+
+
+def _boxes(entry: Entry, index: ClassIndex, options: ReadOptions) -> Boxes:
+    boxes: Drawn = entry.label
+    if entry.name in options.exclude or not boxes.names:
+        return Boxes.of([], [])
+    corners = np.clip(boxes.corners, 0, _limits(boxes)).astype(np.float32)
+    own = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
+    areas = np.where(np.isfinite(boxes.areas) & (boxes.areas > 0), boxes.areas, own)
+    labels = [index.of(name, boxes.place(i)) for i, name in enumerate(boxes.names)]
+    try:
+        return Boxes.of(corners, labels, boxes.ignored, areas)
+    except DataError as error:  # narrower than single precision can tell
+        raise DataError(f"{entry.name}: {error}. {_REPAIR}") from None
+
+
+def boxes_counted(number: int) -> str:
+    """`1 box`, `2 boxes`."""
+    return f"{number} box" if number == 1 else f"{number} boxes"

@@ -1,0 +1,101 @@
+"""Images that annotation files name: where they are, how large they are, and which are not there."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from plusx.core.errors import DataError
+from plusx.data.formats.files import ImageFiles
+from plusx.data.formats.folders import visible_folders
+from plusx.data.formats.format import counted, shown
+from plusx.data.formats.options import ReadOptions
+from plusx.data.formats.splits import Split
+from plusx.data.images import IMAGE_SUFFIXES
+from plusx.data.sizes import read_size
+
+_NESTED = ("images", "image", "imgs", "img", "jpegimages")
+"""Folders that may hold a folder of images for every split."""
+
+
+class Located:
+    """Looks in `root`, in the folders directly below it, and in those below `images`."""
+
+    def __init__(self, root: Path) -> None:
+        nested = [folder for folder in visible_folders(root) if folder.name.lower() in _NESTED]
+        self.root = root
+        self._finders = [ImageFiles(folder) for folder in (root, *nested)]
+        self._names = ImageFiles(root, below=False)
+        self._asked = 0
+        self._missing: list[str] = []
+        self._unreadable: list[str] = []
+        self._turned: list[str] = []
+
+    def prefer(self, cells: Iterable[str], split: Split | None) -> None:
+        """Looks first where most of `cells` are; at equal counts in the folder that is named like the split."""
+        asked = list(cells)
+        counts = {id(finder): finder.prefer(asked, split) for finder in self._finders}
+        self._finders.sort(key=lambda finder: -counts[id(finder)])
+
+    def find(self, *cells: str) -> Path | None:
+        """The file that the first of `cells` leads to, which are names for one image. Counts what is not found."""
+        self._asked += 1
+        found = (finder.find(cell) for cell in cells for finder in self._finders)
+        path = next((path for path in found if path is not None), None)
+        if path is None:
+            self._missing.append(cells[0])
+        return None if path is None else Path(path)
+
+    def count(self, name: str, found: bool) -> None:
+        """One annotation more, and whether its image is there."""
+        self._asked += 1
+        self._missing += [] if found else [name]
+
+    def name_of(self, path: Path) -> str:
+        """How reports call the file: its path below `root`."""
+        return self._names.name_of(os.fspath(path))
+
+    def images_in(self, folder: Path) -> list[Path]:
+        """The images directly in it, in order of name."""
+        return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
+
+    def size(self, path: Path, declared: tuple[int, int] | None, file: str) -> tuple[int, int] | None:
+        """(height, width) of the upright image; None where it cannot be read, which the audit will say.
+
+        declared: as `file` has it. DataError where that is another size: its boxes would be misplaced.
+        """
+        try:
+            height, width, turned = read_size(path)
+        except DataError:
+            self._unreadable.append(self.name_of(path))
+            return None
+        if turned:
+            self._turned.append(self.name_of(path))
+        if declared in (None, (height, width)):
+            return height, width
+        assert declared is not None
+        why = " once it is upright (EXIF orientation)" if turned else ""
+        raise DataError(
+            f"{file}: {self.name_of(path)} is said to be {declared[1]}×{declared[0]} pixels, but is {width}×{height}"
+            f"{why}. The boxes would be misplaced: scale them, or restore the image that they were drawn on."
+        )
+
+    def notes(self, options: ReadOptions, source: object) -> list[str]:
+        """What was found to be missing or turned; DataError where missing files are to be one."""
+        notes = []
+        if self._missing:
+            text = f"{len(self._missing)} of {self._asked} annotated images are not there: {shown(self._missing)}"
+            if options.missing_files == "error" or len(self._missing) == self._asked:
+                places = shown([base for finder in self._finders for base in finder.bases], 4)
+                raise DataError(
+                    f"{source}: {text}. Looked in {places}. Put the files there, remove their annotations, or leave "
+                    "them out with missing_files='skip'."
+                )
+            notes.append(f"{text}; left out")
+        if self._turned:
+            notes.append(
+                f"{counted(len(self._turned), 'image')} turned by EXIF orientation, the boxes are taken to be drawn on "
+                f"the upright picture: {shown(self._turned)}"
+            )
+        if self._unreadable:
+            notes.append(f"{counted(len(self._unreadable), 'image')} of unreadable size: {shown(self._unreadable)}")
+        return notes
