@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from plusx.weights.create import create_model as create_model
     from plusx.weights.create import list_models as list_models
     from plusx.workflows.check import check as check
+    from plusx.workflows.convert import convert as convert
     from plusx.workflows.evaluate import evaluate as evaluate
     from plusx.workflows.export import export as export
     from plusx.workflows.fit import fit as fit
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "check": "plusx.workflows.check",
+    "convert": "plusx.workflows.convert",
     "create_backbone": "plusx.weights.create",
     "create_model": "plusx.weights.create",
     "describe_weights": "plusx.workflows.weights",

@@ -60,7 +60,7 @@ def test_the_version_is_that_of_the_package(words: list[str], capsys: pytest.Cap
     ("words", "text"),
     [
         (["fti"], "Unknown verb 'fti'. Did you mean fit, export, predict?\nSee plusx --help.\n"),
-        (["help", "modles"], "Unknown verb 'modles'. Did you mean models, weights, check?\nSee plusx --help.\n"),
+        (["help", "modles"], "Unknown verb 'modles'. Did you mean models, convert, weights?\nSee plusx --help.\n"),
         (["--epochs", "3"], "Unknown option '--epochs'. The verb comes first: plusx VERB --epochs ...\n"),
         (["fit", "x", "--epoch", "3"], "Unknown option '--epoch'. Did you mean --epochs, "),
         (["fit", "x", "--task", "detect"], "--task: found 'detect', expected one of auto, classify, multilabel, "),

@@ -9,6 +9,7 @@ from plusx.cli import results
 from plusx.cli.parser import Grammar, Positional, Words
 from plusx.workflows.settings import (
     CheckInShell,
+    ConvertSettings,
     EvaluateInShell,
     ExportSettings,
     FitSettings,
@@ -53,6 +54,12 @@ def check(words: Words) -> int:
     return _print(lines) if passed else _print(lines) or 1
 
 
+def convert(words: Words) -> int:
+    from plusx.workflows.convert import convert
+
+    return _print(convert(words.positionals[0], **words.settings).lines())
+
+
 def models(words: Words) -> int:
     from plusx.workflows.models import listing
 
@@ -78,6 +85,7 @@ def _print(lines: Iterable[str]) -> int:
 
 
 _DATA: Final = "a folder with one folder of images a class, or a CSV, TSV or Parquet table"
+_BOXES: Final = "a folder, file or table with boxes: COCO JSON, Pascal VOC XML, YOLO's data.yaml, CSV"
 _RUN: Final = "directory that `plusx fit` wrote, or a model file"
 
 _GRAMMARS: Final = (
@@ -102,7 +110,18 @@ _GRAMMARS: Final = (
         (Positional("RUN", _RUN), Positional("IMAGES", "files, folders, 'patterns/*.jpg'", many=True)),
         ("runs/flowers rose.jpg", "runs/flowers photos/ --format csv --out photos.csv"),
     ),
-    (check, CheckInShell, (Positional("DATA", _DATA),), ("flowers/", "flowers/ --strict --json")),
+    (
+        check,
+        CheckInShell,
+        (Positional("DATA", f"{_DATA}; or boxes: COCO, Pascal VOC, YOLO, CSV"),),
+        ("flowers/", "flowers/ --strict --json"),
+    ),
+    (
+        convert,
+        ConvertSettings,
+        (Positional("DATA", _BOXES),),
+        ("bccd/ --to yolo --out bccd-yolo", "instances_train.json --to voc --out voc --images link"),
+    ),
     (
         models,
         ModelsSettings,

@@ -189,6 +189,24 @@ class CheckInShell(CheckSettings):
 
 
 @dataclass(frozen=True)
+class ConvertSettings:
+    """Write boxes in another format: COCO, Pascal VOC, YOLO or CSV. The source is only read."""
+
+    image_column: str | None = option(
+        None, "column of a table that names the image; none: found by name", section="The data"
+    )
+    label_column: str | None = option(None, "column of a table with the class; none: found by name")
+    split_column: str | None = option(None, "column of a table that says train, val or test")
+    missing_files: Literal["error", "skip"] = option("error", "annotations whose image is not there")
+    exclude: Path | None = option(None, "file with one image name a line to leave out")
+    to: Literal["coco", "voc", "yolo", "csv"] = option("coco", "the format to write", section="The result")
+    out: Path | None = option(None, "directory to write to, new or empty; has to be given")
+    images: Literal["copy", "link", "none"] = option(
+        "copy", "copy the images, link to them, or write annotations alone, which name them as the source does"
+    )
+
+
+@dataclass(frozen=True)
 class WeightsSettings:
     """Show, download or convert a set of weights."""
 

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from plusx.data.inspection.box_checks import BOX_CHECKS
 from plusx.data.inspection.finding import Finding, Severity
 from plusx.data.inspection.subject import Inspected, Subject
 
@@ -145,6 +146,7 @@ CHECKS: tuple[Check, ...] = (
     tiny,
     grey_tails,
     imbalance,
+    *BOX_CHECKS,
 )
 
 
