@@ -166,6 +166,16 @@ def test_coco_keeps_areas_and_shortest_decimals(tmp_path: Path) -> None:
     assert content["categories"][1] == {"id": 2, "name": CLASSES[1]}
 
 
+def test_pycocotools_reads_what_is_written(tmp_path: Path) -> None:
+    coco = pytest.importorskip("pycocotools.coco")
+    boxes = Boxes.of([[10, 0, 20, 8], [1, 2, 3, 4]], [1, 0], [False, True])
+    write_boxes(listing_of(tmp_path / "a", [boxes], ["x.png"]), "coco", tmp_path / "out")
+    found = coco.COCO(tmp_path / "out" / "annotations" / "instances_val.json")
+    assert [a["bbox"] for a in found.loadAnns(found.getAnnIds())] == [[10, 0, 10, 8], [1, 2, 2, 2]]
+    assert found.getAnnIds(iscrowd=True) == [2]
+    assert [c["name"] for c in found.loadCats(found.getCatIds())] == list(CLASSES)
+
+
 def test_voc_counts_pixels_from_one(tmp_path: Path) -> None:
     listing = listing_of(tmp_path / "a", [Boxes.of([[0, 4, 80, 59.5]], [0], [True])], ["x.png"])
     write_boxes(listing, "voc", tmp_path / "out")

@@ -59,6 +59,22 @@ def test_the_classes_of_a_model_are_obeyed_and_others_refused(tmp_path: Path, na
         read(source, ReadOptions(classes=("cat", "bird")))
 
 
+@pytest.mark.parametrize("first", EXAMPLES)
+@pytest.mark.parametrize("second", EXAMPLES)
+def test_a_second_source_to_validate_on(tmp_path: Path, first: str, second: str) -> None:
+    sources = [EXAMPLES[name](tmp_path / place) for place, name in (("a", first), ("b", second))]
+    listing = read(sources[0], ReadOptions(validation_data=sources[1]))
+    assert (listing.classes, listing.kind) == (("cat", "dog"), "boxes")
+    assert [len(listing.splits[split]) for split in ("train", "val")] == [3, 3]
+
+
+def test_a_second_source_without_boxes(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        boxed.pictures(tmp_path / "b" / name, "1.png")
+    with pytest.raises(DataError, match="labels of one source are of kind 'boxes', those of the other of kind 'label'"):
+        read(boxed.coco(tmp_path / "a"), ReadOptions(validation_data=tmp_path / "b"))
+
+
 def csv(root: Path, *lines: str) -> Path:
     """Boxes of a.png."""
     boxed.pictures(root, "a.png", "b.png")

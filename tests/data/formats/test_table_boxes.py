@@ -88,6 +88,18 @@ def test_another_size_than_the_table_says(tmp_path: Path) -> None:
         read(table(tmp_path, text))
 
 
+def test_sides_of_boxes_are_no_size_of_the_image(tmp_path: Path) -> None:
+    text = "image,x1,y1,x2,y2,width,height,label\na.png,1,2,5,9,4,7,cat\n"
+    assert boxed.found(read(table(tmp_path, text)))["a.png"] == [("cat", (1, 2, 5, 9))]
+
+
+def test_a_column_that_is_only_named_like_one_of_splits(tmp_path: Path) -> None:
+    text = "image,x1,y1,x2,y2,label,dataset\na.png,1,2,5,9,cat,mine\n"
+    assert list(read(table(tmp_path, text)).splits) == ["train"]
+    with pytest.raises(DataError, match=r"row 1: 'mine' in column 'dataset' is none of train, val, test"):
+        read(tmp_path / "boxes.csv", ReadOptions(split_column="dataset"))
+
+
 def test_images_that_are_not_there(tmp_path: Path) -> None:
     path = table(tmp_path, "image,x1,y1,x2,y2,label\na.png,1,2,5,9,cat\nz.png,1,2,5,9,cat\nz.png,1,2,5,9,cat\n")
     assert read(path).notes[-1] == "1 of 2 annotated images are not there: z.png; left out"

@@ -91,6 +91,12 @@ def test_images_without_a_file_may_hold_objects_and_are_no_negatives(tmp_path: P
     assert "new.png" not in boxed.found(listing)
 
 
+def test_masks_of_the_same_names_are_not_the_images(tmp_path: Path) -> None:
+    boxed.pictures(boxed.voc(tmp_path) / "SegmentationClass", "a.png", "b.png", "c.png")
+    (tmp_path / "JPEGImages" / "b.png").unlink()
+    assert [sample.name for sample in read(tmp_path).splits["train"]] == ["JPEGImages/a.png", "JPEGImages/c.png"]
+
+
 def test_annotations_without_an_image(tmp_path: Path) -> None:
     (boxed.voc(tmp_path) / "JPEGImages" / "b.png").unlink()
     assert read(tmp_path).notes == ("1 of 3 annotated images are not there: b; left out",)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import boxed
 from plusx.core.errors import DataError
@@ -95,6 +96,26 @@ def test_data_files_that_cannot_be_followed(tmp_path: Path, text: str, error: st
 def test_labels_that_are_wrong_are_named(tmp_path: Path, line: str, error: str) -> None:
     with pytest.raises(DataError, match=error):
         read(labelled(tmp_path, f"1 .5 .5 1 1\n{line}\n"))
+
+
+def test_labels_beside_the_images(tmp_path: Path) -> None:
+    """Also where a folder further up is called images."""
+    root = boxed.pictures(tmp_path / "images" / "mine", "a.png")
+    (root / "a.txt").write_text("0 .5 .5 1 1\n")
+    (root / "data.yaml").write_text("train: .\nnames: [cat]\n")
+    assert boxed.found(read(root)) == {"a.png": [("cat", (0, 0, 80, 60))]}
+
+
+def test_pictures_that_exif_turns_are_named(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (80, 60)).save(boxed.yolo(tmp_path) / "images" / "train" / "b.png", exif=exif)
+    listing = read(tmp_path)
+    assert boxed.found(listing)["b.png"] == [("dog", pytest.approx((30, 6.667, 45, 33.333), abs=1e-3))]
+    (note,) = listing.notes
+    assert note.startswith(
+        "1 image turned by EXIF orientation, the boxes are taken to be drawn on the upright picture:"
+    )
 
 
 def test_an_empty_label_file_is_an_image_without_objects(tmp_path: Path) -> None:

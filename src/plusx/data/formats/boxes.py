@@ -6,7 +6,7 @@ names file, annotation and value: which of its numbers is wrong only the user ca
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,8 +103,19 @@ def targets_of(
     if not classes:
         raise DataError(f"None of the {len(entries)} images has a box, and no class is declared. Add boxes.")
     _refuse(kept)
-    index = ClassIndex(classes, images)
-    return classes, lambda entry: _boxes(entry, index, options), tuple(_clipped(kept))
+    indices = _indices(kept, ClassIndex(classes, images))
+    return classes, lambda entry: _boxes(entry, indices, options), tuple(_clipped(kept))
+
+
+def _indices(entries: Sequence[Entry], index: ClassIndex) -> dict[str, int]:
+    """Class name → index. DataError naming the first box of a class that is not known."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        boxes: Drawn = entry.label
+        for place, name in enumerate(boxes.names):
+            if name not in found:
+                found[name] = index.of(name, boxes.place(place))
+    return found
 
 
 def _refuse(entries: Sequence[Entry]) -> None:
@@ -152,14 +163,14 @@ def _clipped(entries: Sequence[Entry]) -> list[str]:
     return [f"{boxes_counted(count)} clipped to the image, over whose edge they reach: {named}"] if count else []
 
 
-def _boxes(entry: Entry, index: ClassIndex, options: ReadOptions) -> Boxes:
+def _boxes(entry: Entry, indices: Mapping[str, int], options: ReadOptions) -> Boxes:
     boxes: Drawn = entry.label
     if entry.name in options.exclude or not boxes.names:
         return Boxes.of([], [])
     corners = np.clip(boxes.corners, 0, _limits(boxes)).astype(np.float32)
     own = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     areas = np.where(np.isfinite(boxes.areas) & (boxes.areas > 0), boxes.areas, own)
-    labels = [index.of(name, boxes.place(i)) for i, name in enumerate(boxes.names)]
+    labels = [indices[name] for name in boxes.names]
     try:
         return Boxes.of(corners, labels, boxes.ignored, areas)
     except DataError as error:  # narrower than single precision can tell

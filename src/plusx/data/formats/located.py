@@ -18,17 +18,21 @@ _NESTED = ("images", "image", "imgs", "img", "jpegimages")
 
 
 class Located:
-    """Looks in `root`, in the folders directly below it, and in those below `images`."""
+    """Looks in `root` and, with `below`, in the folders directly below it and in those below `images`."""
 
-    def __init__(self, root: Path) -> None:
-        nested = [folder for folder in visible_folders(root) if folder.name.lower() in _NESTED]
+    def __init__(self, root: Path, below: bool = True) -> None:
+        nested = [one for one in visible_folders(root) if one.name.lower() in _NESTED] if below else []
         self.root = root
-        self._finders = [ImageFiles(folder) for folder in (root, *nested)]
+        self._finders = [ImageFiles(root, below), *map(ImageFiles, nested)]
         self._names = ImageFiles(root, below=False)
         self._asked = 0
         self._missing: list[str] = []
         self._unreadable: list[str] = []
         self._turned: list[str] = []
+
+    def only_in(self, folder: Path) -> None:
+        """Looks nowhere else."""
+        self._finders = [ImageFiles(folder, below=False)]
 
     def prefer(self, cells: Iterable[str], split: Split | None) -> None:
         """Looks first where most of `cells` are; at equal counts in the folder that is named like the split."""

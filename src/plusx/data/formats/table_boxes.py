@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,12 @@ def _columns(names: Sequence[str], options: ReadOptions) -> _Columns | None:
     return _Columns(image, label, numbers, found[1], size, split, _first(_IGNORED, known))
 
 
+def _without_other_splits(table: Table, columns: _Columns, options: ReadOptions) -> _Columns:
+    """A column that is only named like one of splits, and says something else, is none."""
+    cells = table.columns[columns.split] if columns.split is not None and options.split_column is None else []
+    return columns if all(split_of(str(cell)) for cell in cells) else replace(columns, split=None)
+
+
 def _first(usual: Sequence[str], known: Mapping[str, str]) -> str | None:
     return next((known[plain(name)] for name in usual if plain(name) in known), None)
 
@@ -116,7 +122,7 @@ class _Image:
 def read(source: Any, options: ReadOptions) -> Entries:
     """Numbers are pixels from the upper left corner, or shares of width and height where none is larger than 1."""
     tables, root = tables_of(source)
-    located = Located(root)
+    located = Located(root, below=tables[0][0].path is not None)
     notes: list[str] = []
     images: dict[tuple[Split, Path], _Image] = {}
     for table, split in tables:
@@ -124,6 +130,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
         called = table.path.name if table.path else "the table"
         if columns is None:
             raise DataError(f"{called} has the columns {', '.join(table.columns)}; expected {LAYOUT}.")
+        columns = _without_other_splits(table, columns, options)
         notes += [*table.notes, columns.note(called)]
         _read_into(images, (table, columns, split or "train"), _form(table, columns, notes), located)
     entries = [_entry(image, located) for image in images.values()]
@@ -205,7 +212,11 @@ class _TableRow:
         cells = [self._cell(name) for name in self.columns.size or ()]
         if not cells or not all(_is_number(cell) and float(str(cell)) > 0 for cell in cells):
             return None
-        return int(float(str(cells[0]))), int(float(str(cells[1])))
+        height, width = (float(str(cell)) for cell in cells)
+        x1, y1, x2, y2 = (self._cell(name) for name in self.columns.numbers)
+        if all(map(_is_number, (x1, y1, x2, y2))) and (height, width) == (_minus(y2, y1), _minus(x2, x1)):
+            return None  # those of the box
+        return int(height), int(width)
 
     def split(self) -> Split | None:
         if self.columns.split is None:
@@ -225,6 +236,10 @@ class _TableRow:
 
     def _place(self) -> str:
         return f"{self.table.path or 'The table'}, row {self.index + 1}"
+
+
+def _minus(cell: Any, other: Any) -> float:
+    return float(str(cell)) - float(str(other))
 
 
 def _is_float(cell: Any) -> bool:

@@ -69,6 +69,8 @@ def read(source: Any, options: ReadOptions) -> Entries:
     """
     root = _unwrapped(Path(source))
     located = Located(root)
+    if (root / "JPEGImages").is_dir():  # SegmentationClass has images of the same names
+        located.only_in(root / "JPEGImages")
     notes: list[str] = []
     entries: list[Entry] = []
     for folder, split in _places(root).items():

@@ -127,12 +127,13 @@ def _images(place: str, root: Path, file: Path, split: Split) -> list[Path]:
 
 
 def _label_file(image: Path) -> Path:
-    """The last folder `images` becomes `labels`; without one the text stands beside the image."""
+    """The last folder `images` becomes `labels`; else the text stands beside the image."""
     parts = list(image.parts)
     places = [place for place, part in enumerate(parts[:-1]) if part == "images"]
     if places:
         parts[places[-1]] = "labels"
-    return Path(*parts).with_suffix(".txt")
+    usual, beside = Path(*parts).with_suffix(".txt"), image.with_suffix(".txt")
+    return beside if beside.is_file() and not usual.is_file() else usual
 
 
 def _drawn(path: Path, size: tuple[int, int] | None, names: Mapping[int, str]) -> Drawn:
