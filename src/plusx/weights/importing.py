@@ -47,6 +47,8 @@ def place(
     """
     unwanted = [ours for ours in (*_HEAD, *_HIDDEN) if ours not in expected]
     left_out = {theirs for names in layout.names(unwanted).values() for theirs in names}
+    if not any(ours.startswith("head.") for ours in expected):
+        left_out.update(filter(layout.is_head, tensors))
     names = _file_names(expected, tensors, layout)
     found = {theirs: array for theirs, array in tensors.items() if theirs in names or theirs not in left_out}
     found |= {theirs: layout.imported(ours, found[theirs]) for theirs, ours in names.items() if theirs in found}

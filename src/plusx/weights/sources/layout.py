@@ -34,6 +34,11 @@ def no_settings(tensors: Tensors) -> Mapping[str, Any]:
     return NONE
 
 
+def no_name(name: str) -> bool:
+    """None of the file's tensors."""
+    return False
+
+
 @dataclass(frozen=True)
 class Layout:
     """`modules`: the papers' files in `plusx.backbones` whose networks it names; none for all of them.
@@ -43,7 +48,8 @@ class Layout:
     given under its name here, into ours and back. `ordered` gives the file's tensors their usual names where it does
     not tell them. `settings`: what the file says about the architecture's settings. `counterparts`: architecture → the
     model's name in that library, for those whose key names can be written. `built`: the settings that all networks of
-    this layout have and the architectures have not by themselves.
+    this layout have and the architectures have not by themselves. `is_head`: whether one of the file's names is of a
+    head that is more than a classifier.
     """
 
     name: Literal["plusx", "torchvision", "timm", "keras", "cifar"]
@@ -56,6 +62,7 @@ class Layout:
     settings: Callable[[Tensors], Mapping[str, Any]] = field(default=no_settings)
     counterparts: Mapping[str, str] = field(default_factory=lambda: NONE)
     built: Mapping[str, Any] = field(default_factory=lambda: NONE)
+    is_head: Callable[[str], bool] = field(default=no_name)
 
 
 def one_by_one(names_of: Callable[[str], tuple[str, ...]]) -> Callable[[Iterable[str]], Names]:

@@ -1,0 +1,69 @@
+"""torchvision's names of Faster R-CNN (torchvision/models/detection): backbone.body, backbone.fpn, rpn, roi_heads.
+
+Files from before torchvision 0.13, so the published fasterrcnn_resnet50_fpn, wrap no convolution of the pyramid and of
+the proposals: inner_blocks.0.weight for inner_blocks.0.0.weight, rpn.head.conv.weight for rpn.head.conv.0.0.weight.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from plusx.weights.sources.layout import COUNTER, NONE, Layout, Names, Tensors
+from plusx.weights.sources.resnet import torchvision
+from plusx.weights.sources.resnet.place import MODULES
+
+_BODY: Final = "backbone.body."
+_HEADS: Final = ("backbone.fpn.", "rpn.", "roi_heads.")
+_WRAPPED: Final = re.compile(r"((?:inner|layer)_blocks\.\d+\.|rpn\.head\.conv\.0\.)0\.(weight|bias)$")
+
+
+def names(tensors: Iterable[str]) -> Names:
+    """Of a backbone of torchvision's ResNets, and of the head of `plusx.nn.detection.faster_rcnn`."""
+    tensors = list(tensors)
+    body = torchvision.LAYOUT.names([tensor for tensor in tensors if tensor.startswith("backbone.")])
+    return {
+        tensor: tuple(f"{_BODY}{name}" for name in body[tensor]) if tensor in body else _of_head(tensor)
+        for tensor in tensors
+    }
+
+
+def _of_head(tensor: str) -> tuple[str, ...]:
+    name = tensor.removeprefix("head.")
+    if name.startswith("fpn."):
+        name = f"backbone.{name}"
+    if not is_head(name):
+        return ()
+    older = _WRAPPED.sub(r"\1\2", name).replace("rpn.head.conv.0.", "rpn.head.conv.")
+    return (name,) if older == name else (name, older)
+
+
+def is_head(name: str) -> bool:
+    """Whether a tensor of the file belongs to pyramid, proposals or classifier."""
+    return name.startswith(_HEADS)
+
+
+def recognise(tensors: Tensors) -> bool:
+    """A ResNet inside a detector with boxes of two steps."""
+    return f"{_BODY}layer4.0.conv1.weight" in tensors and "roi_heads.box_predictor.cls_score.weight" in tensors
+
+
+def version(tensors: Tensors) -> int:
+    """2 where the pyramid is normalised, as in fasterrcnn_resnet50_fpn_v2."""
+    return 2 if "backbone.fpn.inner_blocks.0.1.weight" in tensors else 1
+
+
+def classes(tensors: Tensors) -> int:
+    """Their number, without background."""
+    return tensors["roi_heads.box_predictor.cls_score.weight"].shape[0] - 1
+
+
+def settings(tensors: Tensors) -> Mapping[str, Any]:
+    """ε is 0 in torchvision's frozen normalisation of the published version 1, and in what was trained on from it.
+
+    Normalisation that is not frozen counts its batches, and has the usual ε.
+    """
+    counted = any(name.startswith(_BODY) and name.endswith(COUNTER) for name in tensors)
+    return NONE if counted or version(tensors) == 2 else {"eps": 0.0}
+
+
+LAYOUT: Final = Layout("torchvision", MODULES, recognise, names, settings=settings, is_head=is_head)

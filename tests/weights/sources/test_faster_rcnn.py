@@ -1,0 +1,145 @@
+"""torchvision's detectors at random weights through a file: the same detections; its ε and older names too."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN as Reference
+from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
+from torchvision.models.detection._utils import overwrite_eps
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import batched_nms
+
+from plusx.core.backbone import Backbone
+from plusx.nn.detection.faster_rcnn import FasterRCNN, FasterRCNNConfig
+from plusx.weights.create import create_backbone
+from plusx.weights.importing import import_tensors
+from plusx.weights.sources import faster_rcnn
+from plusx.weights.sources.recognise import recognise
+
+Randomise = Callable[[nn.Module], nn.Module]
+SIZE = (96, 128)
+TRANSFORM = {"min_size": 96, "max_size": 128, "image_mean": [0.0] * 3, "image_std": [1.0] * 3}
+
+
+def frozen(name: str, eps: float) -> Reference:
+    """As torchvision builds version 1 with weights."""
+    model = Reference(resnet_fpn_backbone(backbone_name=name, weights=None), num_classes=6, **TRANSFORM)
+    overwrite_eps(model, eps)
+    return model
+
+
+def second() -> Reference:
+    return fasterrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None, num_classes=6, **TRANSFORM)
+
+
+def spread(model: nn.Module) -> nn.Module:
+    """Moves and scores of about 1 that differ from place to place; variances so small that ε is seen."""
+    generator = torch.Generator().manual_seed(2)
+    for name, tensor in model.state_dict().items():
+        if name.endswith("bn1.running_var"):
+            tensor.mul_(1e-3)
+        elif name.endswith("bn1.weight"):
+            tensor.mul_(1e-3**0.5)
+    with torch.inference_mode():
+        maps = model.get_submodule("backbone")(torch.rand(2, 3, *SIZE, generator=generator))
+        logits, moves = model.get_submodule("rpn.head")(list(maps.values()))
+        cut = model.get_submodule("roi_heads.box_head")(maps["0"][:, :, 3:10, 3:10])
+        scores, finer = model.get_submodule("roi_heads.box_predictor")(cut)
+    scale = {"rpn.head.cls_logits": logits[0], "rpn.head.bbox_pred": moves[0]}
+    scale |= {"roi_heads.box_predictor.cls_score": scores, "roi_heads.box_predictor.bbox_pred": finer}
+    for name, output in scale.items():
+        model.get_parameter(f"{name}.weight").data.div_(output.std())
+    return model
+
+
+def saved(model: nn.Module, folder: Path, *, older: bool = False) -> Path:
+    state = dict(model.state_dict())
+    if older:
+        state = {older_name(name): tensor for name, tensor in state.items()}
+    torch.save(state, folder / "detector.pth")
+    return folder / "detector.pth"
+
+
+def older_name(name: str) -> str:
+    for part in ("inner_blocks", "layer_blocks"):
+        for level in range(4):
+            name = name.replace(f"{part}.{level}.0.", f"{part}.{level}.")
+    return name.replace("rpn.head.conv.0.0.", "rpn.head.conv.")
+
+
+def imported(name: str, file: Path) -> tuple[Backbone, FasterRCNN]:
+    tensors: dict[str, Tensor] = torch.load(file, weights_only=True)
+    layout = recognise(tensors)
+    assert layout is faster_rcnn.LAYOUT
+    backbone = create_backbone(name, weights=file)
+    version = faster_rcnn.version(tensors)
+    assert version in (1, 2)
+    head = FasterRCNN(backbone.stages, faster_rcnn.classes(tensors), FasterRCNNConfig(version=2 if version == 2 else 1))
+    task = nn.ModuleDict({"backbone": backbone, "head": head})
+    task.load_state_dict({**task.state_dict(), **import_tensors(task.state_dict(), tensors, layout, "the file")})
+    return backbone.eval(), head.eval()
+
+
+def check_detections(reference: Reference, backbone: Backbone, head: FasterRCNN) -> None:
+    images = torch.rand(2, 3, *SIZE, generator=torch.Generator().manual_seed(4))
+    with torch.inference_mode():
+        expected = reference.eval()(list(images))
+        found = head(backbone(images), SIZE)
+    for candidates, wanted in zip(found, expected, strict=True):
+        candidates = candidates[candidates[:, 4] > 0.05]
+        kept = candidates[batched_nms(candidates[:, :4], candidates[:, 4], candidates[:, 5], 0.5)[:100]]
+        assert len(kept) == len(wanted["boxes"]) > 10
+        torch.testing.assert_close(kept[:, :4] / SIZE[1], wanted["boxes"] / SIZE[1], atol=1e-5, rtol=0)
+        torch.testing.assert_close(kept[:, 4], wanted["scores"], atol=1e-5, rtol=0)
+        assert (kept[:, 5].long() + 1).tolist() == wanted["labels"].tolist()
+
+
+def test_detections_of_version_1(tmp_path: Path, randomise: Randomise) -> None:
+    reference = frozen("resnet18", eps=0.0)
+    spread(randomise(reference))
+    backbone, head = imported("resnet18", saved(reference, tmp_path))
+    assert {layer.eps for layer in backbone.modules() if isinstance(layer, nn.BatchNorm2d)} == {0.0}
+    check_detections(reference, backbone, head)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", [1, 2])
+def test_detections_with_resnet50(version: int, tmp_path: Path, randomise: Randomise) -> None:
+    reference = frozen("resnet50", eps=0.0) if version == 1 else second()
+    spread(randomise(reference))
+    check_detections(reference, *imported("resnet50", saved(reference, tmp_path)))
+
+
+def test_epsilon_of_version_1_matters(tmp_path: Path, randomise: Randomise) -> None:
+    """The usual one would give other maps: what the test above would not see if variances were near 1."""
+    reference = frozen("resnet18", eps=0.0)
+    file = saved(spread(randomise(reference)), tmp_path)
+    images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+    with torch.inference_mode():
+        zero = create_backbone("resnet18", weights=file).eval()(images)["conv5"]
+        usual = create_backbone("resnet18", weights=file, eps=1e-5).eval()(images)["conv5"]
+    assert (zero - usual).abs().max() > 1e-3 * zero.abs().max()
+
+
+def test_names_from_before_0_13(tmp_path: Path, randomise: Randomise) -> None:
+    reference = frozen("resnet18", eps=0.0)
+    randomise(reference)
+    _, head = imported("resnet18", saved(reference, tmp_path, older=True))
+    theirs = reference.state_dict()
+    assert "rpn.head.conv.weight" in torch.load(tmp_path / "detector.pth", weights_only=True)
+    for name, tensor in head.state_dict().items():
+        assert torch.equal(tensor, theirs[f"backbone.{name}" if name.startswith("fpn") else name])
+
+
+def test_unfrozen_normalisation_has_the_usual_epsilon() -> None:
+    counted = {"backbone.body.bn1.num_batches_tracked": torch.tensor(1)}
+    assert dict(faster_rcnn.settings(counted)) == {}
+    assert dict(faster_rcnn.settings({"backbone.fpn.inner_blocks.0.1.weight": torch.ones(1)})) == {}
+    assert dict(faster_rcnn.settings({"backbone.body.bn1.weight": torch.ones(1)})) == {"eps": 0.0}
+
+
+def test_a_plusx_file_stays_one() -> None:
+    assert not faster_rcnn.recognise({"backbone.conv1.conv.weight": torch.ones(1)})
