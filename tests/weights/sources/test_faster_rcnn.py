@@ -14,8 +14,8 @@ from torchvision.ops import batched_nms
 
 from plusx.core.backbone import Backbone
 from plusx.nn.detection.faster_rcnn import FasterRCNN, FasterRCNNConfig
-from plusx.weights.create import create_backbone
-from plusx.weights.importing import import_tensors
+from plusx.weights.create import create_backbone, create_model
+from plusx.weights.importing import place
 from plusx.weights.sources import faster_rcnn
 from plusx.weights.sources.recognise import recognise
 
@@ -79,7 +79,9 @@ def imported(name: str, file: Path) -> tuple[Backbone, FasterRCNN]:
     assert version in (1, 2)
     head = FasterRCNN(backbone.stages, faster_rcnn.classes(tensors), FasterRCNNConfig(version=2 if version == 2 else 1))
     task = nn.ModuleDict({"backbone": backbone, "head": head})
-    task.load_state_dict({**task.state_dict(), **import_tensors(task.state_dict(), tensors, layout, "the file")})
+    placed = place(task.state_dict(), tensors, layout)
+    assert not placed.mismatch, placed.mismatch
+    task.load_state_dict({**task.state_dict(), **placed.tensors})
     return backbone.eval(), head.eval()
 
 
@@ -101,7 +103,7 @@ def test_detections_of_version_1(tmp_path: Path, randomise: Randomise) -> None:
     reference = frozen("resnet18", eps=0.0)
     spread(randomise(reference))
     backbone, head = imported("resnet18", saved(reference, tmp_path))
-    assert {layer.eps for layer in backbone.modules() if isinstance(layer, nn.BatchNorm2d)} == {0.0}
+    assert {layer.eps for layer in backbone.modules() if isinstance(layer, nn.BatchNorm2d)} == {faster_rcnn.NO_EPS}
     check_detections(reference, backbone, head)
 
 
@@ -134,11 +136,24 @@ def test_names_from_before_0_13(tmp_path: Path, randomise: Randomise) -> None:
         assert torch.equal(tensor, theirs[f"backbone.{name}" if name.startswith("fpn") else name])
 
 
+def test_a_classifier_takes_the_backbone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    reference = frozen("resnet18", eps=0.0)
+    task = create_model("resnet18", classes=3, weights=saved(reference, tmp_path))
+    assert "new untrained head for 3 classes; the weights have no head" in caplog.text
+    weight = task.backbone.get_parameter("conv5.block2.F.layer2.conv.weight")
+    assert torch.equal(weight, reference.state_dict()["backbone.body.layer4.1.conv2.weight"])
+
+
 def test_unfrozen_normalisation_has_the_usual_epsilon() -> None:
     counted = {"backbone.body.bn1.num_batches_tracked": torch.tensor(1)}
     assert dict(faster_rcnn.settings(counted)) == {}
     assert dict(faster_rcnn.settings({"backbone.fpn.inner_blocks.0.1.weight": torch.ones(1)})) == {}
-    assert dict(faster_rcnn.settings({"backbone.body.bn1.weight": torch.ones(1)})) == {"eps": 0.0}
+    assert dict(faster_rcnn.settings({"backbone.body.bn1.weight": torch.ones(1)})) == {"eps": faster_rcnn.NO_EPS}
+
+
+def test_no_epsilon_is_lost_in_32_bits() -> None:
+    variances = torch.logspace(-22, 3, 26)
+    assert torch.equal(variances + faster_rcnn.NO_EPS, variances)
 
 
 def test_a_plusx_file_stays_one() -> None:

@@ -17,6 +17,10 @@ _HEADS: Final = ("backbone.fpn.", "rpn.", "roi_heads.")
 _WRAPPED: Final = re.compile(r"((?:inner|layer)_blocks\.\d+\.|rpn\.head\.conv\.0\.)0\.(weight|bias)$")
 
 
+NO_EPS: Final = 1e-30
+"""In place of 0, which a normalisation here may not have: added to a variance above 1e-22 it is lost in 32 bits."""
+
+
 def names(tensors: Iterable[str]) -> Names:
     """Of a backbone of torchvision's ResNets, and of the head of `plusx.nn.detection.faster_rcnn`."""
     tensors = list(tensors)
@@ -63,7 +67,7 @@ def settings(tensors: Tensors) -> Mapping[str, Any]:
     Normalisation that is not frozen counts its batches, and has the usual ε.
     """
     counted = any(name.startswith(_BODY) and name.endswith(COUNTER) for name in tensors)
-    return NONE if counted or version(tensors) == 2 else {"eps": 0.0}
+    return NONE if counted or version(tensors) == 2 else {"eps": NO_EPS}
 
 
 LAYOUT: Final = Layout("torchvision", MODULES, recognise, names, settings=settings, is_head=is_head)
