@@ -197,6 +197,11 @@ def test_a_missing_stride_is_named() -> None:
         FasterRCNN(STAGES[:3], 2)
 
 
+def test_an_unknown_version() -> None:
+    with pytest.raises(InputError, match="version of Faster R-CNN is 3; expected 1 or 2"):
+        FasterRCNNConfig(version=3)  # type: ignore[arg-type]
+
+
 @pytest.mark.filterwarnings("ignore:.create_unbacked_symint. is deprecated:FutureWarning")  # torchvision's nms
 @pytest.mark.parametrize("version", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_exported_candidates_are_the_same(version: int, tmp_path: Path) -> None:

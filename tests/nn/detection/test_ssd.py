@@ -1,6 +1,7 @@
 """Default boxes, matching and losses against torchvision's; a batch is learnt by heart."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -18,13 +19,10 @@ from plusx.nn.detection.boxes import pairwise_iou
 from plusx.nn.detection.default_boxes import default_boxes, shapes
 from plusx.nn.detection.ground_truth import Truth
 from plusx.nn.detection.nms import suppressed
-from plusx.nn.detection.ssd import SSD, SSD300, SSD512, SSDConfig, decoded, encoded, hardest, matched
+from plusx.nn.detection.ssd import SSD, STYLES, SSDConfig, decoded, encoded, hardest, matched
 
 STAGES = (Stage("conv3", 8, 8), Stage("conv4", 16, 16), Stage("conv5", 32, 32))
 SIZE = (96, 128)
-TINY = SSDConfig(
-    scales=(0.15, 0.3, 0.5, 0.7, 0.9, 1.0), ratios=((2,), (2, 3), (2, 3), (2,), (2,)), extras=(32, 16), candidates=3000
-)
 BOXES = torch.tensor([[5.0, 6, 60, 70], [70, 20, 120, 90], [30, 30, 50, 52]])
 
 
@@ -45,33 +43,33 @@ def target(boxes: Tensor, labels: list[int], ignored: float = 0, rows: int = 3) 
     return found
 
 
-def built(config: SSDConfig = TINY) -> SSD:
+def built(style: Literal[300, 512] = 300, candidates: int = 3000) -> SSD:
     torch.manual_seed(1)
-    return SSD(STAGES, 3, config)
+    return SSD(STAGES, 3, SSDConfig(style, candidates=candidates))
 
 
 @pytest.mark.parametrize(
-    ("config", "size", "grids"),
+    ("style", "size", "grids"),
     [
-        (SSD300, (300, 300), [(38, 38), (19, 19), (10, 10), (5, 5), (3, 3), (1, 1)]),
-        (SSD512, (512, 480), [(64, 60), (32, 30), (16, 15), (8, 8), (4, 4), (2, 2), (1, 1)]),
+        (300, (300, 300), [(38, 38), (19, 19), (10, 10), (5, 5), (3, 3), (1, 1)]),
+        (512, (512, 480), [(64, 60), (32, 30), (16, 15), (8, 8), (4, 4), (2, 2), (1, 1)]),
     ],
 )
-def test_default_boxes_are_torchvisions(config: SSDConfig, size: tuple[int, int], grids: list[tuple[int, int]]) -> None:
+def test_default_boxes_are_torchvisions(style: int, size: tuple[int, int], grids: list[tuple[int, int]]) -> None:
     generator = DefaultBoxGenerator(
-        [[int(ratio) for ratio in ratios] for ratios in config.ratios], scales=list(config.scales)
+        [[int(ratio) for ratio in ratios] for ratios in STYLES[style].ratios], scales=list(STYLES[style].scales)
     )
     images = ImageList(torch.zeros(1, 3, *size), [size])
     expected = generator(images, [torch.zeros(1, 1, *grid) for grid in grids])[0]
-    found = default_boxes(shapes(config.scales, config.ratios), grids, size, torch.device("cpu"))
+    found = default_boxes(shapes(STYLES[style].scales, STYLES[style].ratios), grids, size, torch.device("cpu"))
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-6)
 
 
 def test_numbers_of_default_boxes() -> None:
     """Maps of 38, 19, 10, 5, 3 and 2 cells: the paper's 8732 boxes and 12 more, as its last map has one cell."""
-    assert built(SSD300)(features_of((300, 300), 1), (300, 300)).shape == (1, 2000, 6)
-    assert len(built(SSD300)._predicted(features_of((300, 300), 1), (300, 300))[2]) == 8732 + 3 * 4
-    assert len(built(SSD512)._predicted(features_of((512, 512), 1), (512, 512))[2]) == 24564
+    assert built(candidates=2000)(features_of((300, 300), 1), (300, 300)).shape == (1, 2000, 6)
+    assert len(built()._predicted(features_of((300, 300), 1), (300, 300))[2]) == 8732 + 3 * 4
+    assert len(built(512)._predicted(features_of((512, 512), 1), (512, 512))[2]) == 24564
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["boxes", "one image without"])
@@ -158,11 +156,9 @@ def test_a_missing_stride_is_named() -> None:
         SSD(STAGES[:2], 2)
 
 
-def test_a_configuration_that_does_not_fit() -> None:
-    with pytest.raises(
-        InputError, match="2 extra layers has 5 maps; expected 5 tuples of ratios and 6 scales, found 1"
-    ):
-        SSD(STAGES, 2, SSDConfig((0.1, 0.2), ((2,),), (8, 8)))
+def test_an_unknown_style() -> None:
+    with pytest.raises(InputError, match="style of SSD is 400; expected 300 or 512"):
+        SSDConfig(style=400)  # type: ignore[arg-type]
 
 
 def test_exported_candidates_are_the_same(tmp_path: Path) -> None:
@@ -198,7 +194,7 @@ def test_a_batch_is_learnt_by_heart() -> None:
     images = torch.zeros(2, 3, 128, 128)
     images[0, 0, 8:40, 8:56] = images[0, 1, 50:114, 64:112] = images[1, 1, 8:40, 8:56] = 1
     targets = torch.stack((target(boxes, [0, 1]), target(boxes[:1], [1])))
-    backbone, head = Tiny(), SSD(STAGES, 2, TINY)
+    backbone, head = Tiny(), SSD(STAGES, 2)
     optimizer = torch.optim.AdamW([*backbone.parameters(), *head.parameters()], lr=3e-3)
     for _ in range(100):
         loss = sum(head.losses(backbone(images), (128, 128), targets).values(), torch.zeros(()))

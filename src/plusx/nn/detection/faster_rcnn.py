@@ -48,6 +48,10 @@ class FasterRCNNConfig:
     least: float = 0.0  # objectness of a proposal
     candidates: int = 2000  # K
 
+    def __post_init__(self) -> None:
+        if self.version not in (1, 2):
+            raise InputError(f"version of Faster R-CNN is {self.version!r}; expected 1 or 2")
+
 
 @final
 class FasterRCNN(nn.Module):

@@ -9,7 +9,8 @@ have any size.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from types import MappingProxyType
+from typing import Final, Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -32,49 +33,62 @@ LONGEST: Final = math.log(1000 / 16)
 
 
 @dataclass(frozen=True)
-class SSDConfig:
-    """What may be changed. `extras`: maps of the layers behind the backbone; for each of all maps one tuple of
-    `ratios`, and one of `scales`, of the image's sides, and one more."""
+class Style:
+    """`extras`: maps of the layers behind the backbone. For each map the `ratios` of its boxes, and their scale in
+    parts of the image; one scale more than there are maps."""
 
     scales: tuple[float, ...]
-    ratios: tuple[tuple[float, ...], ...]
+    ratios: tuple[tuple[int, ...], ...]
     extras: tuple[int, ...]
+
+
+STYLES: Final = MappingProxyType(
+    {
+        300: Style(
+            scales=(0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05),
+            ratios=((2,), (2, 3), (2, 3), (2, 3), (2,), (2,)),
+            extras=(512, 256, 256),
+        ),
+        512: Style(
+            scales=(0.04, 0.1, 0.26, 0.42, 0.58, 0.74, 0.9, 1.06),
+            ratios=((2,), (2, 3), (2, 3), (2, 3), (2, 3), (2,), (2,)),
+            extras=(512, 256, 256, 256),
+        ),
+    }
+)
+"""Section 3.4, for COCO: s_min 0.15 and 0.07 on the finest map, for images of 512 pixels 0.1 and 0.04 and a map more;
+rounded as in the authors' ssd_coco.py."""
+
+
+@dataclass(frozen=True)
+class SSDConfig:
+    """What may be changed. `style`: a name of `STYLES`, for images of about that many pixels."""
+
+    style: Literal[300, 512] = 300
     iou: float = 0.5  # above it a default box belongs to a box: section 2.2
     negatives: int = 3  # for each positive: "Hard negative mining", section 2.2
     candidates: int = 2000  # K
 
-
-SSD300: Final = SSDConfig(
-    scales=(0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05),
-    ratios=((2,), (2, 3), (2, 3), (2, 3), (2,), (2,)),
-    extras=(512, 256, 256),
-)
-"""Section 3.4, for COCO: s_min 0.15 and 0.07 on the finest map; rounded as in the authors' ssd_coco.py."""
-
-SSD512: Final = SSDConfig(
-    scales=(0.04, 0.1, 0.26, 0.42, 0.58, 0.74, 0.9, 1.06),
-    ratios=((2,), (2, 3), (2, 3), (2, 3), (2, 3), (2,), (2,)),
-    extras=(512, 256, 256, 256),
-)
-"""The same with s_min 0.1 and 0.04, and one map more."""
+    def __post_init__(self) -> None:
+        if self.style not in STYLES:
+            raise InputError(f"style of SSD is {self.style!r}; expected {' or '.join(map(str, STYLES))}")
 
 
 @final
 class SSD(nn.Module):
     """For backbones with maps of strides 8, 16 and 32: of several with one stride the last is taken.
 
-    Raises InputError where one is missing, or where the configuration's parts do not fit together.
+    Raises InputError where one is missing.
     """
 
-    def __init__(self, stages: tuple[Stage, ...], classes: int, config: SSDConfig = SSD300) -> None:
+    def __init__(self, stages: tuple[Stage, ...], classes: int, config: SSDConfig = SSDConfig()) -> None:
         super().__init__()
-        _check(config)
-        taken = _taken(stages)
+        taken, style = _taken(stages), STYLES[config.style]
         self.config, self.classes = config, classes
-        self.maps, self.sides = tuple(stage.name for stage in taken), shapes(config.scales, config.ratios)
+        self.maps, self.sides = tuple(stage.name for stage in taken), shapes(style.scales, style.ratios)
         channels = [stage.channels for stage in taken]
         self.extras = nn.ModuleList()
-        for width in config.extras:
+        for width in style.extras:
             self.extras.append(_extra(channels[-1], width))
             channels.append(width)
         self.head = SSDHead(channels, [len(sides) for sides in self.sides], classes + 1)
@@ -181,12 +195,3 @@ def _taken(stages: Sequence[Stage]) -> list[Stage]:
             f"{', '.join(map(str, missing))}. Build it with output_stride=32 and without small_input"
         )
     return [last[stride] for stride in STRIDES]
-
-
-def _check(config: SSDConfig) -> None:
-    maps = len(STRIDES) + len(config.extras)
-    if len(config.ratios) != maps or len(config.scales) != maps + 1:
-        raise InputError(
-            f"SSD with {len(config.extras)} extra layers has {maps} maps; expected {maps} tuples of ratios and "
-            f"{maps + 1} scales, found {len(config.ratios)} and {len(config.scales)}"
-        )
