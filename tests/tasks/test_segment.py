@@ -7,6 +7,7 @@ from torch.nn.functional import interpolate
 from torchvision.models import segmentation as torchvision
 
 from dense import assert_same, move, trained
+from plusx.backbones.catalogue import architecture, architectures
 from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
@@ -46,6 +47,20 @@ def test_outputs_are_on_the_images_grid(head: str, backbone: Backbone, images: T
     assert found.shape == (2, 33, 47)
     assert found.dtype == torch.int64
     assert torch.equal(found, task(images).argmax(1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted({architecture(name).module for name in architectures()}))
+def test_every_family_carries_every_head(module: str) -> None:
+    """Shapes only, on sides that every halving finds odd; FCN-16s and 8s need the strides they are named for."""
+    names = [name for name in architectures() if architecture(name).module == module]
+    name = min(names, key=lambda name: architecture(name).multiply_adds)
+    for head, form in HEADS.items():
+        with torch.device("meta"):
+            backbone = build(name, output_stride=form.output_stride)
+            if head in ("fcn16s", "fcn8s") and backbone.stages[-1].stride < 32:
+                continue
+            assert made(backbone, head, auxiliary=True)(torch.empty(2, 3, 225, 193)).shape == (2, 3, 225, 193)
 
 
 @pytest.mark.parametrize("head", ["unet", "deeplabv3+"])

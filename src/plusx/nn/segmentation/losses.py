@@ -104,12 +104,11 @@ OF_AREAS: Final[Mapping[str, AreaLoss]] = MappingProxyType({"dice": dice, "lovas
 
 
 def _surprise(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """−log p of what the mask says, 0 where it says nothing, and where it says something; both in the masks' shape."""
+    """−log p of what the mask says, of no meaning where it is void, and where it is not; both in the masks' shape."""
     counted = masks != VOID
     if masks.ndim == 3:
         return F.cross_entropy(logits.float(), masks.long(), ignore_index=VOID, reduction="none"), counted
-    losses = F.binary_cross_entropy_with_logits(logits.float(), (masks == 1).float(), reduction="none")
-    return losses.where(counted, 0.0), counted
+    return F.binary_cross_entropy_with_logits(logits.float(), (masks == 1).float(), reduction="none"), counted
 
 
 def _maps(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
