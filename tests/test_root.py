@@ -9,7 +9,7 @@ import pytest
 import plusx
 
 PUBLIC = (
-    *("fit", "evaluate", "predict", "check", "convert", "models", "describe_weights", "export", "load"),
+    *("fit", "evaluate", "predict", "draw", "check", "convert", "models", "describe_weights", "export", "load"),
     *("list_models", "create_backbone", "create_model"),
 )
 

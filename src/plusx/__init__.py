@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from plusx.workflows.fit import fit as fit
     from plusx.workflows.load import load as load
     from plusx.workflows.models import models as models
+    from plusx.workflows.pictures import draw as draw
     from plusx.workflows.predict import predict as predict
     from plusx.workflows.weights import describe_weights as describe_weights
 
@@ -32,6 +33,7 @@ _HOMES = {
     "create_backbone": "plusx.weights.create",
     "create_model": "plusx.weights.create",
     "describe_weights": "plusx.workflows.weights",
+    "draw": "plusx.workflows.pictures",
     "evaluate": "plusx.workflows.evaluate",
     "export": "plusx.workflows.export",
     "fit": "plusx.workflows.fit",

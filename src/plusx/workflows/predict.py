@@ -15,6 +15,7 @@ from plusx.core.errors import InputError, PlusxError, StorageError
 from plusx.core.prediction import LabelPrediction, Prediction
 from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
 from plusx.workflows.directory import RunDirectory
+from plusx.workflows.pictures import check_folder, keep
 from plusx.workflows.prediction_text import FORMATS
 from plusx.workflows.settings import PredictSettings, settings_from
 from plusx.workflows.sources import Images, Read, Unreadable, find_images, read_ahead
@@ -41,13 +42,15 @@ def predict(
     workers: int | None = None,
     top: int | None = None,
     runtime: Runtime = "auto",
+    save: Path | None = None,
 ) -> Iterator[Prediction | Unreadable]:
     """Yields a prediction for every image, in their order, as they come: memory does not grow with their number.
 
     images: files, folders, patterns, file: URLs, uint8 arrays, PIL images, or an iterable of these. What cannot be read
     is Unreadable in the results, and the rest goes on. workers: threads that decode; none: as the machine has cores.
     top: keep only so many classes in `probabilities`. runtime: of a run directory, "auto" takes the exported file
-    where there is one (it was compared with the model), "torch" the model file.
+    where there is one (it was compared with the model), "torch" the model file. save: a folder for pictures with the
+    boxes or masks drawn on them, and for masks as files.
     It is an iterator, gone through once: `for one in plusx.predict(...)`, or `list(plusx.predict(...))` to keep all.
     InputError, at once, for a model or a single path that does not exist.
     """
@@ -57,7 +60,11 @@ def predict(
     first = list(itertools.islice(found, 1))  # a wrong path is said here, not at the first result
     threads = min(8, usable_threads()) if workers is None else workers
     read = read_ahead(itertools.chain(first, found), predictor.mode, threads=threads, ahead=batch_size + 2 * threads)
-    return _keep_top(_predicted(predictor, read, batch_size), top)
+    if save is not None and predictor.task_name not in ("detect", "segment"):
+        raise InputError(f"--save draws boxes and masks; the model's task is {predictor.task_name}. Leave it away.")
+    if save is not None:
+        check_folder(save)
+    return _keep_top(_predicted(predictor, read, batch_size, save), top)
 
 
 def open_predictor(model: Model, *, runtime: Runtime = "auto") -> Predictor:
@@ -103,7 +110,7 @@ def _open_model_file(path: Path) -> Predictor:
 
 
 def _predicted(
-    predictor: Predictor, read: Iterator[Read | Unreadable], batch_size: int
+    predictor: Predictor, read: Iterator[Read | Unreadable], batch_size: int, save: Path | None
 ) -> Iterator[Prediction | Unreadable]:
     window: list[Read | Unreadable] = []
     size = 0
@@ -111,17 +118,21 @@ def _predicted(
         window.append(one)
         size += one.pixels.nbytes if isinstance(one, Read) else 0
         if len(window) == batch_size or size >= WINDOW_BYTES:
-            yield from _of_window(predictor, window, batch_size)
+            yield from _of_window(predictor, window, batch_size, save)
             window, size = [], 0
-    yield from _of_window(predictor, window, batch_size)
+    yield from _of_window(predictor, window, batch_size, save)
 
 
 def _of_window(
-    predictor: Predictor, window: list[Read | Unreadable], batch_size: int
+    predictor: Predictor, window: list[Read | Unreadable], batch_size: int, save: Path | None
 ) -> Iterator[Prediction | Unreadable]:
     images = [one for one in window if isinstance(one, Read)]
     pixels, names = [one.pixels for one in images], [one.name for one in images]
-    predictions = iter(predictor.predict(pixels, names, batch_size=batch_size))
+    found = predictor.predict(pixels, names, batch_size=batch_size)
+    if save is not None:
+        for one, prediction in zip(pixels, found, strict=True):
+            keep(save, one, prediction, predictor.card.classes)
+    predictions = iter(found)
     return iter([next(predictions) if isinstance(one, Read) else one for one in window])
 
 
@@ -141,7 +152,13 @@ def predict_to_text(model: Model, images: Images, **settings: Any) -> int:
     """
     asked = settings_from(PredictSettings, settings)
     results = predict(
-        model, images, batch_size=asked.batch_size, workers=asked.workers, top=asked.top, runtime=asked.runtime
+        model,
+        images,
+        batch_size=asked.batch_size,
+        workers=asked.workers,
+        top=asked.top,
+        runtime=asked.runtime,
+        save=asked.save,
     )
     counts: Counter[type] = Counter()
     with _stream(asked.out) as stream:
