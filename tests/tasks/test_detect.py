@@ -1,40 +1,21 @@
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from plusx.core.errors import InputError
-from plusx.core.prediction import Prediction
-from plusx.core.task import Metrics
+from plusx.core.prediction import Box, BoxesPrediction
+from plusx.core.view import View
 from plusx.nn.detection.yolo import Yolo
 from plusx.tasks import settings
 from plusx.tasks.detect import HEADS, Detect, DetectConfig, head_of
 from rectangles import FiveStrides
 
 
-class Decoding(Detect):
-    """Without predictions and metrics."""
-
-    def predict(self, outputs: Tensor, names: Sequence[str]) -> list[Prediction]:
-        raise NotImplementedError
-
-    def metrics(self) -> Metrics:
-        raise NotImplementedError
-
-
 def detect(**changes: Any) -> Detect:
     torch.manual_seed(0)
     values: dict[str, Any] = {"head_settings": {"channels": 8}, **changes}
-    return Decoding(FiveStrides(8), DetectConfig(("a", "b"), **values))
-
-
-class Doubled:
-    """An image twice as large as the input."""
-
-    def boxes_to_image(self, boxes: Tensor) -> Tensor:
-        return 2 * boxes + 1
+    return Detect(FiveStrides(8), DetectConfig(("a", "b"), **values))
 
 
 def test_outputs_without_targets_losses_with() -> None:
@@ -54,8 +35,8 @@ def test_decoded_boxes_do_not_overlap_and_are_sure_enough() -> None:
 
 def test_decoded_boxes_lie_in_the_image_behind_the_view() -> None:
     candidates = torch.tensor([[[1.0, 2, 3, 4, 0.5, 1]]])
-    found = detect(detections=2).decode(candidates, Doubled())
-    assert found.tolist() == [[[3, 5, 7, 9, 0.5, 1], [0, 0, 0, 0, 0, -1]]]
+    found = detect(detections=2).decode(candidates, View(100, 100, (50, 50), 1, 1, (50, 50)))
+    assert found.tolist() == [[[4, 6, 8, 10, 0.5, 1], [0, 0, 0, 0, 0, -1]]]
 
 
 def test_settings_of_the_head_and_back() -> None:
@@ -81,3 +62,20 @@ def test_errors() -> None:
         detect(least=1)
     with pytest.raises(InputError, match="The task detect needs 1 or more detections, not 0"):
         detect(detections=0)
+
+
+def test_predictions_are_named_boxes() -> None:
+    [prediction] = detect(detections=3).predict(torch.tensor([[[1.0, 2, 3, 4, 0.5, 1]]]), ["日本.jpg"])
+    assert isinstance(prediction, BoxesPrediction)
+    assert prediction.boxes == (Box("b", 0.5, 1, 2, 3, 4),)
+    assert prediction.to_json()["boxes"] == [{"label": "b", "score": 0.5, "x1": 1, "y1": 2, "x2": 3, "y2": 4}]
+
+
+def test_metrics_count_what_suppression_leaves() -> None:
+    rows = [[0.0, 0, 10, 10, 0.9, 0], [0, 0, 10, 9, 0.8, 0]]
+    metrics = detect().metrics()
+    metrics.update(torch.tensor([rows]), torch.tensor([[[0.0, 0, 0, 10, 10, 0, 100]]]))
+    assert metrics.compute()["map"] == pytest.approx(1)
+    confusion = metrics.details().confusion
+    assert confusion is not None
+    assert confusion.counts[2] == (0, 0, 0)  # nothing was found where nothing is

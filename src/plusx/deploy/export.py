@@ -46,6 +46,7 @@ def export(task: Task, card: Card, path: Path, *, to: Format = "onnx") -> None:
     metadata = Metadata(card, task.name, task.config(), version("plusx"))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r".*treespec, LeafSpec", FutureWarning)  # torch 2.11 warns of itself
+        warnings.filterwarnings("ignore", "`create_unbacked_symint` is deprecated", FutureWarning)  # torchvision's nms
         _WRITERS[to](_traced(task, card), metadata, path)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from plusx.core.backbone import Backbone
 from plusx.core.sample import Kind
 from plusx.core.task import TASKS, Task
-from plusx.tasks import classify, multilabel, regress, segment
+from plusx.tasks import classify, detect, multilabel, regress, segment
 
-__all__ = ["TASK_OF_KIND", "classify", "create", "multilabel", "regress", "segment"]
+__all__ = ["TASK_OF_KIND", "classify", "create", "detect", "multilabel", "regress", "segment"]
 
 TASK_OF_KIND: Mapping[Kind, str] = {
     "label": "classify",
@@ -36,4 +36,6 @@ def output_stride(name: str, head: str | None) -> int:
     match name:
         case "segment":
             return segment.head_of(head).output_stride
+        case "detect":
+            return detect.head_of(head).output_stride
     return 32

@@ -1,6 +1,6 @@
 """Objects and where they are: a detection head on the backbone's maps, its boxes suppressed within each class."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol, overload
@@ -10,10 +10,15 @@ from torch import Tensor, nn
 
 from plusx.core.backbone import Backbone, Features
 from plusx.core.errors import InputError, unknown
-from plusx.core.task import Task
+from plusx.core.prediction import BoxesPrediction, Prediction
+from plusx.core.task import TASKS, Task
+from plusx.core.view import View
+from plusx.nn.detection.faster_rcnn import FasterRCNN, FasterRCNNConfig
 from plusx.nn.detection.nms import suppressed
+from plusx.nn.detection.ssd import SSD, SSDConfig
 from plusx.nn.detection.yolo import Yolo, YoloConfig
 from plusx.tasks import settings
+from plusx.tasks.metrics.detect import DetectMetrics
 
 
 class Detector(Protocol):
@@ -42,17 +47,11 @@ class Head:
 HEADS: Final[Mapping[str, Head]] = MappingProxyType(
     {
         "yolo": Head(Yolo, YoloConfig),
+        "ssd": Head(SSD, SSDConfig),
+        "faster-rcnn": Head(FasterRCNN, FasterRCNNConfig),
     }
 )
 """By name; the first is the usual one."""
-
-
-class Placed(Protocol):
-    """Where the network's input lies in an image: the part of a view that boxes need."""
-
-    def boxes_to_image(self, boxes: Tensor) -> Tensor:
-        """Boxes (..., 4) in pixels of the input → in pixels of the image."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,7 @@ class Detect(Task):
     detections (B, D, 6) that are left of them."""
 
     name = "detect"
+    dense = True
 
     def __init__(self, backbone: Backbone, config: DetectConfig) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Detect(Task):
         head: Detector = self.head  # type: ignore[assignment]
         return head(features, size) if targets is None else head.losses(features, size, targets)
 
-    def decode(self, outputs: Tensor, view: Placed | None = None) -> Tensor:
+    def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Detections (B, D, 6), best first, in pixels of the input or of the image behind `view`; where there are no
         more, score 0 and label -1."""
         config = self.settings
@@ -113,6 +113,13 @@ class Detect(Task):
             return found
         corners = view.boxes_to_image(found[..., :4]) * (found[..., 4:5] > 0)
         return torch.cat((corners, found[..., 4:]), dim=-1)
+
+    def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
+        rows = self.decode(outputs, view).tolist()
+        return [BoxesPrediction.of(name, self.settings.classes, row) for name, row in zip(names, rows, strict=True)]
+
+    def metrics(self) -> DetectMetrics:
+        return DetectMetrics(self.settings.classes, self.decode)
 
     def config(self) -> dict[str, Any]:
         return settings.to_json(self.settings)
@@ -124,3 +131,11 @@ def head_of(name: str | None) -> Head:
     if name not in HEADS:
         raise unknown("head of the task detect", name, HEADS)
     return HEADS[name]
+
+
+def create(backbone: Backbone, config: Mapping[str, Any]) -> Task:
+    """`Detect` from JSON values."""
+    return Detect(backbone, settings.read(DetectConfig, "detect", config))
+
+
+TASKS.register("detect")(create)

@@ -103,7 +103,19 @@ def prepare(
             f"All readable images to train on have the same label ({', '.join(seen)}); at least two classes are needed "
             "to learn the difference:\n" + "\n".join(report.summary())
         )
+    _check_boxes(listing)
     return Prepared(listing, report, fingerprint(listing), digests_of(listing, report))
+
+
+def _check_boxes(listing: Listing) -> None:
+    """DataError where there is no box to learn from, or none to be judged by."""
+    for split in ("train", "val") if listing.kind == "boxes" else ():
+        samples = listing.splits[split]
+        if not any(isinstance(sample.target, Boxes) and sample.target.classes for sample in samples):
+            raise DataError(
+                f"None of the {len(samples)} images of the split {split!r} has a box that counts; at least one is "
+                "needed. Images without boxes may be among others."
+            )
 
 
 def with_notes(listing: Listing, settings: FitSettings) -> Listing:

@@ -205,3 +205,7 @@ def test_exports_with_a_dynamic_batch(module: nn.Module, tmp_path: Path) -> None
         torch.testing.assert_close(
             torch.from_numpy(out), expected, rtol=0, atol=0 if isinstance(module, Greedy) else 1e-6
         )
+
+
+def test_no_images() -> None:
+    assert suppressed(torch.zeros(0, 7, 6), 0.5, 3, 0.05).shape == (0, 3, 6)

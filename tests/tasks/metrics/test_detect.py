@@ -13,6 +13,7 @@ from torch import Tensor
 
 from plusx.core.details import Details
 from plusx.core.errors import InputError, NonFiniteOutputError
+from plusx.core.view import View
 from plusx.tasks.metrics.detect import DetectMetrics
 
 COCO_NAMES = ("map", "map-50", "map-75", "map-small", "map-medium", "map-large", "ar-1", "ar-10", "ar-100")
@@ -259,21 +260,19 @@ def test_two_boxes_on_one_object_are_one_right_and_one_false() -> None:
     assert metrics.compute()["map"] == 1  # the recall is complete before the false one
 
 
-@dataclass(frozen=True)
-class Doubled:
-    def boxes_to_image(self, boxes: Tensor) -> Tensor:
-        return boxes * 2 + 7
+DOUBLED = View(100_000, 100_000, (50_000, 50_000), 4, 4, (50_000, 50_000))
+"""An image twice as large as the input, which leaves out 4 of its rows and columns."""
 
 
 def test_views_bring_boxes_into_the_original_image() -> None:
     case = random_case(4)
     doubled = replace(
         case,
-        detections=torch.cat((case.detections[..., :4] * 2 + 7, case.detections[..., 4:]), dim=-1),
-        targets=torch.cat((case.targets[..., :1], case.targets[..., 1:5] * 2 + 7, case.targets[..., 5:]), dim=-1),
+        detections=torch.cat((case.detections[..., :4] * 2 + 8, case.detections[..., 4:]), dim=-1),
+        targets=torch.cat((case.targets[..., :1], case.targets[..., 1:5] * 2 + 8, case.targets[..., 5:]), dim=-1),
     )
     metrics = DetectMetrics([str(c) for c in range(4)])
-    metrics.update(case.detections, case.targets, [Doubled()] * 4)
+    metrics.update(case.detections, case.targets, [DOUBLED] * 4)
     assert metrics.compute() == scored(doubled).compute()
     assert metrics.compute()["map-large"] != scored(case).compute()["map-large"]  # sizes of detections count too
 

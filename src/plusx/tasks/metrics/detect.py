@@ -1,25 +1,17 @@
 """Metrics of object detection, counted in the pixels of the original images."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from torch import Tensor
 
 from plusx.core.details import ClassScore, Curve, Details
 from plusx.core.errors import InputError
+from plusx.core.view import View
 from plusx.tasks.metrics import checks, coco, voc
 from plusx.tasks.metrics.box_confusion import confusion
 from plusx.tasks.metrics.image_boxes import ImageBoxes
 from plusx.tasks.metrics.ranking import mean_of_defined
-
-
-class View(Protocol):
-    """Where the input of the network lies in the original image."""
-
-    def boxes_to_image(self, boxes: Tensor) -> Tensor:
-        """Corners (N, 4) in pixels of the input -> in pixels of the original image."""
-        ...
 
 
 class DetectMetrics:
@@ -35,19 +27,23 @@ class DetectMetrics:
     primary = "map"
     higher_is_better = True
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, classes: Sequence[str], decode: Callable[[Tensor], Tensor] | None = None) -> None:
+        """decode: from what `update` is given to detections; None where it is given those."""
         self.classes = tuple(classes)
+        self._decode = decode
         self._images: list[ImageBoxes] = []
         self._coco: coco.CocoScores | None = None
         self._voc: tuple[voc.ClassDetections, ...] = ()
 
-    def update(self, detections: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
-        """detections: (B, D, 6): x1, y1, x2, y2, score, label; rows with score 0 or label −1 are left out.
+    def update(self, outputs: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
+        """outputs: detections (B, D, 6): x1, y1, x2, y2, score, label, or what `decode` makes them of; rows with score
+        0 or label −1 are left out.
 
         targets: (B, M, 7): label, x1, y1, x2, y2, ignored, area; rows with label −1 are left out. Corners in pixels of
         the input, which `views`, one an image, bring into the original image; without views they stay as they are.
         NonFiniteOutputError for NaN or infinity, InputError for a class index that the model does not have.
         """
+        detections = outputs if self._decode is None else self._decode(outputs)
         found, true = checks.finite(detections), targets.detach().float().cpu()
         self._check(true[..., 0])
         self._coco = None
