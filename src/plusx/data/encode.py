@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -57,4 +58,4 @@ def stacked(targets: Sequence[Tensor]) -> Tensor:
 
 def _rows(boxes: Boxes) -> Tensor:
     columns = (boxes.labels[:, None], boxes.corners, boxes.ignored[:, None], boxes.areas[:, None])
-    return torch.cat([torch.from_numpy(column).float() for column in columns], dim=1)
+    return torch.from_numpy(np.concatenate(columns, axis=1, dtype=np.float32))

@@ -1,0 +1,155 @@
+"""Boxes and masks through all verbs, on pictures of squares."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import plusx
+from plusx.core.card import Card
+from plusx.core.errors import DataError, InputError
+from plusx.core.prediction import BoxesPrediction, MaskPrediction
+from plusx.deploy.predictor import Predictor
+from plusx.workflows.fit import fit
+from plusx.workflows.predict import predict, predict_to_text
+
+QUICK: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "image_size": 64}
+SIDES = ((48, 64), (64, 40), (50, 50), (70, 64))
+
+
+class Classifier(Predictor):
+    """A model of a task without places."""
+
+    task_name = "classify"
+    card = Card("a", "resnet20")
+
+    def predict_batch(self, images: Any, names: Any) -> Any:
+        raise AssertionError("nothing is to be predicted")
+
+
+def pictures(folder: Path, count: int = 8) -> list[tuple[str, tuple[int, int], tuple[int, int, int, int]]]:
+    """Grey pictures of several sizes with one bright square each: (name, (height, width), corners)."""
+    folder.mkdir(parents=True)
+    rng, made = np.random.default_rng(0), []
+    for number in range(count):
+        height, width = SIDES[number % len(SIDES)]
+        x, y, side = (int(v) for v in rng.integers((4, 4, 16), (16, 16, 24)))
+        pixels = rng.integers(60, 90, (height, width, 3), dtype=np.uint8)
+        pixels[y : y + side, x : x + side] = (230, 200, 40)
+        Image.fromarray(pixels).save(folder / f"图 {number}.png")
+        made.append((f"图 {number}.png", (height, width), (x, y, x + side, y + side)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def masks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("masks") / "squares"
+    made = pictures(root / "images")
+    (root / "masks").mkdir()
+    for name, size, (x1, y1, x2, y2) in made:
+        mask = np.zeros(size, np.uint8)
+        mask[y1:y2, x1:x2] = 1
+        Image.fromarray(mask).save(root / "masks" / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("boxes") / "squares"
+    made = pictures(root / "images")
+    rows = [f"images/{name},{x1},{y1},{x2},{y2},square" for name, _, (x1, y1, x2, y2) in made]
+    (root / "boxes.csv").write_text("\n".join(["image,x1,y1,x2,y2,label", *rows]), encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def segmented(masks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "segment"
+    fit(masks, task="segment", head="fcn", model="resnet20", epochs=2, batch_size=4, out=out, **QUICK)
+    return out
+
+
+@pytest.fixture(scope="module")
+def detected(boxes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "detect"
+    fit(boxes / "boxes.csv", model="shufflenet_v2_x0_5", epochs=2, batch_size=4, out=out, **QUICK)
+    return out
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_masks_are_as_large_as_their_images(segmented: Path, masks: Path, runtime: Any) -> None:
+    found = list(predict(segmented, masks / "images", runtime=runtime))
+    assert len(found) == 8
+    for one in found:
+        assert isinstance(one, MaskPrediction)
+        with Image.open(masks / "images" / Path(one.name).name) as picture:
+            assert one.mask.shape == (picture.height, picture.width)
+        assert one.classes == ("background", "foreground")
+
+
+def test_both_runtimes_see_the_same_pixels(segmented: Path, masks: Path) -> None:
+    for a, b in zip(*(predict(segmented, masks / "images", runtime=r) for r in ("onnx", "torch")), strict=True):
+        assert isinstance(a, MaskPrediction)
+        assert isinstance(b, MaskPrediction)
+        assert (a.mask != b.mask).mean() <= 1e-3
+
+
+def test_evaluating_a_run_gives_its_metrics(segmented: Path, detected: Path) -> None:
+    for run in (segmented, detected):
+        saved = json.loads((run / "metrics.json").read_text())
+        measured = plusx.evaluate(run, split="val", workers=0)
+        assert measured.metrics
+        for name, value in measured.metrics.items():
+            assert saved[name] == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_boxes_lie_in_their_images(detected: Path, boxes: Path, runtime: Any) -> None:
+    for one in predict(detected, boxes / "images", runtime=runtime):
+        assert isinstance(one, BoxesPrediction)
+        with Image.open(boxes / "images" / Path(one.name).name) as picture:
+            for box in one.boxes:
+                assert 0 <= box.x1 <= box.x2 <= picture.width
+                assert 0 <= box.y1 <= box.y2 <= picture.height
+                assert box.label == "square"
+
+
+def test_predictions_as_text_and_pictures(
+    detected: Path, segmented: Path, boxes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = str(boxes / "images" / "图 0.png")
+    for run, key in ((detected, "boxes"), (segmented, "shares")):
+        assert predict_to_text(run, [image], format="json", save=tmp_path / key) == 0
+        assert key in json.loads(capsys.readouterr().out)
+        assert predict_to_text(run, [image], format="table") == 0
+        assert predict_to_text(run, [image], format="csv") == 0
+        assert capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "shares").iterdir()} == {"图 0.png", "图 0.mask.png"}
+    assert {path.name for path in (tmp_path / "boxes").iterdir()} == {"图 0.png"}
+
+
+def test_a_finished_run_goes_on(boxes: Path, detected: Path) -> None:
+    run = fit(resume=detected, epochs=3)
+    assert len(run.history) == 3
+
+
+def test_wrong_words_are_named(masks: Path, boxes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Unknown head of the task segment 'unett'"):
+        fit(masks, task="segment", head="unett", out=tmp_path / "a", **QUICK)
+    with pytest.raises(InputError, match="Unknown head of the task detect 'unet'"):
+        fit(boxes / "boxes.csv", head="unet", out=tmp_path / "b", **QUICK)
+    with pytest.raises(InputError, match="--image-fit crop would hide parts of the images"):
+        fit(masks, task="segment", image_fit="crop", out=tmp_path / "c", **QUICK)
+    with pytest.raises(InputError, match="--save draws boxes and masks; the model's task is classify"):
+        predict(Classifier(), masks / "images", save=tmp_path / "d")
+
+
+def test_without_a_box_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    made = pictures(tmp_path / "images")
+    rows = [f"images/{name},,,,," for name, _, _ in made]
+    (tmp_path / "boxes.csv").write_text("\n".join(["image,x1,y1,x2,y2,label", *rows]), encoding="utf-8")
+    with pytest.raises(DataError):
+        fit(tmp_path / "boxes.csv", task="detect", out=tmp_path / "run", **QUICK)
