@@ -1,6 +1,7 @@
 """Boxes and masks through all verbs, on pictures of squares."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import plusx
 from plusx.core.card import Card
 from plusx.core.errors import DataError, InputError
 from plusx.core.prediction import BoxesPrediction, MaskPrediction
+from plusx.data.augment.combine import InTurn
 from plusx.deploy.predictor import Predictor
+from plusx.workflows.building import design, task_config
 from plusx.workflows.fit import fit
 from plusx.workflows.predict import predict, predict_to_text
+from plusx.workflows.preparation import read_listing
+from plusx.workflows.settings import FitSettings
 
 QUICK: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "image_size": 64}
 SIDES = ((48, 64), (64, 40), (50, 50), (70, 64))
@@ -145,6 +150,17 @@ def test_wrong_words_are_named(masks: Path, boxes: Path, tmp_path: Path) -> None
         fit(masks, task="segment", image_fit="crop", out=tmp_path / "c", **QUICK)
     with pytest.raises(InputError, match="--save draws boxes and masks; the model's task is classify"):
         predict(Classifier(), masks / "images", save=tmp_path / "d")
+
+
+def test_settings_of_other_tasks_are_told(masks: Path, boxes: Path, caplog: pytest.LogCaptureFixture) -> None:
+    listing = read_listing(boxes / "boxes.csv", FitSettings())
+    with_splits = listing.with_splits({"train": listing.splits["train"], "val": listing.splits["train"]})
+    made = design(FitSettings(balance="sampling", recipe="scratch-small", model="shufflenet_v2_x0_5"), with_splits)
+    assert "--balance sampling has no effect on boxes and masks" in caplog.text
+    assert made.recipe.augment == InTurn()
+    labels = replace(with_splits, kind="label")
+    task_config("classify", labels, made.recipe, FitSettings(head="yolo"))
+    assert "--head yolo has no effect: the task is classify, which has one head" in caplog.text
 
 
 def test_without_a_box_there_is_nothing_to_learn(tmp_path: Path) -> None:

@@ -228,6 +228,8 @@ def choose_input(
 def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettings) -> Mapping[str, Any]:
     """The task's own settings, with what only the training images can tell."""
     train = listing.splits["train"]
+    if settings.head is not None and listing.kind not in DENSE:
+        log.warning("--head %s has no effect: the task is %s, which has one head", settings.head, name)
     counts = class_counts(train, len(listing.classes))
     match name:
         case "classify":
@@ -242,6 +244,8 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
             weights = balanced_positive_weights(counts, len(train)) if settings.balance == "weights" else None
             return {"classes": list(listing.classes), "dropout": recipe.dropout, "positive_weights": weights}
         case "detect" | "segment":
+            if settings.balance != "none":
+                log.warning("--balance %s has no effect on boxes and masks", settings.balance)
             return {"classes": list(listing.classes), **({} if settings.head is None else {"head": settings.head})}
         case _:
             if settings.balance != "none":

@@ -26,7 +26,7 @@ log = logging.getLogger("plusx")
 def training_batches(listing: Listing, input: Input, recipe: Recipe, settings: FitSettings) -> Loader:  # noqa: A002
     """Batches of the training split, shuffled or drawn by class, cut and coloured by the recipe."""
     samples = listing.splits["train"]
-    sampling = settings.balance == "sampling" and listing.kind != "value"
+    sampling = settings.balance == "sampling" and listing.kind in ("label", "labels")
     order: Order = balanced([s.target for s in samples], settings.seed) if sampling else Shuffled(settings.seed)
     return Loader(
         samples,

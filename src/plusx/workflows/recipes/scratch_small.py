@@ -27,7 +27,8 @@ def scratch_small(facts: Facts) -> Recipe:
         ema=0.99,
         clip=1.0 if facts.kind == "value" else None,  # squared errors have no bound
     )
-    mix: tuple[BatchAugment, ...] = () if facts.kind == "value" else (Mixup(facts.kind, facts.classes, alpha=0.2),)
+    mixes = facts.kind in ("label", "labels")
+    mix: tuple[BatchAugment, ...] = (Mixup(facts.kind, facts.classes, alpha=0.2),) if mixes else ()
     return Recipe(
         plan,
         batch_size=32,
