@@ -6,6 +6,7 @@ import torch
 from plusx.core.errors import InputError
 from plusx.core.prediction import Box, BoxesPrediction
 from plusx.core.view import View
+from plusx.nn.detection.faster_rcnn import FasterRCNNConfig
 from plusx.nn.detection.yolo import Yolo
 from plusx.tasks import settings
 from plusx.tasks.detect import HEADS, Detect, DetectConfig, head_of
@@ -45,6 +46,12 @@ def test_settings_of_the_head_and_back() -> None:
     assert (task.head.config.channels, task.head.config.strides) == (16, (8, 16))
     again = settings.read(DetectConfig, "detect", task.config())
     assert again == task.settings
+
+
+def test_settings_may_hold_lists_of_lists_as_json_does() -> None:
+    sizes = [[8], [16], [32], [64], [128]]
+    made = settings.read(FasterRCNNConfig, "faster-rcnn", {"sizes": sizes, "channels": 8})
+    assert made.sizes == ((8,), (16,), (32,), (64,), (128,))
 
 
 def test_the_usual_head_is_the_first() -> None:

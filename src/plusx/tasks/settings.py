@@ -25,7 +25,12 @@ def read(kind: type[C], task: str, values: Mapping[str, Any]) -> C:
     for name, field in known.items():
         if field.default is MISSING and name not in values:
             raise InputError(f"The task {task} needs the setting {name!r}; found only {sorted(values)}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    return kind(**{key: _frozen(value) for key, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    """Lists, and those in them, as tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def to_json(configuration: Configuration) -> dict[str, Any]:
