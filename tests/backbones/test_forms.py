@@ -43,6 +43,7 @@ def test_compiled_in_one_graph_with_the_same_gradients(recorded: Form, made: Mad
     backbone, twin = made(recorded), made(recorded)
     compiled = torch.compile(twin, backend="eager", fullgraph=True)
     images = torch.randn(2, 3, 64, 64)
+    backbone.channels_last = ()  # a compiler chooses memory formats itself; else rounding differs
     expected, found = backbone(images), compiled(images)
     assert_same(found, expected)
     for features in (expected, found):

@@ -37,6 +37,7 @@ def pair(name: str, output_stride: int = 32) -> tuple[Backbone, nn.Module]:
             nn.init.uniform_(part.weight, 0.5, 1.0)
             nn.init.normal_(part.bias, std=0.1)
     backbone = build(name, output_stride=output_stride)
+    backbone.channels_last = ()  # the reference's memory format, in which statistics of few points are rounded alike
     values = list(reference.state_dict().values())
     backbone.load_state_dict(dict(zip(backbone.state_dict(), values, strict=True)))
     return backbone, reference

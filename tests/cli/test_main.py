@@ -63,7 +63,7 @@ def test_the_version_is_that_of_the_package(words: list[str], capsys: pytest.Cap
         (["help", "modles"], "Unknown verb 'modles'. Did you mean models, convert, weights?\nSee plusx --help.\n"),
         (["--epochs", "3"], "Unknown option '--epochs'. The verb comes first: plusx VERB --epochs ...\n"),
         (["fit", "x", "--epoch", "3"], "Unknown option '--epoch'. Did you mean --epochs, "),
-        (["fit", "x", "--task", "detect"], "--task: found 'detect', expected one of auto, classify, multilabel, "),
+        (["fit", "x", "--task", "find"], "--task: found 'find', expected one of auto, classify, multilabel, "),
         (
             ["fit", "x", "--epochs", "ten", "--rate", "0"],
             "--epochs: found 'ten', expected a whole number or none.\n--r",

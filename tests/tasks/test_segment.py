@@ -125,7 +125,7 @@ def test_with_a_view_logits_are_resized_before_the_decision(backbone: Backbone) 
 
 def test_predictions_are_masks_of_the_images_size(backbone: Backbone) -> None:
     logits = torch.zeros(1, 3, 4, 4)
-    logits[:, 1, :, 2:] = 1.0
+    logits[:, 0], logits[:, 1, :, 2:] = 0.5, 1.0
     [prediction] = made(backbone).predict(logits, ["a.jpg"], View(8, 4, (4, 2), 0, -1, (4, 4)))
     assert isinstance(prediction, MaskPrediction)
     assert prediction.mask.tolist() == [[0, 0, 1, 1]] * 8
