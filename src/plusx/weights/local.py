@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from plusx.backbones.catalogue import Architecture, card, cards
+from plusx.backbones.catalogue import Architecture, architecture, card, cards
 from plusx.core.card import Card
 from plusx.core.errors import WeightsError
 from plusx.weights.importing import head_size
@@ -58,12 +58,23 @@ def told(loaded: Loaded, wanted: Architecture, layout: Layout) -> dict[str, Any]
 
 
 def keras_card(wanted: Architecture) -> Card | None:
-    """How Keras builds that network and prepares its images, which no file of Keras tells; None where it has none."""
-    for candidate in map(card, cards()):
-        names = (candidate.architecture, candidate.name.split(".")[0])
-        if candidate.source.layout == "keras" and wanted.name in names:
+    """How Keras builds that network and prepares its images, which no file of Keras tells; None where it has none.
+
+    Widths that it builds and has no weights of are built as those of which it has.
+    """
+    published = [one for one in map(card, cards()) if one.source.layout == "keras"]
+    for candidate in published:
+        if wanted.name in (candidate.architecture, candidate.name.split(".")[0]):
             return candidate
+    for candidate in published:
+        if _but_for_width(architecture(candidate.architecture)) == _but_for_width(wanted):
+            return replace(candidate, architecture=wanted.name)
     return None
+
+
+def _but_for_width(network: Architecture) -> tuple[str, Mapping[str, Any]]:
+    """The paper's file and the settings."""
+    return network.module, {**network.settings, "width": 1.0}
 
 
 def settings_of(loaded: Loaded, wanted: Architecture) -> Mapping[str, Any] | None:

@@ -75,7 +75,8 @@ def _check_family(loaded: Loaded, name: str) -> None:
     known, path = loaded.layout.modules, loaded.checkpoint.path
     if known and (module := architecture(name).module) not in known:
         holds, found = " or ".join(sorted(known)), fitting(loaded)
-        named = either(found) if found else f"the architecture that the file was made with, e.g. {_examples(known)}"
+        made_with = f"the architecture that the file was made with, e.g. {_examples(loaded.layout)}"
+        named = either(found) if found else made_with
         raise InputError(
             f"{path} holds a network of {holds}, named as {loaded.layout.name} does; {name} is one of {module}. Name "
             f"{named}"
@@ -100,8 +101,11 @@ def _check_origin(loaded: Loaded, published: Card) -> None:
     )
 
 
-def _examples(modules: frozenset[str]) -> str:
-    return ", ".join([name for name in architectures() if architecture(name).module in modules][:3])
+def _examples(layout: Layout) -> str:
+    """Three networks of the layout's families, first those of which the library publishes weights."""
+    published = {one.architecture for one in map(card, cards()) if one.source.layout == layout.name}
+    names = [name for name in architectures() if architecture(name).module in layout.modules]
+    return ", ".join(sorted(names, key=lambda name: name not in published)[:3])
 
 
 def _is_path(weights: str | Path) -> bool:

@@ -16,11 +16,10 @@ from typing import Final
 from plusx.weights.sources.keras import (
     HEADS,
     VARIABLES,
-    exported,
-    imported,
+    keras_layout,
+    kernel_sizes,
     numbered,
     with_layers_renamed,
-    with_usual_head,
 )
 from plusx.weights.sources.layout import Layout, Tensors, at_places, one_by_one
 
@@ -99,22 +98,22 @@ def recognise_torchvision(tensors: Tensors) -> bool:
 
 def recognise_keras(tensors: Tensors) -> bool:
     """A normalisation before the first layer of a block, which has no projection; or, where the file tells no names,
-    a 3×3 convolution that leaves a quarter of its maps behind the first 1×1."""
+    a 3×3 convolution that leaves a quarter of its maps behind the first 1×1, and a normalisation more than layers."""
     if "conv2_block1_0_bn/gamma" in tensors:
         return "conv2_block1_0_conv/kernel" not in tensors
-    kernels = [tensors[f"{layer}/kernel"].shape for layer in numbered(tensors, "conv2d")[:3]]
-    if [tuple(kernel[:2]) for kernel in kernels] != [(7, 7), (1, 1), (3, 3)]:
+    convolutions, norms = numbered(tensors, "conv2d"), numbered(tensors, "batch_normalization")
+    if kernel_sizes(tensors, convolutions)[:3] != [7, 1, 3] or len(norms) != len(convolutions) + 1:
         return False
-    return kernels[2][2] == 4 * kernels[2][3]
+    _, _, maps, growth = tensors[f"{convolutions[2]}/kernel"].shape
+    return maps == 4 * growth
 
 
 def keras_ordered(tensors: Tensors) -> Tensors:
     """Numbered layers (`conv2d_3`) under their names, by the order in which Keras lists the layers of its models."""
-    tensors = with_usual_head(tensors)
-    convolutions, norms = numbered(tensors, "conv2d"), numbered(tensors, "batch_normalization")
-    if not convolutions:
+    if "conv2_block1_0_bn/gamma" in tensors:
         return tensors
-    layers = convolution_order([tensors[f"{layer}/kernel"].shape[0] for layer in convolutions])
+    convolutions, norms = numbered(tensors, "conv2d"), numbered(tensors, "batch_normalization")
+    layers = convolution_order(kernel_sizes(tensors, convolutions))
     renamed = dict(zip(convolutions, layers, strict=True)) | dict(zip(norms, norm_order(layers), strict=True))
     return with_layers_renamed(tensors, renamed)
 
@@ -148,6 +147,4 @@ _TORCHVISION: Final = one_by_one(at_places(place, torchvision_names))
 
 TORCHVISION: Final = Layout("torchvision", _MODULES, recognise_torchvision, _TORCHVISION, counterparts=_COUNTERPARTS)
 TIMM: Final = Layout("timm", _MODULES, recognise_torchvision, _TORCHVISION, counterparts=_COUNTERPARTS)
-KERAS: Final = Layout(
-    "keras", _MODULES, recognise_keras, one_by_one(at_places(place, keras_names)), imported, exported, keras_ordered
-)
+KERAS: Final = keras_layout(_MODULES, recognise_keras, one_by_one(at_places(place, keras_names)), ordered=keras_ordered)

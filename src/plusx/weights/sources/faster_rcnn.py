@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from plusx.weights.sources.layout import COUNTER, NONE, Layout, Names, Tensors
 from plusx.weights.sources.resnet import torchvision
-from plusx.weights.sources.resnet.place import MODULES
 
 _BODY: Final = "backbone.body."
 _HEADS: Final = ("backbone.fpn.", "rpn.", "roi_heads.")
@@ -70,4 +69,4 @@ def settings(tensors: Tensors) -> Mapping[str, Any]:
     return NONE if counted or version(tensors) == 2 else {"eps": NO_EPS}
 
 
-LAYOUT: Final = Layout("torchvision", MODULES, recognise, names, settings=settings, is_head=is_head)
+LAYOUT: Final = Layout("torchvision", torchvision.MODULES, recognise, names, settings=settings, is_head=is_head)

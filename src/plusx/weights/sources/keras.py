@@ -4,13 +4,14 @@ Convolutions are height, width, in, out there, depthwise ones height, width, cha
 without a name of its own is called after its class and numbered through: conv2d, conv2d_1, ...
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from torch import Tensor
 
-from plusx.weights.sources.layout import Tensors
+from plusx.weights.sources.layout import Layout, Names, Tensors, by_name
 
 HEADS: Final = ("predictions", "probs", "dense", "fc")
 """What the classifier is called: in keras.applications, in older published files, in the users' own models."""
@@ -60,9 +61,18 @@ def _depthwise_turned(array: Tensor) -> Tensor:
 
 def numbered(tensors: Tensors, kind: str) -> list[str]:
     """The layers `kind`, `kind_1`, `kind_2`, ... in the order of their numbers, wherever those begin."""
-    layers = {name.split("/")[0] for name in tensors}
-    known = (kind if number == 0 else f"{kind}_{number}" for number in range(len(layers) + 1))
-    return [layer for layer in known if layer in layers]
+    return by_number({name.rpartition("/")[0] for name in tensors}, kind)
+
+
+def by_number(layers: Iterable[str], kind: str) -> list[str]:
+    """Those called `kind`, `kind_1`, `kind_2`, ... among the layers, in the order of their numbers."""
+    matches = [match for layer in layers if (match := re.fullmatch(rf"{kind}(?:_(\d+))?", layer))]
+    return [match[0] for match in sorted(matches, key=lambda match: int(match[1] or 0))]
+
+
+def kernel_sizes(tensors: Tensors, layers: Iterable[str]) -> list[int]:
+    """The sides of the convolutions' kernels."""
+    return [tensors[f"{layer}/kernel"].shape[0] for layer in layers if f"{layer}/kernel" in tensors]
 
 
 def with_usual_head(tensors: Tensors) -> Tensors:
@@ -77,3 +87,19 @@ def with_layers_renamed(tensors: Tensors, renamed: Mapping[str, str]) -> Tensors
     """`layer/variable` with the layers of `renamed` (name in the file → usual name) under their usual names."""
     split = ((*name.rpartition("/")[::2], tensor) for name, tensor in tensors.items())
     return {f"{renamed.get(layer, layer)}/{variable}": tensor for layer, variable, tensor in split}
+
+
+def keras_layout(
+    modules: frozenset[str],
+    recognise: Callable[[Tensors], bool],
+    names: Callable[[Iterable[str]], Names],
+    *,
+    ordered: Callable[[Tensors], Tensors] = by_name,
+    imported: Callable[[str, Tensor], Tensor] = imported,
+) -> Layout:
+    """A layout of Keras' files, in which a head of any name has its usual one; the arguments are those of `Layout`."""
+
+    def usual(tensors: Tensors) -> Tensors:
+        return with_usual_head(ordered(tensors))
+
+    return Layout("keras", modules, recognise, names, imported, exported, usual)

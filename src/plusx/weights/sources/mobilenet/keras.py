@@ -13,17 +13,15 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from plusx.weights.sources import keras
 from plusx.weights.sources.keras import (
     HEADS,
     VARIABLES,
-    exported,
-    numbered,
+    by_number,
+    keras_layout,
     with_layers_renamed,
-    with_usual_head,
 )
 from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.mobilenet.place import Place, by_place
@@ -112,7 +110,6 @@ def ordered(usual: Callable[[Tensors, Sequence[str], int], list[str]], tensors: 
 
     `usual`: names of all layers, given the full convolutions there and the number of depthwise ones.
     """
-    tensors = with_usual_head(tensors)
     convolutions = _in_order("conv2d", _layers(tensors, "kernel", depthwise=False))
     depthwise = _in_order("depthwise_conv2d", _layers(tensors, "kernel", depthwise=True))
     norms = _in_order("batch_normalization", _layers(tensors, "gamma"))
@@ -147,7 +144,7 @@ def usual_v3(tensors: Tensors, convolutions: Sequence[str], depth: int) -> list[
             names += [f"{prefix}_expand", f"{prefix}_expand_bn"]
         names += [f"{prefix}_depthwise", f"{prefix}_depthwise_bn"]
         following += block > 0
-        if f"{convolutions[following]}/bias" in tensors:
+        if following < len(convolutions) and f"{convolutions[following]}/bias" in tensors:
             names += [f"{prefix}_{layer}" for layer in _SQUEEZE.values()]
             following += 2
         names += [f"{prefix}_project", f"{prefix}_project_bn"]
@@ -172,8 +169,8 @@ def _layers(tensors: Tensors, variable: str, *, depthwise: bool | None = None) -
 def _in_order(kind: str, layers: Iterable[str]) -> list[str]:
     """By their numbers where the layers are called `kind`, `kind_1`, ..., else as they come."""
     layers = list(layers)
-    by_number = numbered({f"{layer}/": torch.empty(0) for layer in layers}, kind)
-    return by_number if len(by_number) == len(layers) else layers
+    sorted_ = by_number(layers, kind)
+    return sorted_ if len(sorted_) == len(layers) else layers
 
 
 def _kind(name: str) -> str:
@@ -187,15 +184,8 @@ def _layout(
     names: Callable[[Place], tuple[str, ...]],
     usual: Callable[[Tensors, Sequence[str], int], list[str]],
 ) -> Layout:
-    return Layout(
-        "keras",
-        frozenset({module}),
-        partial(recognise, module),
-        by_place(names),
-        imported,
-        exported,
-        partial(ordered, usual),
-    )
+    known = partial(recognise, module)
+    return keras_layout(frozenset({module}), known, by_place(names), ordered=partial(ordered, usual), imported=imported)
 
 
 V1 = _layout("mobilenet", names_v1, usual_v1)

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from plusx.weights.sources.keras import (
     HEADS,
     VARIABLES,
-    exported,
-    imported,
+    keras_layout,
+    kernel_sizes,
     numbered,
     with_layers_renamed,
-    with_usual_head,
 )
-from plusx.weights.sources.layout import Layout, Tensors, one_by_one
-from plusx.weights.sources.resnet.place import MODULES, Place, by_place
+from plusx.weights.sources.layout import Tensors, one_by_one
+from plusx.weights.sources.resnet.place import Place, by_place
 
 
 def names(place: Place) -> tuple[str, ...]:
@@ -45,17 +44,20 @@ def names(place: Place) -> tuple[str, ...]:
 
 
 def recognise(tensors: Tensors) -> bool:
-    """Names of Keras' first layers, or numbered ones where the file tells no names."""
-    return "conv1_conv/kernel" in tensors or "conv2d/kernel" in tensors
+    """Names of Keras' first layers, or where the file tells none the kernels of bottlenecks, one after the other."""
+    if "conv1_conv/kernel" in tensors:
+        return True
+    kernels = kernel_sizes(tensors, numbered(tensors, "conv2d"))
+    usual = [3 if layer.endswith("_2_conv") else 1 for layer in convolution_order(kernels)[1:]]
+    return 3 in usual and kernels == [7, *usual]
 
 
 def ordered(tensors: Tensors) -> Tensors:
     """Numbered layers (`conv2d_3`) under their names, by the order in which Keras lists the layers of its models."""
-    tensors = with_usual_head(tensors)
-    if "conv2d/kernel" not in tensors:
+    if "conv1_conv/kernel" in tensors:
         return tensors
     convolutions, norms = numbered(tensors, "conv2d"), numbered(tensors, "batch_normalization")
-    layers = convolution_order([tensors[f"{layer}/kernel"].shape[0] for layer in convolutions])
+    layers = convolution_order(kernel_sizes(tensors, convolutions))
     renamed = dict(zip(convolutions, layers, strict=True))
     renamed |= dict(zip(norms, norm_order(layers, preact=len(norms) < len(layers)), strict=False))
     return with_layers_renamed(tensors, renamed)
@@ -68,7 +70,7 @@ def convolution_order(kernels: Sequence[int]) -> list[str]:
     """
     names, stage, number = ["conv1_conv"], 1, 0
     threes = [index for index, size in enumerate(kernels) if size == 3]
-    for index, following in zip(threes, [*threes[1:], len(kernels) + 1], strict=True):
+    for index, following in zip(threes, [*threes[1:], len(kernels) + 1], strict=False):
         projects = following - index == 4
         stage, number = (stage + 1, 1) if projects else (stage, number + 1)
         names += [f"conv{stage}_block{number}_{layer}_conv" for layer in ("1", "2", *("0" if projects else ""), "3")]
@@ -89,4 +91,4 @@ def norm_order(convolutions: Sequence[str], *, preact: bool) -> list[str]:
     return [*names, "post_bn"]
 
 
-LAYOUT = Layout("keras", MODULES, recognise, one_by_one(by_place(names)), imported, exported, ordered)
+LAYOUT = keras_layout(frozenset({"resnet", "preact"}), recognise, one_by_one(by_place(names)), ordered=ordered)

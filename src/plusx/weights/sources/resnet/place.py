@@ -11,9 +11,6 @@ from plusx.weights.sources.layout import at_places
 Role = Literal["stem", "F", "se", "shortcut", "preact", "final", "head"]
 Kind = Literal["conv", "norm", "reduce", "expand", "fc"]
 
-MODULES: Final = frozenset({"resnet", "resnext", "preact", "cifar"})
-"""The papers' files whose networks have these places, without those of `senet` and `resnet_d`: they have more."""
-
 _BLOCK: Final = r"backbone\.conv(?P<stage>\d+)\.block(?P<block>\d+)\."
 _OWNERS: Final[Mapping[Role, str]] = MappingProxyType(
     {

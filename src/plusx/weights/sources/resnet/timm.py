@@ -11,7 +11,7 @@ from torch import Tensor
 
 from plusx.weights.sources.layout import Layout, Tensors, one_by_one
 from plusx.weights.sources.resnet import torchvision
-from plusx.weights.sources.resnet.place import MODULES, Place, by_place
+from plusx.weights.sources.resnet.place import Place, by_place
 
 COUNTERPARTS: Final = MappingProxyType({f"resnet{depth}_v2": f"resnetv2_{depth}" for depth in (18, 34, 50, 101, 152)})
 
@@ -52,10 +52,18 @@ def exported(name: str, array: Tensor) -> Tensor:
     return array[:, :, None, None] if name == "head.fc.weight" and array.ndim == 2 else array
 
 
-LAYOUT = Layout("timm", MODULES, recognise, one_by_one(by_place(names)), imported, exported, counterparts=COUNTERPARTS)
+LAYOUT = Layout(
+    "timm",
+    frozenset({"preact"}),
+    recognise,
+    one_by_one(by_place(names)),
+    imported,
+    exported,
+    counterparts=COUNTERPARTS,
+)
 RESNET = Layout(
     "timm",
-    MODULES,
+    torchvision.MODULES,
     torchvision.recognise,
     one_by_one(by_place(torchvision.names)),
     counterparts=torchvision.COUNTERPARTS,

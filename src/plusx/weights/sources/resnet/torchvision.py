@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from plusx.weights.sources.layout import Layout, Tensors, one_by_one
-from plusx.weights.sources.resnet.place import MODULES, Place, by_place
+from plusx.weights.sources.resnet.place import Place, by_place
 
 COUNTERPARTS: Final = MappingProxyType(
     {
@@ -41,5 +41,7 @@ def recognise(tensors: Tensors) -> bool:
     """Four stages behind a convolution of 7×7."""
     return "layer4.0.conv1.weight" in tensors and "conv1.weight" in tensors
 
+
+MODULES: Final = frozenset({"resnet", "resnext"})
 
 LAYOUT = Layout("torchvision", MODULES, recognise, one_by_one(by_place(names)), counterparts=COUNTERPARTS)

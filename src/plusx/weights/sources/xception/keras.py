@@ -14,12 +14,10 @@ from typing import Final
 from plusx.weights.sources.keras import (
     HEADS,
     VARIABLES,
-    exported,
-    imported,
+    keras_layout,
     with_layers_renamed,
-    with_usual_head,
 )
-from plusx.weights.sources.layout import Layout, Tensors
+from plusx.weights.sources.layout import Tensors
 from plusx.weights.sources.xception.place import Place, by_place
 
 HALVING: Final = (2, 3, 4, 13)
@@ -69,7 +67,7 @@ def recognise(tensors: Tensors) -> bool:
 
 def ordered(tensors: Tensors) -> Tensors:
     """Variables as Keras names them today; layers without a name of their own under that of their place."""
-    tensors = with_usual_head({_today(name): tensor for name, tensor in tensors.items()})
+    tensors = {_today(name): tensor for name, tensor in tensors.items()}
     usual = convolutions()
     renamed: dict[str, str] = {}
     for kind, places in (
@@ -99,4 +97,4 @@ def _by_number(layers: Iterable[str]) -> list[str]:
     return sorted(layers, key=lambda layer: int((re.findall(r"_(\d+)$", layer) or ["0"])[0]))
 
 
-LAYOUT = Layout("keras", frozenset({"xception"}), recognise, by_place(names), imported, exported, ordered)
+LAYOUT = keras_layout(frozenset({"xception"}), recognise, by_place(names), ordered=ordered)
