@@ -47,6 +47,7 @@ EXAMPLES = {
             "head_settings": {"strides": [2, 4], "channels": 16},
             "iou": 0.6,
             "least": 0.05,
+            "threshold": 0.25,
             "detections": 10,
         },
         torch.tensor([[[c, 4, 4 + c, 28, 28, 0, 500.0]] for c in (0, 1, 2, 1)]),

@@ -75,6 +75,8 @@ def test_predictions_are_named_boxes() -> None:
     [prediction] = detect(detections=3).predict(torch.tensor([[[1.0, 2, 3, 4, 0.5, 1]]]), ["日本.jpg"])
     assert isinstance(prediction, BoxesPrediction)
     assert prediction.boxes == (Box("b", 0.5, 1, 2, 3, 4),)
+    unsure = detect(threshold=0.6).predict(torch.tensor([[[1.0, 2, 3, 4, 0.5, 1]]]), ["a.jpg"])
+    assert unsure == [BoxesPrediction("a.jpg", ())]
     assert prediction.to_json()["boxes"] == [{"label": "b", "score": 0.5, "x1": 1, "y1": 2, "x2": 3, "y2": 4}]
 
 

@@ -80,9 +80,12 @@ class BoxesPrediction(Prediction):
     boxes: tuple[Box, ...]
 
     @staticmethod
-    def of(name: str, classes: Sequence[str], rows: Sequence[Sequence[float]]) -> "BoxesPrediction":
-        """rows: x1, y1, x2, y2, score, label; those of score 0 are none."""
-        found = [Box(classes[int(label)], score, *corners) for *corners, score, label in rows if score > 0]
+    def of(
+        name: str, classes: Sequence[str], rows: Sequence[Sequence[float]], threshold: float = 0.0
+    ) -> "BoxesPrediction":
+        """rows: x1, y1, x2, y2, score, label; those of score 0 are none, those below `threshold` are left out."""
+        sure = [row for row in rows if row[4] > 0 and row[4] >= threshold]
+        found = [Box(classes[int(label)], score, *corners) for *corners, score, label in sure]
         return BoxesPrediction(name, tuple(found))
 
     def to_json(self) -> dict[str, Any]:

@@ -156,7 +156,7 @@ DECODINGS: Mapping[str, Decoding] = {
     "detect": Decoding(
         output="boxes",
         setting="classes",
-        read=lambda name, config, row: BoxesPrediction.of(name, config["classes"], row.tolist()),
+        read=lambda name, config, row: BoxesPrediction.of(name, config["classes"], row.tolist(), config["threshold"]),
         compare=_same_boxes,
         decision=f"boxes of score {FAIR_SCORE} and more",
         unit="in units of the longer side",

@@ -58,8 +58,9 @@ HEADS: Final[Mapping[str, Head]] = MappingProxyType(
 class DetectConfig:
     """`classes`: names in the order of the labels. `head`: of `HEADS`; `head_settings`: what differs in it.
 
-    `iou`: of two boxes of a class that overlap more the surer one stays. `least`: score of what is shown at all.
-    `detections`: of an image at most.
+    `iou`: of two boxes of a class that overlap more the surer one stays. `least`: score of what is counted at all:
+    average precision asks for unsure boxes too. `threshold`: score of what predictions show. `detections`: of an image
+    at most.
     """
 
     classes: tuple[str, ...]
@@ -67,6 +68,7 @@ class DetectConfig:
     head_settings: Mapping[str, Any] | None = None
     iou: float = 0.6
     least: float = 0.05
+    threshold: float = 0.25
     detections: int = 100
 
     def __post_init__(self) -> None:
@@ -75,6 +77,7 @@ class DetectConfig:
         if not 0.0 < self.iou <= 1.0:
             raise InputError(f"The task detect needs iou above 0, to 1, not {self.iou}")
         settings.check_share("detect", "least", self.least)
+        settings.check_share("detect", "threshold", self.threshold)
         if self.detections < 1:
             raise InputError(f"The task detect needs 1 or more detections, not {self.detections}")
 
@@ -116,7 +119,8 @@ class Detect(Task):
 
     def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
         rows = self.decode(outputs, view).tolist()
-        return [BoxesPrediction.of(name, self.settings.classes, row) for name, row in zip(names, rows, strict=True)]
+        classes, threshold = self.settings.classes, self.settings.threshold
+        return [BoxesPrediction.of(name, classes, row, threshold) for name, row in zip(names, rows, strict=True)]
 
     def metrics(self) -> DetectMetrics:
         return DetectMetrics(self.settings.classes, self.decode)
