@@ -15,8 +15,14 @@ def test_cuts_are_torchvisions() -> None:
     named = {str(level): one for level, one in enumerate(maps)}
     expected = MultiScaleRoIAlign(list(named), 7, 2)(named, list(boxes), [SIZE] * 2)
     image = torch.arange(2.0).view(2, 1, 1).expand(2, 40, 1)
-    found = PyramidAlign()(maps, STRIDES, torch.cat((image, boxes), dim=-1).reshape(-1, 5))
-    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    numbered = torch.cat((image, boxes), dim=-1).reshape(-1, 5)
+    cut, rows = PyramidAlign()(maps, STRIDES, numbered)
+    assert sorted(rows.tolist()) == list(range(80))
+    torch.testing.assert_close(cut, expected[rows], rtol=0, atol=0)
+    there = torch.arange(80) % 3 > 0
+    some, rows = PyramidAlign()(maps, STRIDES, numbered, there)
+    assert sorted(rows.tolist()) == torch.where(there)[0].tolist()
+    torch.testing.assert_close(some, expected[rows], rtol=0, atol=0)
 
 
 def test_equation_1() -> None:
@@ -28,4 +34,4 @@ def test_equation_1() -> None:
 
 def test_no_boxes() -> None:
     maps = [torch.randn(1, 3, 64 // s, 64 // s) for s in STRIDES]
-    assert PyramidAlign()(maps, STRIDES, torch.zeros(0, 5)).shape == (0, 3, 7, 7)
+    assert PyramidAlign()(maps, STRIDES, torch.zeros(0, 5))[0].shape == (0, 3, 7, 7)

@@ -79,7 +79,7 @@ class FasterRCNN(nn.Module):
         maps = self._pyramid(features)
         objectness, deltas, anchors = self._anchored(maps, size)
         found = self._proposals(objectness, deltas, anchors, size)
-        logits, codes = self._classified(maps, _with_images(found.boxes))
+        logits, codes = self._classified(maps, _with_images(found.boxes), found.there.flatten())
         images, rows = found.there.shape
         moved_boxes = self.roi_heads.box_coder.decode_single(codes, found.boxes.reshape(-1, 4))
         boxes = clipped(moved_boxes.view(images, rows, -1, 4)[:, :, 1:], size)
@@ -141,11 +141,15 @@ class FasterRCNN(nn.Module):
             scores.append(best.sigmoid())
         return proposals(moved(boxes, scores, size, config.least), config.iou, config.after[which])
 
-    def _classified(self, maps: dict[str, Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """boxes: (N, 5), image's index first -> logits (N, 1 + classes), background first; moves (N, 4 · (1 + ...))."""
-        cut = self.align([maps[str(level)] for level in range(len(STRIDES))], STRIDES, boxes)
+    def _classified(self, maps: dict[str, Tensor], boxes: Tensor, there: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """boxes: (N, 5), image's index first -> logits (N, 1 + classes), background first; moves (N, 4 · (1 + ...)).
+
+        Both 0 where a box is not `there` (N,).
+        """
+        levels = [maps[str(level)] for level in range(len(STRIDES))]
+        cut, rows = self.align(levels, STRIDES, boxes, there)
         logits, codes = self.roi_heads.box_predictor(self.roi_heads.box_head(cut))
-        return logits.float(), codes.float()
+        return _in_rows(logits.float(), rows, boxes.shape[0]), _in_rows(codes.float(), rows, boxes.shape[0])
 
     def _proposal_losses(
         self, objectness: Tensor, deltas: Tensor, anchors: Tensor, truths: list[Truth], asked: list[dict[str, Any]]
@@ -194,6 +198,11 @@ def _with_images(boxes: Tensor) -> Tensor:
     """(B, P, 4) -> (B · P, 5): the image's index first."""
     image = torch.arange(boxes.shape[0], device=boxes.device, dtype=boxes.dtype).view(-1, 1, 1)
     return torch.cat((image.expand(-1, boxes.shape[1], 1), boxes), dim=-1).reshape(-1, 5)
+
+
+def _in_rows(values: Tensor, rows: Tensor, count: int) -> Tensor:
+    """(M, K), each in its row of (count, K); the others 0."""
+    return values.new_zeros(count, values.shape[1]).index_put((rows,), values)
 
 
 def _numbered(drawn: list[Tensor]) -> Tensor:

@@ -20,18 +20,21 @@ class PyramidAlign:
     output: int = 7
     samples: int = 2
 
-    def __call__(self, maps: Sequence[Tensor], strides: Sequence[int], boxes: Tensor) -> Tensor:
-        """maps: each (B, C, h, w), of `strides` that double; boxes: (N, 5), image's index, x1, y1, x2, y2.
+    def __call__(
+        self, maps: Sequence[Tensor], strides: Sequence[int], boxes: Tensor, there: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """maps: each (B, C, h, w), of `strides` that double; boxes: (N, 5), image's index, x1, y1, x2, y2; there: (N,)
+        bool, which of them are asked for, without it all.
 
-        -> (N, C, output, output), cut from the map of level k = ⌊4 + log₂(√(wh) / 224)⌋, or the nearest there is.
+        -> (M, C, output, output), cut from the map of level k = ⌊4 + log₂(√(wh) / 224)⌋, or the nearest there is; and
+        the rows (M,) of `boxes` that these are: level by level, so that the cuts, which are large, are moved only once.
         """
         level = levels_of(boxes[:, 1:], strides)
-        pooled = maps[0].new_zeros(boxes.shape[0], maps[0].shape[1], self.output, self.output)
-        for number, (values, stride) in enumerate(zip(maps, strides, strict=True)):
-            rows = torch.where(level == number)[0]
-            cut = roi_align(values, boxes[rows], self.output, 1 / stride, self.samples)
-            pooled = pooled.index_put((rows,), cut.to(pooled.dtype))
-        return pooled
+        level = level if there is None else torch.where(there, level, -1)
+        rows = [torch.where(level == number)[0] for number in range(len(maps))]
+        parts = zip(maps, strides, rows, strict=True)
+        cuts = [roi_align(values, boxes[own], self.output, 1 / stride, self.samples) for values, stride, own in parts]
+        return torch.cat(cuts), torch.cat(rows)
 
 
 def levels_of(boxes: Tensor, strides: Sequence[int]) -> Tensor:
