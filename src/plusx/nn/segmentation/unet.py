@@ -9,13 +9,12 @@ segmentation_models_pytorch's Unet.
 from types import MappingProxyType
 from typing import Final, final
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from plusx.core.backbone import Features
 from plusx.core.stage import Stage
 from plusx.nn.conv import conv, conv_norm_act, named
+from plusx.nn.doubled import DoubledConv2d
 from plusx.nn.init import kaiming_fan_out_
 from plusx.nn.segmentation.maps import begin_scores_, deepest, scores
 
@@ -55,20 +54,21 @@ class UNet(nn.Module):
 
 @final
 class Up(nn.Module):
-    """A step of the expansive path: nearest points, `skip`'s map beside them, two 3×3."""
+    """A step of the expansive path: nearest points, `skip`'s map beside them, two 3×3, each normalised."""
 
     def __init__(self, in_channels: int, skip: Stage | None, channels: int) -> None:
         super().__init__()
         self.skip = skip
         beside = 0 if skip is None else skip.channels
         self.layers = named(
-            layer1=conv_norm_act(conv(in_channels + beside, channels, 3)),
+            layer1=conv_norm_act(DoubledConv2d(in_channels, beside, channels)),
             layer2=conv_norm_act(conv(channels, channels, 3)),
         )
 
     def forward(self, x: Tensor, features: Features) -> Tensor:
         """x: B, in_channels, h, w. Returns B, channels and the sides of the skip's map, or twice x's."""
-        if self.skip is None:
-            return self.layers(interpolate(x, scale_factor=2.0, mode="nearest"))
-        skip = features[self.skip.name]
-        return self.layers(torch.cat((interpolate(x, size=skip.shape[2:], mode="nearest"), skip), dim=1))
+        (doubled, *first), layer2 = self.layers[0], self.layers[1]
+        x = doubled(x, None if self.skip is None else features[self.skip.name])
+        for layer in first:
+            x = layer(x)
+        return layer2(x)
