@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from torch import nn
 
 from plusx.core.errors import InputError
+from plusx.nn.atrous import AtrousConv2d
 from plusx.nn.hard_swish import HardSwish
 from plusx.nn.padding import PaddedConv2d, Padding
 from plusx.nn.pointwise import PointwiseConv2d
@@ -62,6 +63,8 @@ def conv(
     """Convolution, kernel odd, padded with zeros so that H becomes ceil(H / stride) ("end": floor); without bias."""
     if kernel == stride == groups == 1:
         return PointwiseConv2d(in_channels, channels)
+    if kernel == 3 and stride == 1 and dilation > 1 and padding != "end":
+        return AtrousConv2d(in_channels, channels, dilation, groups)
     if padding == "symmetric" or (stride == 1 and padding == "same") or kernel == 1:
         around = dilation * (kernel - 1) // 2
         return nn.Conv2d(in_channels, channels, kernel, stride, around, dilation, groups, bias=False)

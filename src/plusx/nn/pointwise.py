@@ -4,7 +4,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import conv2d, linear
 
 
 @final
@@ -20,9 +20,14 @@ class PointwiseConv2d(nn.Conv2d):
         super().__init__(in_channels, channels, 1, bias=False)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (nn.Conv2d calls it so)
-        if torch.compiler.is_compiling() or not _pixels_are_rows(input):
-            return super().forward(input)
-        return linear(input.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+        return product(input, self.weight, self.bias)
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x: B, I, h, w; weight: C, I, 1, 1; bias: C. Returns B, C, h, w."""
+    if torch.compiler.is_compiling() or not _pixels_are_rows(x):
+        return conv2d(x, weight, bias)
+    return linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 def _pixels_are_rows(x: Tensor) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from plusx.core.backbone import Features
 from plusx.core.stage import Stage
-from plusx.nn.conv import conv, conv_norm_act, named
+from plusx.nn.conv import RELU, conv, conv_norm_act, named
 from plusx.nn.doubled import DoubledConv2d
 from plusx.nn.init import kaiming_fan_out_
 from plusx.nn.segmentation.maps import begin_scores_, deepest, scores
@@ -60,15 +60,11 @@ class Up(nn.Module):
         super().__init__()
         self.skip = skip
         beside = 0 if skip is None else skip.channels
+        self.doubled = DoubledConv2d(in_channels, beside, channels)
         self.layers = named(
-            layer1=conv_norm_act(DoubledConv2d(in_channels, beside, channels)),
-            layer2=conv_norm_act(conv(channels, channels, 3)),
+            norm=nn.BatchNorm2d(channels), act=RELU(), layer2=conv_norm_act(conv(channels, channels, 3))
         )
 
     def forward(self, x: Tensor, features: Features) -> Tensor:
         """x: B, in_channels, h, w. Returns B, channels and the sides of the skip's map, or twice x's."""
-        (doubled, *first), layer2 = self.layers[0], self.layers[1]
-        x = doubled(x, None if self.skip is None else features[self.skip.name])
-        for layer in first:
-            x = layer(x)
-        return layer2(x)
+        return self.layers(self.doubled(x, None if self.skip is None else features[self.skip.name]))
