@@ -7,17 +7,22 @@ Run: OMP_NUM_THREADS=1 python benchmarks/dense.py --cpu-time [--rounds 5] [--bat
 """
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
+from torchvision import models
 from torchvision.models import detection, segmentation
+from torchvision.models._utils import IntermediateLayerGetter
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 
 from plusx.core.task import Task
+from plusx.nn.detection.ssd import SSD, STYLES
 from plusx.tasks.create import create, output_stride
 from plusx.weights.create import create_backbone
 from side_by_side import interleaved
@@ -66,14 +71,55 @@ def segmentation_passes(name: str, images: Tensor) -> dict[str, dict[str, Callab
     return both({"plusx": mine, library: other}, logits, loss)
 
 
-def detection_passes(images: Tensor) -> dict[str, dict[str, Callable[[], Any]]]:
-    """Faster R-CNN; torchvision resizes images to what `min_size` says, so that is the images' own size."""
-    size = images.shape[2]
-    mine = ours("detect", "faster-rcnn", "resnet18")
+@final
+class Maps(nn.Module):
+    """torchvision's ResNet-18 with layers behind it: what torchvision's SSD takes for its backbone."""
+
+    def __init__(self, extras: nn.ModuleList) -> None:
+        super().__init__()
+        names = {"layer2": "layer2", "layer3": "layer3", "layer4": "layer4"}
+        self.body = IntermediateLayerGetter(models.resnet18(weights=None), names)
+        self.extras = extras
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        maps = self.body(images)
+        for number, extra in enumerate(self.extras):
+            maps[f"extra{number}"] = extra([*maps.values()][-1])
+        return maps
+
+
+def theirs_faster_rcnn(mine: Task, size: int) -> nn.Module:
+    """torchvision resizes images to what `min_size` says, so that is the images' own size."""
     backbone = detection.backbone_utils.resnet_fpn_backbone(
         backbone_name="resnet18", weights=None, trainable_layers=5, norm_layer=nn.BatchNorm2d
     )
-    other = detection.FasterRCNN(backbone, CLASSES + 1, min_size=size, max_size=size)
+    return detection.FasterRCNN(backbone, CLASSES + 1, min_size=size, max_size=size)
+
+
+def theirs_ssd(mine: Task, size: int) -> nn.Module:
+    head, style = mine.head, STYLES[300]
+    assert isinstance(head, SSD)
+    ratios = [[int(ratio) for ratio in one] for one in style.ratios]
+    boxes = DefaultBoxGenerator(ratios, scales=list(style.scales))
+    maps, predictor = Maps(copy.deepcopy(head.extras)), copy.deepcopy(head.head)
+    return detection.ssd.SSD(
+        maps,
+        boxes,
+        (size, size),
+        CLASSES + 1,
+        head=predictor,
+        score_thresh=0.05,
+        nms_thresh=0.6,
+        detections_per_img=100,
+    )
+
+
+DETECTION = {"faster-rcnn": theirs_faster_rcnn, "ssd": theirs_ssd}
+
+
+def detection_passes(name: str, images: Tensor) -> dict[str, dict[str, Callable[[], Any]]]:
+    mine = ours("detect", name, "resnet18")
+    other = DETECTION[name](mine, images.shape[2])
     same_weights(mine, other)  # what is proposed depends on them, and the time on what is proposed
     corners = torch.tensor([[10.0, 10, 60, 70], [50, 40, 120, 110], [80, 80, 150, 160]])
     rows = torch.cat((torch.tensor([[1.0], [2], [3]]), corners, torch.zeros(3, 1), torch.full((3, 1), 100.0)), dim=1)
@@ -115,7 +161,7 @@ def both(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", default=[*SEGMENTATION, "faster-rcnn"])
+    parser.add_argument("--only", nargs="+", default=[*SEGMENTATION, *DETECTION])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--size", type=int, default=192)
@@ -128,7 +174,7 @@ def main() -> None:
     every: dict[str, list[float]] = {}
     print("| | pass | beside | plusx s | ratio |\n|---|---|---|---|---|")
     for name in arguments.only:
-        passes = detection_passes(images) if name == "faster-rcnn" else segmentation_passes(name, images)
+        passes = detection_passes(name, images) if name in DETECTION else segmentation_passes(name, images)
         for title, runs in passes.items():
             seconds = interleaved(runs, arguments.rounds, warmup=1, clock=clock)
             mine = seconds.pop("plusx")
