@@ -10,11 +10,9 @@ import pytest
 from PIL import Image
 
 import plusx
-from plusx.core.card import Card
 from plusx.core.errors import DataError, InputError
 from plusx.core.prediction import BoxesPrediction, MaskPrediction
 from plusx.data.augment.combine import InTurn
-from plusx.deploy.predictor import Predictor
 from plusx.workflows.building import design, task_config
 from plusx.workflows.fit import fit
 from plusx.workflows.predict import predict, predict_to_text
@@ -23,16 +21,6 @@ from plusx.workflows.settings import FitSettings
 
 QUICK: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "image_size": 64}
 SIDES = ((48, 64), (64, 40), (50, 50), (70, 64))
-
-
-class Classifier(Predictor):
-    """A model of a task without places."""
-
-    task_name = "classify"
-    card = Card("a", "resnet20")
-
-    def predict_batch(self, images: Any, names: Any) -> Any:
-        raise AssertionError("nothing is to be predicted")
 
 
 def pictures(folder: Path, count: int = 8) -> list[tuple[str, tuple[int, int], tuple[int, int, int, int]]]:
@@ -148,8 +136,6 @@ def test_wrong_words_are_named(masks: Path, boxes: Path, tmp_path: Path) -> None
         fit(boxes / "boxes.csv", head="unet", out=tmp_path / "b", **QUICK)
     with pytest.raises(InputError, match="--image-fit crop would hide parts of the images"):
         fit(masks, task="segment", image_fit="crop", out=tmp_path / "c", **QUICK)
-    with pytest.raises(InputError, match="--save draws boxes and masks; the model's task is classify"):
-        predict(Classifier(), masks / "images", save=tmp_path / "d")
 
 
 def test_settings_of_other_tasks_are_told(masks: Path, boxes: Path, caplog: pytest.LogCaptureFixture) -> None:

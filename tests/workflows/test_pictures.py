@@ -7,12 +7,21 @@ from PIL import Image
 
 import plusx
 from plusx.core.errors import InputError
-from plusx.core.prediction import Box, BoxesPrediction, LabelPrediction, MaskPrediction
+from plusx.core.prediction import (
+    Box,
+    BoxesPrediction,
+    LabelPrediction,
+    LabelsPrediction,
+    MaskPrediction,
+    Prediction,
+    ValuePrediction,
+)
 from plusx.workflows.pictures import check_folder, draw, drawn, indexed, keep
 
 GREY = np.full((80, 120, 3), 128, np.uint8)
 CLASSES = ("background", "cell", "细胞")
 BOXES = BoxesPrediction("a/photo.jpg", (Box("cell", 0.9, 10, 20, 60, 70), Box("细胞", 0.5, 70, 5, 110, 30)))
+BOTH = ((10, 20, 60, 70, 0.9, 1), (70, 5, 110, 30, 0.5, 2))
 MASK = np.zeros((80, 120), np.uint8)
 MASK[20:60, 30:90] = 1
 
@@ -49,8 +58,8 @@ def test_files_have_the_images_names_and_none_is_lost(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_drawn_or_kept(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="LabelPrediction has no place in the image; boxes and masks can be drawn"):
-        draw(GREY, LabelPrediction.of("a", ("x", "y"), (0.5, 0.5)))
+    with pytest.raises(InputError, match=r"a\.png: a mask of 120×80 pixels for an image of 120×70\. Give the image"):
+        draw(GREY[:70], MaskPrediction.of("a.png", CLASSES, MASK))
     (tmp_path / "old.png").touch()
     with pytest.raises(InputError, match=r"exists and is not empty\. Give a new folder with --save, or empty it"):
         check_folder(tmp_path)
@@ -60,3 +69,39 @@ def test_what_cannot_be_drawn_or_kept(tmp_path: Path) -> None:
 def test_drawing_is_public() -> None:
     made: Any = plusx.draw(GREY, BOXES)
     assert isinstance(made, Image.Image)
+
+
+def test_predictions_plot_themselves_by_the_name_of_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "照片.png"
+    Image.fromarray(GREY).save(path)
+    prediction = MaskPrediction.of(str(path), CLASSES, MASK)
+    assert np.array_equal(np.asarray(prediction.plot()), np.asarray(draw(GREY, prediction)))
+    moved = MaskPrediction.of("image[0]", CLASSES, MASK)
+    with pytest.raises(InputError, match=r"There is no file image\[0\] to draw on.* Give the image: plot\(image\)"):
+        moved.plot()
+    assert np.array_equal(np.asarray(moved.plot(GREY)), np.asarray(draw(GREY, prediction)))
+
+
+def test_a_class_has_one_colour_in_every_picture() -> None:
+    """Whether or not the classes before it were found."""
+    both, alone = (BoxesPrediction.of("a", CLASSES, rows) for rows in (BOTH, BOTH[1:]))
+    colours = [np.asarray(one.plot(GREY).resize((120, 80), Image.Resampling.NEAREST))[20, 70] for one in (both, alone)]
+    assert np.array_equal(*colours)
+    assert not np.array_equal(colours[0], GREY[20, 70])
+
+
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        LabelPrediction.of("a", ("rose", "玫瑰"), (0.3, 0.7)),
+        LabelsPrediction.of("a", ("rose", "tulip"), (0.3, 0.2), 0.5),
+        ValuePrediction.of("a", ("age", "price in a very long currency that reaches beyond"), (31.25, 1e6)),
+    ],
+)
+def test_what_has_no_place_stands_below_the_image(prediction: Prediction) -> None:
+    picture = np.asarray(prediction.plot(GREY))
+    factor = 5
+    assert (picture[: 80 * factor, : 120 * factor] == 128).all()
+    strip = picture[80 * factor :]
+    assert (strip < 100).any(axis=2).sum() > 50  # ink
+    assert (strip[:, [0, -1]] == 255).all()  # and a margin on both sides

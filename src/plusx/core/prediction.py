@@ -2,10 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from plusx.core.errors import InputError
+from plusx.core.registry import Registry
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Drawer(Protocol):
+    """Puts a prediction on its image: a path, array or PIL image. font: a file for names beyond ASCII."""
+
+    def __call__(self, image: Any, prediction: "Prediction", *, font: Path | None = None) -> "Image": ...
+
+
+DRAWERS: Final[Registry[Drawer]] = Registry("drawer")
+"""Filled from above, as predictions know nothing of pixels: "picture" is what `Prediction.plot` calls."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +35,22 @@ class Prediction:
         """Flat JSON values, `image` first."""
         values = {key: value for key, value in vars(self).items() if key != "name"}
         return {"image": self.name, **values}
+
+    def plot(self, image: Any = None, *, font: Path | None = None) -> "Image":
+        """The image with what was predicted for it; its `save(path)` keeps it.
+
+        image: a path, uint8 array or PIL image; without it the file called `name`. font: a file for class names that
+        Pillow's own font, ASCII alone, cannot draw. InputError where there is no such file, and for an image of
+        another size than the mask.
+        """
+        if image is None and not Path(self.name).is_file():
+            raise InputError(
+                f"There is no file {self.name} to draw on: of its image a prediction keeps the name alone. Give the "
+                "image: plot(image), a path, an array or a PIL image."
+            )
+        if not DRAWERS:
+            raise InputError("Nothing is loaded that draws. Use plusx.draw(image, prediction).")
+        return DRAWERS["picture"](self.name if image is None else image, self, font=font)
 
 
 @dataclass(frozen=True)
@@ -75,9 +108,10 @@ class Box:
 
 @dataclass(frozen=True)
 class BoxesPrediction(Prediction):
-    """The objects that were found, the surest first."""
+    """The objects that were found, the surest first. classes: all that the model knows, in their order."""
 
     boxes: tuple[Box, ...]
+    classes: tuple[str, ...] = ()
 
     @staticmethod
     def of(
@@ -86,7 +120,7 @@ class BoxesPrediction(Prediction):
         """rows: x1, y1, x2, y2, score, label; those of score 0 are none, those below `threshold` are left out."""
         sure = [row for row in rows if row[4] > 0 and row[4] >= threshold]
         found = [Box(classes[int(label)], score, *corners) for *corners, score, label in sure]
-        return BoxesPrediction(name, tuple(found))
+        return BoxesPrediction(name, tuple(found), tuple(classes))
 
     def to_json(self) -> dict[str, Any]:
         return {"image": self.name, "boxes": [asdict(box) for box in self.boxes]}

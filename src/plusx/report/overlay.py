@@ -1,4 +1,4 @@
-"""Boxes and masks drawn on their image. Needs Pillow and no torch."""
+"""Boxes and masks drawn on their image, and what has no place below it. Needs Pillow and no torch."""
 
 import math
 from collections.abc import Sequence
@@ -114,6 +114,21 @@ def draw_mask(
     order = np.argsort(-counts, kind="stable")
     shares = [(int(labels[i]), float(counts[i] / counts.sum())) for i in order if int(labels[i]) not in quiet]
     return _with_legend(Image.fromarray(pixels.round().astype(np.uint8)), shares, lettering)
+
+
+def draw_caption(image: NDArray[np.uint8], lines: Sequence[tuple[int, str]], lettering: Lettering) -> Image.Image:
+    """An image (H, W, 3) above a white strip with a line for each class index and what is said of it."""
+    picture, _ = _legible(image)
+    size = _letters(picture)
+    font, step = lettering.at(size), round(size * 1.5)
+    words = [f"{lettering.name(label)}  {said}" for label, said in lines] or ["(none)"]
+    width = max(picture.width, *(round(font.getlength(text)) + size for text in words))
+    whole = Image.new("RGB", (width, picture.height + step * len(words) + size // 2), PAPER)
+    whole.paste(picture)
+    draw = ImageDraw.Draw(whole)
+    for number, text in enumerate(words):
+        draw.text((size / 2, picture.height + size / 4 + step * (number + 0.5)), text, fill=INK, font=font, anchor="lm")
+    return whole
 
 
 def _legible(image: NDArray[np.uint8]) -> tuple[Image.Image, float]:

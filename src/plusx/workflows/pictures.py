@@ -1,4 +1,4 @@
-"""Predictions as pictures: boxes and masks drawn on their image, masks as files of class indices. Needs no torch."""
+"""Predictions as pictures: drawn on their image or said below it, masks as files of class indices. Needs no torch."""
 
 import itertools
 import re
@@ -11,20 +11,34 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plusx.core.errors import InputError, StorageError
-from plusx.core.prediction import BoxesPrediction, MaskPrediction, Prediction
+from plusx.core.prediction import (
+    DRAWERS,
+    BoxesPrediction,
+    LabelPrediction,
+    LabelsPrediction,
+    MaskPrediction,
+    Prediction,
+    ValuePrediction,
+)
 from plusx.core.sample import ImageSource
 from plusx.data.images import read_image
-from plusx.report.overlay import Found, Lettering, colour_of, draw_boxes, draw_mask
+from plusx.report.overlay import Found, Lettering, colour_of, draw_boxes, draw_caption, draw_mask
 
 BACKGROUND = "background"
 """A class of that name is left as it is in drawn masks."""
 
+LIKELY = 3
+"""Classes in the caption of an image that has one label."""
 
+
+@DRAWERS.register("picture")
 def draw(image: ImageSource, prediction: Prediction, *, font: Path | None = None) -> Image.Image:
-    """`image` with what was predicted for it: boxes with names and scores, or masks with a legend.
+    """`image` with what was predicted for it: boxes with names and scores, masks with a legend, or labels and values
+    in a caption.
 
     image: a path, array or PIL image, as `predict` takes them. font: a file for class names that Pillow's own font,
-    ASCII alone, cannot draw; without it they are drawn as #index. InputError for predictions that have no place.
+    ASCII alone, cannot draw; without it they are drawn as #index. InputError for an image of another size than the
+    mask.
     """
     return drawn(read_image(image, "RGB"), prediction, _classes_of(prediction), font)
 
@@ -42,9 +56,35 @@ def drawn(
             boxes = [Found((b.x1, b.y1, b.x2, b.y2), index[b.label], b.score) for b in prediction.boxes]
             return draw_boxes(pixels, boxes, lettering)
         case MaskPrediction():
+            _check_size(pixels, prediction)
             quiet = frozenset(index for index, name in enumerate(classes) if name == BACKGROUND)
             return draw_mask(pixels, prediction.mask, lettering, quiet=quiet)
-    raise InputError(f"{type(prediction).__name__} has no place in the image; boxes and masks can be drawn")
+    index = {name: number for number, name in enumerate(classes)}
+    return draw_caption(pixels, [(index[name], said) for name, said in _said(prediction)], lettering)
+
+
+def _check_size(pixels: NDArray[np.uint8], prediction: MaskPrediction) -> None:
+    if prediction.mask.shape != pixels.shape[:2]:
+        (height, width), (rows, columns) = pixels.shape[:2], prediction.mask.shape
+        raise InputError(
+            f"{prediction.name}: a mask of {columns}×{rows} pixels for an image of {width}×{height}. Give the image "
+            "that was predicted on."
+        )
+
+
+def _said(prediction: Prediction) -> list[tuple[str, str]]:
+    """Names and what is said of them, of a prediction for the whole image."""
+    match prediction:
+        case LabelPrediction():
+            return [
+                (name, f"{share:.1%}") for name, share in itertools.islice(prediction.probabilities.items(), LIKELY)
+            ]
+        case LabelsPrediction():
+            return [(name, f"{prediction.probabilities[name]:.1%}") for name in prediction.labels]
+        case ValuePrediction():
+            return [(name, f"{value:.4g}") for name, value in prediction.values.items()]
+        case _:
+            raise AssertionError(f"no words for {type(prediction).__name__}")
 
 
 def check_folder(folder: Path) -> None:
@@ -94,5 +134,9 @@ def _classes_of(prediction: Any) -> tuple[str, ...]:
         case MaskPrediction():
             return prediction.classes
         case BoxesPrediction():
-            return tuple(dict.fromkeys(box.label for box in prediction.boxes))
+            return prediction.classes or tuple(dict.fromkeys(box.label for box in prediction.boxes))
+        case LabelPrediction() | LabelsPrediction():
+            return tuple(prediction.probabilities)
+        case ValuePrediction():
+            return tuple(prediction.values)
     return ()

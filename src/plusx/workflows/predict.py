@@ -49,8 +49,8 @@ def predict(
     images: files, folders, patterns, file: URLs, uint8 arrays, PIL images, or an iterable of these. What cannot be read
     is Unreadable in the results, and the rest goes on. workers: threads that decode; none: as the machine has cores.
     top: keep only so many classes in `probabilities`. runtime: of a run directory, "auto" takes the exported file
-    where there is one (it was compared with the model), "torch" the model file. save: a folder for pictures with the
-    boxes or masks drawn on them, and for masks as files.
+    where there is one (it was compared with the model), "torch" the model file. save: a folder for the images with
+    what was predicted drawn on them or written below, and for masks as files.
     It is an iterator, gone through once: `for one in plusx.predict(...)`, or `list(plusx.predict(...))` to keep all.
     InputError, at once, for a model or a single path that does not exist.
     """
@@ -60,8 +60,6 @@ def predict(
     first = list(itertools.islice(found, 1))  # a wrong path is said here, not at the first result
     threads = min(8, usable_threads()) if workers is None else workers
     read = read_ahead(itertools.chain(first, found), predictor.mode, threads=threads, ahead=batch_size + 2 * threads)
-    if save is not None and predictor.task_name not in ("detect", "segment"):
-        raise InputError(f"--save draws boxes and masks; the model's task is {predictor.task_name}. Leave it away.")
     if save is not None:
         check_folder(save)
     return _keep_top(_predicted(predictor, read, batch_size, save), top)

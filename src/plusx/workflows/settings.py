@@ -155,7 +155,7 @@ class PredictSettings:
     workers: int | None = option(None, "threads that decode images; none: as the machine has cores", least=0)
     runtime: Literal["auto", "onnx", "torch"] = option("auto", "auto: the exported file where there is one")
     out: Path | None = option(None, "file to write to; none: print")
-    save: Path | None = option(None, "folder for pictures with the boxes or masks drawn; masks as files of indices too")
+    save: Path | None = option(None, "folder for pictures with what was predicted; masks as files of indices too")
 
 
 @dataclass(frozen=True)
