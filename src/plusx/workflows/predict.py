@@ -16,6 +16,7 @@ from plusx.core.prediction import LabelPrediction, Prediction
 from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.pictures import check_folder, keep
+from plusx.workflows.prediction_files import files_for
 from plusx.workflows.prediction_text import FORMATS
 from plusx.workflows.settings import PredictSettings, settings_from
 from plusx.workflows.sources import Images, Read, Unreadable, find_images, read_ahead
@@ -143,24 +144,22 @@ def _keep_top(results: Iterator[Prediction | Unreadable], top: int | None) -> It
 
 
 def predict_to_text(model: Model, images: Images, **settings: Any) -> int:
-    """`predict`, written as a table, JSON lines or CSV while it goes on. Returns the exit code.
+    """`predict`, written as a table, JSON lines or CSV while it goes on, or as files. Returns the exit code.
 
     settings: the fields of PredictSettings. Images that could not be read are named on the log as well, and make the
     exit code 1. An existing `out` is never overwritten.
     """
     asked = settings_from(PredictSettings, settings)
+    predictor = open_predictor(model, runtime=asked.runtime)
+    files = None if asked.format in FORMATS else files_for(asked.format, predictor.task_name, asked.out)
     results = predict(
-        model,
-        images,
-        batch_size=asked.batch_size,
-        workers=asked.workers,
-        top=asked.top,
-        runtime=asked.runtime,
-        save=asked.save,
+        predictor, images, batch_size=asked.batch_size, workers=asked.workers, top=asked.top, save=asked.save
     )
     counts: Counter[type] = Counter()
-    with _stream(asked.out) as stream:
-        for line in FORMATS[asked.format](_told(results, counts)):
+    told = _told(results, counts)
+    lines = FORMATS[asked.format](told) if files is None else files.write(told, predictor.card.classes)
+    with _stream(asked.out if files is None else None) as stream:
+        for line in lines:
             print(line, file=stream, flush=True)  # an interruption leaves all that came before
     failed = counts[Unreadable]
     if failed:

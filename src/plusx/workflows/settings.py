@@ -149,12 +149,14 @@ class EvaluateInShell(EvaluateSettings):
 class PredictSettings:
     """Predict for files, folders and globs."""
 
-    format: Literal["table", "json", "csv"] = option("table", "how to print: a table, JSON lines or CSV")
+    format: Literal["table", "json", "csv", "coco", "yolo", "geojson"] = option(
+        "table", "how to print: a table, JSON lines or CSV; or the boxes and masks as files, with out"
+    )
     top: int = option(3, "how many classes to print for each image", least=1)
     batch_size: int = option(32, "images per step", least=1)
     workers: int | None = option(None, "threads that decode images; none: as the machine has cores", least=0)
     runtime: Literal["auto", "onnx", "torch"] = option("auto", "auto: the exported file where there is one")
-    out: Path | None = option(None, "file to write to; none: print")
+    out: Path | None = option(None, "file to write to, none: print; of boxes and masks as files a new directory")
     save: Path | None = option(None, "folder for pictures with what was predicted; masks as files of indices too")
 
 

@@ -78,7 +78,8 @@ def test_data_files_that_cannot_be_followed(tmp_path: Path, text: str, error: st
     ("line", "error"),
     [
         ("0 .5 .5 .1", r"a\.txt, line 2: 4 columns; expected 5, class x_center, y_center, width, height"),
-        ("0 .5 .5 .1 .1 .9", r"line 2: 6 columns; expected 5"),
+        ("0 .5 .5 .1 .1 1.1", r"line 2: 6 columns, the last 1\.1; expected 5, .*or a score 0 to 1"),
+        ("0 .5 .5 .1 .1 nan", r"line 2: 6 columns, the last nan; expected 5"),
         ("0 .1 .1 .2 .1 .2 .2", r"line 2: 7 columns; expected 5, .*\(outlines of masks are not understood here\)"),
         ("x .5 .5 .1 .1", r"line 2: 'x .5 .5 .1 .1'; expected five numbers"),
         ("2 .5 .5 .1 .1", r"line 2: class 2 is not declared; names has 0 to 1"),

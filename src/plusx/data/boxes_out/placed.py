@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from plusx.core.errors import DataError, StorageError
-from plusx.core.sample import Listing, Sample
+from plusx.core.sample import Listing
 from plusx.core.targets import Boxes
 from plusx.data.sizes import read_size
 
@@ -21,7 +21,8 @@ Placing: TypeAlias = Literal["copy", "link", "none"]
 @dataclass(frozen=True)
 class Placed:
     """One image. `name`: its file name in what is written, its stem there once; `file`: what annotations call it,
-    `name` below the folder of images, or the path in the source where images are not placed."""
+    `name` below the folder of images, or the path in the source where images are not placed. `scores`: 0..1, one a box
+    that was predicted; None where boxes are true."""
 
     name: str
     file: str
@@ -29,6 +30,7 @@ class Placed:
     size: tuple[int, int]  # height, width
     boxes: Boxes
     source: Path
+    scores: tuple[float, ...] | None = None
 
 
 def placed(listing: Listing, placing: Placing) -> Iterator[Placed]:
@@ -46,13 +48,13 @@ def placed(listing: Listing, placing: Placing) -> Iterator[Placed]:
             if any(ord(letter) < 32 for letter in sample.name):
                 raise DataError(f"{sample.name!r}: a name with a line break or another control character. Rename it.")
             height, width, _ = read_size(path)
-            name = _free_name(sample, path, taken)
+            name = free_name(path, sample.name, taken)
             yield Placed(name, sample.name if placing == "none" else name, split, (height, width), boxes, path)
 
 
-def _free_name(sample: Sample, path: Path, taken: set[str]) -> str:
-    """`a.jpg`; if that is taken `folder_a.jpg`, and if that is too, with a number."""
-    long = "_".join(Path(sample.name).with_suffix("").parts)
+def free_name(path: Path, name: str, taken: set[str]) -> str:
+    """`a.jpg`; if that is `taken`, which it then is, `folder_a.jpg` as `name` has it; if that is too, with a number."""
+    long = "_".join(Path(name).with_suffix("").parts)
     stems = [path.stem.strip(), long.strip(), *(f"{path.stem.strip()}_{number}" for number in range(2, len(taken) + 3))]
     stem = next(stem for stem in stems if _folded(stem) not in taken)
     taken.add(_folded(stem))

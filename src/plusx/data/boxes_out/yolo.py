@@ -16,7 +16,10 @@ def folder(split: str) -> str:
 
 
 def write(images: Sequence[Placed], classes: tuple[str, ...], out: Path) -> list[str]:
-    """Every image has a label file, an empty one where it has no boxes. Ignored boxes are left out, with a note."""
+    """Every image has a label file, an empty one where it has no boxes. Ignored boxes are left out, with a note.
+
+    Boxes that were predicted have their score in a sixth column.
+    """
     splits = list(dict.fromkeys(image.split for image in images))
     for split in splits:
         (out / "labels" / split).mkdir(parents=True, exist_ok=True)
@@ -35,10 +38,11 @@ def write(images: Sequence[Placed], classes: tuple[str, ...], out: Path) -> list
 def _lines(image: Placed) -> str:
     height, width = image.size
     lines = []
-    for label, ignored, (x1, y1, x2, y2) in zip(
-        image.boxes.labels, image.boxes.ignored, corners_of(image.boxes), strict=True
+    scores = [""] * len(image.boxes) if image.scores is None else [f" {written(s, 6)}" for s in image.scores]
+    for label, ignored, (x1, y1, x2, y2), score in zip(
+        image.boxes.labels, image.boxes.ignored, corners_of(image.boxes), scores, strict=True
     ):
         shares = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
         if not ignored:
-            lines.append(" ".join([str(label), *(written(share, _DIGITS) for share in shares)]) + "\n")
+            lines.append(" ".join([str(label), *(written(share, _DIGITS) for share in shares)]) + f"{score}\n")
     return "".join(lines)

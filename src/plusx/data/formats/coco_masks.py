@@ -12,9 +12,9 @@ from typing import Any
 from plusx.core.errors import DataError, unknown
 from plusx.core.targets import VOID
 from plusx.data.formats.classes import class_name
-from plusx.data.formats.files import ImageFiles
 from plusx.data.formats.folders import visible_folders
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
+from plusx.data.formats.located import Located
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.splits import ORDER, Split, split_of
 from plusx.data.regions import MaskRegions, Region, shape_of
@@ -133,7 +133,7 @@ class _Content:
         return _Content(path, images, names, outlined)
 
     def entries(self, split: Split, root: Path, classes: tuple[str, ...], missing: list[str]) -> Iterator[Entry]:
-        files = ImageFiles(root)
+        files = Located(root)
         files.prefer([str(image.get("file_name")) for image in self.images[:100]], split)
         for image in self.images:
             name = str(image.get("file_name"))
@@ -141,10 +141,10 @@ class _Content:
             if found is None:
                 missing.append(name)
                 continue
-            size = self._size(image, Path(found))
+            size = self._size(image, found)
             regions = tuple(self._regions(image.get("id"), size, classes))
             mask = MaskRegions(size, regions, _index(BACKGROUND, classes, self.path), files.name_of(found))
-            yield Entry(Path(found), mask, files.name_of(found), split)
+            yield Entry(found, mask, files.name_of(found), split)
 
     def _size(self, image: Mapping[str, Any], found: Path) -> tuple[int, int]:
         """Height and width as the file declares them, and as the picture has them."""

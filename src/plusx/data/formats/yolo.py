@@ -12,7 +12,7 @@ from plusx.core.errors import DataError
 from plusx.data.formats.boxes import Drawn, Form, Row, drawn
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.folders import Walk
-from plusx.data.formats.format import FORMATS, Entries, Entry, Format, shown
+from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
 from plusx.data.formats.located import Located
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.plain_yaml import Value, parse
@@ -45,7 +45,8 @@ def _is_yolo(path: Path) -> bool:
 
 
 def read(source: Any, options: ReadOptions) -> Entries:
-    """An empty label file, or none, is an image without objects. DataError where no image has a label file."""
+    """An empty label file, or none, is an image without objects. A sixth column, the score of what was predicted, is
+    not looked at, and a note says so. DataError where no image has a label file."""
     files = _files_of(Path(source))
     if len(files) > 1:
         raise DataError(f"{source} holds several data files, {shown([f.name for f in files])}; give the path of one.")
@@ -57,8 +58,11 @@ def read(source: Any, options: ReadOptions) -> Entries:
     names = _names(about, file)
     root = _root(about, file)
     located = Located(root)
-    entries = [entry for split in ORDER for entry in _entries(about, split, root, names, located, file)]
+    scored: list[str] = []
+    entries = [entry for split in ORDER for entry in _entries(about, split, root, names, located, file, scored)]
     notes = located.notes(options, file)
+    if scored:
+        notes.append(f"{counted(len(scored), 'label file')} with scores in a sixth column, not used: {shown(scored)}")
     return Entries(entries, "boxes", tuple(names.values()), root=root, notes=tuple(notes))
 
 
@@ -90,8 +94,15 @@ def _root(about: Mapping[str, Value], file: Path) -> Path:
 
 
 def _entries(
-    about: Mapping[str, Value], split: Split, root: Path, names: Mapping[int, str], located: Located, file: Path
+    about: Mapping[str, Value],
+    split: Split,
+    root: Path,
+    names: Mapping[int, str],
+    located: Located,
+    file: Path,
+    scored: list[str],
 ) -> Iterator[Entry]:
+    """`scored` gets the names of label files with scores."""
     given = about.get(split) or (about.get("valid") if split == "val" else None)
     if given is None:
         return
@@ -106,7 +117,7 @@ def _entries(
         )
     for path, text in pairs:
         size = located.size(path, None, "")
-        yield Entry(path, _drawn(text, size, names), located.name_of(path), split)
+        yield Entry(path, _drawn(text, size, names, scored), located.name_of(path), split)
     _look_for(located, pairs)
 
 
@@ -136,30 +147,35 @@ def _label_file(image: Path) -> Path:
     return beside if beside.is_file() and not usual.is_file() else usual
 
 
-def _drawn(path: Path, size: tuple[int, int] | None, names: Mapping[int, str]) -> Drawn:
+def _drawn(path: Path, size: tuple[int, int] | None, names: Mapping[int, str], scored: list[str]) -> Drawn:
     file = printable(str(path))
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is no text in UTF-8: {error}.") from error
-    rows = [_row(line.split(), number, names, file) for number, line in enumerate(lines, 1) if line.strip()]
+    cells = {number: line.split() for number, line in enumerate(lines, 1) if line.strip()}
+    rows = [_row(row, number, names, file) for number, row in cells.items()]
+    scored += [path.name] * any(len(row) == 6 for row in cells.values())
     return drawn(rows if size is not None else (), size, file, "line", FORM)  # of no size: the audit leaves it out
 
 
 def _row(cells: Sequence[str], number: int, names: Mapping[int, str], file: str) -> Row:
     place = f"{file}, line {number}"
-    if len(cells) != 5:
+    if len(cells) not in (5, 6):
         what = "outlines of masks are not understood here" if len(cells) > 6 else "no more and no less"
         raise DataError(f"{place}: {len(cells)} columns; expected 5, class {FORM.fields} ({what}).")
     try:
         index, values = float(cells[0]), [float(cell) for cell in cells[1:]]
     except ValueError:
         raise DataError(f"{place}: {' '.join(cells)!r}; expected five numbers, class {FORM.fields}.") from None
+    if not all(0 <= score <= 1 for score in values[4:]):
+        raise DataError(f"{place}: 6 columns, the last {cells[5]}; expected 5, class {FORM.fields}, or a score 0 to 1.")
     if index not in names:
         raise DataError(f"{place}: class {cells[0]} is not declared; names has 0 to {len(names) - 1}.")
-    if any(abs(value) > _LARGEST for value in values):
+    if any(abs(value) > _LARGEST for value in values[:4]):
         raise DataError(
-            f"{place}: {FORM.fields} = {', '.join(cells[1:])}; expected shares of the image's width and height, 0 to 1."
+            f"{place}: {FORM.fields} = {', '.join(cells[1:5])}; expected shares of the image's width and height, 0 to "
+            "1."
         )
     return Row((values[0], values[1], values[2], values[3]), names[int(index)], number)
 
@@ -189,7 +205,7 @@ def _look_for(located: Located, pairs: Sequence[tuple[Path, Path]]) -> None:
 def _labels_something(path: Path) -> bool:
     """Whether its first line begins like a label; lists of images stand beside labels as well."""
     with path.open("rb") as file:
-        return len(file.readline(4096).split()) == 5
+        return len(file.readline(4096).split()) in (5, 6)
 
 
 FORMATS.register("yolo")(Format(recognise, read, LAYOUT, frozenset({"missing_files"})))
