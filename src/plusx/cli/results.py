@@ -28,15 +28,19 @@ def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:
     """Metrics and, for classes, a row a class; or one JSON object."""
     if as_json:
         about = {"split": evaluation.split, "images": evaluation.images, "metrics": dict(evaluation.metrics)}
+        about |= {"undefined": list(evaluation.details.undefined)} if evaluation.details.undefined else {}
         yield json.dumps(about, ensure_ascii=False)
         return
     images = evaluation.images
     yield f"all {images} images" if evaluation.split == "all" else f"{images} images ({evaluation.split})"
     yield from of_metrics(evaluation.metrics)
+    if evaluation.details.undefined:
+        yield f"not defined, since {evaluation.details.why}: {', '.join(evaluation.details.undefined)}"
+    counted = evaluation.details.supports
     for score in evaluation.details.classes:
         shares = {"precision": score.precision, "recall": score.recall, "f1": score.f1}
         values = "  ".join(f"{name} {'    -' if share is None else f'{share:.3f}'}" for name, share in shares.items())
-        yield f"  {values}  images {score.support:5}  {score.name}"
+        yield f"  {values}  {counted} {score.support:5}  {score.name}"
 
 
 def of_metrics(metrics: Mapping[str, float]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Confusion:
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
+    unit: Literal["images", "boxes", "pixels"] = "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,34 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageScore:
+    """How well one image was answered, 0..1, None where nothing defines it. `missed`, `wrong`: objects that were not
+    found, and such that are not there.
+    """
+
+    score: float | None
+    missed: int = 0
+    wrong: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Details:
-    """Whatever a task's metrics know beyond single numbers; empty where they know nothing."""
+    """Whatever a task's metrics know beyond single numbers; empty where they know nothing.
+
+    images: of tasks whose answers are too many to be kept, in the order in which they were counted. undefined: metrics
+    that have no value here, and `why`.
+    """
 
     classes: tuple[ClassScore, ...] = ()
     confusion: Confusion | None = None
     reliability: tuple[ReliabilityBin, ...] = ()
     pairs: tuple[Pairs, ...] = ()
     curves: tuple[Curve, ...] = ()
+    images: tuple[ImageScore, ...] = ()
+    undefined: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def supports(self) -> str:
+        """What `support` of the classes counts."""
+        return "boxes" if self.confusion is not None and self.confusion.unit == "boxes" else "images"

@@ -1,5 +1,7 @@
 """A validation split for data sets that bring none: stratified, seeded, groups kept together.
 
+Masks, which are not read here, are drawn at random.
+
 Which images are chosen depends on their names and the seed, never on the order they are listed in; a few files more
 move a few others only.
 """
@@ -211,13 +213,12 @@ def _things(samples: Sequence[Sample]) -> str:
 
 
 def _notes(listing: Listing, train: Sequence[Sample], val: Sequence[Sample], seed: int) -> list[str]:
-    how = "intervals of the values" if listing.kind == "value" else "class"
+    stratified = {"value": "stratified by intervals of the values", "mask": "drawn at random"}
+    how = stratified.get(listing.kind, "stratified by class")
     groups = len({sample.group for sample in train} - {None})
     kept = f"; {groups} groups kept together" if groups else ""
     share = len(val) / len(train)
-    notes = [
-        f"validation split: {len(val)} of {len(train)} images ({share:.0%}), stratified by {how}, seed {seed}{kept}"
-    ]
+    notes = [f"validation split: {len(val)} of {len(train)} images ({share:.0%}), {how}, seed {seed}{kept}"]
     without = sorted(_classes_in(train) - _classes_in(val))
     if listing.kind != "value" and without:
         names = ", ".join(listing.classes[index] for index in without[:5])

@@ -63,11 +63,11 @@ def line_chart(
     low, high = min(xs, default=0.0), max(xs, default=1.0)
     aside = 0.0 if high > low else 0.5  # a single x stands in the middle
     x = Scale(low - aside, high + aside, LEFT, WIDTH - RIGHT)
-    _frame(drawing, x, y, x_label, whole_x=True)
+    frame(drawing, x, y, x_label, whole_x=True)
     if mark is not None and low <= mark <= high:
         drawing.line((x(mark), TOP), (x(mark), floor), "mark")
     for index, one in enumerate(series[:6], start=1):
-        _line(drawing, [(px, py) for px, py in _thinned(one.points, LINE_POINTS)], (x, y), (f"s{index}", one.name))
+        draw_line(drawing, [(px, py) for px, py in _thinned(one.points, LINE_POINTS)], (x, y), (f"s{index}", one.name))
     legend = tuple((f"s{index}", one.name) for index, one in enumerate(series[:6], start=1))
     return Figure(title, drawing.markup(), legend if len(series) > 1 else ())
 
@@ -83,7 +83,7 @@ def scatter(pairs: Pairs) -> Figure:
     base = base_of(both)
     above = [value - base for value in both]
     x, y = linear(above, LEFT, right), linear(above, bottom, TOP)
-    _frame(drawing, x, y, f"true − {base:.15g}" if base else "true")
+    frame(drawing, x, y, f"true − {base:.15g}" if base else "true")
     drawing.line((x(x.low), y(x.low)), (x(x.high), y(x.high)), "ideal")
     points = _thinned(tuple(zip(pairs.true, pairs.predicted, strict=True)), SCATTER_POINTS)
     for true, predicted in points:
@@ -106,7 +106,7 @@ def error_histogram(pairs: Pairs) -> Figure:
     for error in errors:
         counts[min(int((error - x.low) / (x.high - x.low) * bins), bins - 1)] += 1
     y = linear(map(float, counts), HEIGHT - BOTTOM, TOP, at_least=(0.0,))
-    _frame(drawing, x, y, "predicted − true")
+    frame(drawing, x, y, "predicted − true")
     edges = [x.low + (x.high - x.low) * k / bins for k in range(bins + 1)]
     for k, count in enumerate(counts):
         tip = f"{count} images from {number(edges[k])} to {number(edges[k + 1])}"
@@ -142,7 +142,8 @@ def reliability(bins: Sequence[ReliabilityBin], calibration_error: float | None)
     return Figure("Right answers by confidence", drawing.markup(), note=note)
 
 
-def _frame(drawing: Drawing, x: Scale, y: Scale, x_label: str, *, whole_x: bool = False) -> None:
+def frame(drawing: Drawing, x: Scale, y: Scale, x_label: str, *, whole_x: bool = False) -> None:
+    """Grid, axis and the numbers beside them."""
     _grid(drawing, x, y)
     drawing.line((x.first, y.first), (x.last, y.first), "axis")
     _x_ticks(drawing, x, y.first, x_label, whole=whole_x)
@@ -166,9 +167,10 @@ def _x_ticks(drawing: Drawing, x: Scale, floor: float, label: str, *, whole: boo
     drawing.text(((x.first + x.last) / 2, floor + 34), label, "label middle")
 
 
-def _line(
+def draw_line(
     drawing: Drawing, points: Sequence[tuple[float, float]], scales: tuple[Scale, Scale], look: tuple[str, str]
 ) -> None:
+    """look: class of the line's colour and what the tips call it. Interrupted where a point is not finite."""
     x, y = scales
     kind, name = look
     for run in _finite_runs(points):

@@ -3,7 +3,7 @@
 Needs no torch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plusx.core.details import Confusion
 from plusx.report.charts import Figure
@@ -16,7 +16,7 @@ NAME_WIDTH = 22  # half-widths
 
 @dataclass(frozen=True)
 class Mixup:
-    """`count` images of class `true`, a `share` (0..1) of them all, were taken for `predicted`."""
+    """`count` images, boxes or pixels of class `true`, a `share` (0..1) of them all, were taken for `predicted`."""
 
     true: str
     predicted: str
@@ -56,6 +56,10 @@ def heat_map(confusion: Confusion) -> Figure:
         f"The {k} classes with the most mistakes, of {len(confusion.classes)}. "
     )  # fmt: skip
     note += "Rows: true class. Columns: predicted class. Shade: share of the row."
+    if confusion.unit != "images":
+        note += f" Counted in {confusion.unit}."
+    if confusion.unit == "boxes":
+        note += " The last column holds what was missed, the last row what was found where nothing is."
     return Figure("Confusion matrix", drawing.markup(), (("right", "right"), ("wrong", "wrong")), note, size)
 
 
@@ -68,7 +72,7 @@ def drawable(confusion: Confusion) -> Confusion:
     errors = [sum(confusion.counts[c]) + sum(columns[c]) - 2 * confusion.counts[c][c] for c in range(k)]
     kept = sorted(sorted(range(k), key=lambda c: -errors[c])[:CLASSES_DRAWN])
     counts = tuple(tuple(confusion.counts[i][j] for j in kept) for i in kept)
-    return Confusion(tuple(confusion.classes[c] for c in kept), counts)
+    return replace(confusion, classes=tuple(confusion.classes[c] for c in kept), counts=counts)
 
 
 def _names(
@@ -102,4 +106,13 @@ def _cells(drawing: Drawing, shown: Confusion, layout: tuple[tuple[float, float]
             drawing.shade((place[0] + gap / 2, place[1] + gap / 2), size, kind, 0.15 + 0.85 * share, tip)
             if cell >= 28:
                 tone = "strong" if share > 0.5 else "soft"
-                drawing.text((place[0] + cell / 2, place[1] + cell / 2 + 4), str(count), f"count middle {tone}")
+                drawing.text((place[0] + cell / 2, place[1] + cell / 2 + 4), _short(count), f"count middle {tone}")
+
+
+def _short(count: int) -> str:
+    """Four letters at most: 9999, 12k, 345k, 6.7M, 89M."""
+    if count < 10_000:
+        return str(count)
+    if count < 999_500:
+        return f"{count / 1000:.0f}k"
+    return f"{count / 1e6:.1f}M" if count < 9_950_000 else f"{count / 1e6:.0f}M"

@@ -43,10 +43,11 @@ def _groups(names: Sequence[str], primary: str) -> list[tuple[str, list[str]]]:
     losses = [name for name in names if name == "loss" or name.startswith("loss/")]
     metrics = [name for name in names if name not in own and name not in losses]
     metrics.sort(key=lambda name: name != primary)
-    shares = [name for name in metrics if (name in SHARES or name == "auroc") and name != "ece"][:6]
+    shares = [name for name in metrics if (name in SHARES or name == "auroc") and name != "ece"]
     others = [name for name in metrics if name not in shares]
     return [
-        ("Validation", shares),
+        ("Validation", shares[:6]),
+        ("Validation, more", shares[6:12]),
         ("Training loss", losses[:6]),
         *((f"Validation: {metric_name(name)}", [name]) for name in others),
         ("Learning rate", [name for name in names if name == "learning_rate"]),

@@ -23,6 +23,23 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Example:
+    """One image with what was found in it and what is there, drawn; `words` say how well that agrees."""
+
+    jpeg: bytes | None
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Examples of one kind, in order, below their `title`."""
+
+    title: str
+    examples: Sequence[Example]
+
+
+@dataclass(frozen=True)
 class Snippet:
     """A piece of code that works on this run as it stands: `where` is "shell" or "Python"."""
 
@@ -60,6 +77,9 @@ class Facts:
     history: Sequence[Mapping[str, Any]] = ()
     details: Details = field(default_factory=Details)
     mistakes: Sequence[Mistake] = ()
+    galleries: Sequence[Gallery] = ()
+    colours: Sequence[tuple[str, str]] = ()  # of the examples: #rrggbb and what it stands for
+    examples_note: str = ""
     findings: Sequence[Mapping[str, Any]] | None = None
     audited_files: int | None = None
     agreement: str | None = None

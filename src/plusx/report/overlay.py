@@ -101,19 +101,25 @@ def draw_mask(
 
     255 (void) and the classes in `quiet`, such as a background, stay as they are.
     """
+    picture = painted(image, values, quiet=quiet)
+    labels, counts = np.unique(values[values != VOID], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    shares = [(int(labels[i]), float(counts[i] / counts.sum())) for i in order if int(labels[i]) not in quiet]
+    return _with_legend(picture, shares, lettering)
+
+
+def painted(image: NDArray[np.uint8], values: NDArray[np.uint8], *, quiet: frozenset[int] = frozenset()) -> Image.Image:
+    """As `draw_mask`, without the legend."""
     picture, _ = _legible(image)
     mask = np.asarray(Image.fromarray(values).resize(picture.size, Image.Resampling.NEAREST))
     pixels = np.asarray(picture).astype(np.float32)
-    labels, counts = np.unique(values[values != VOID], return_counts=True)
     edge = _outline(mask, _line(picture))
-    for label in labels:
+    for label in np.unique(values[values != VOID]):
         if int(label) not in quiet:
             own, colour = mask == label, np.array(colour_of(int(label)), np.float32)
             pixels[own] = pixels[own] * 0.5 + colour * 0.5
             pixels[own & edge] = colour
-    order = np.argsort(-counts, kind="stable")
-    shares = [(int(labels[i]), float(counts[i] / counts.sum())) for i in order if int(labels[i]) not in quiet]
-    return _with_legend(Image.fromarray(pixels.round().astype(np.uint8)), shares, lettering)
+    return Image.fromarray(pixels.round().astype(np.uint8))
 
 
 def draw_caption(image: NDArray[np.uint8], lines: Sequence[tuple[int, str]], lettering: Lettering) -> Image.Image:

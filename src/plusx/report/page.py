@@ -15,7 +15,8 @@ from plusx.core.storage import write_text
 from plusx.report.charts import Figure, error_histogram, reliability, scatter
 from plusx.report.confusion import heat_map, mixups
 from plusx.report.curves import curves, only_epoch
-from plusx.report.facts import Facts, Mistake
+from plusx.report.facts import Example, Facts, Mistake
+from plusx.report.recall import precision_over_recall
 from plusx.report.words import flat, metric_name, metric_value, share
 
 MOST_PICTURES = 24
@@ -58,6 +59,8 @@ def _parts(facts: Facts) -> dict[str, Any]:
         "rows": rows,
         "rankings": list(dict.fromkeys(name for row in rows for name in row.ranking)),
         "pictures": [(mistake, _picture(mistake)) for mistake in facts.mistakes[:MOST_PICTURES]],
+        "galleries": _galleries(facts),
+        "f1": "Dice" if any("IoU" in row.ranking for row in rows) else "F1",  # of pixels it is called so
         "findings": _sorted_findings(facts.findings or ())[:MOST_FINDINGS],
         "severities": Counter(str(finding.get("severity", "note")) for finding in facts.findings or ()),
         "codes": Counter(str(finding.get("code", "")) for finding in facts.findings or ()),
@@ -83,7 +86,8 @@ def _tables(facts: Facts) -> list[tuple[str, list[tuple[str, str]]]]:
 def _results(facts: Facts) -> list[Figure]:
     """Predicted against true values, and reliability."""
     details = facts.details
-    figures = [figure for pairs in details.pairs[:MOST_COLUMNS] for figure in (scatter(pairs), error_histogram(pairs))]
+    figures = [precision_over_recall(details.curves, details.classes)] if details.curves else []
+    figures += [figure for pairs in details.pairs[:MOST_COLUMNS] for figure in (scatter(pairs), error_histogram(pairs))]
     if details.reliability:
         figures.append(reliability(details.reliability, facts.metrics.get("ece")))
     return figures
@@ -98,7 +102,17 @@ def _baseline(facts: Facts) -> tuple[str, str] | None:
     return largest.name, share(largest.support / total)
 
 
-def _picture(mistake: Mistake) -> str | None:
+def _galleries(facts: Facts) -> list[tuple[str, list[tuple[Example, str | None]]]]:
+    """Titles and their pictures; at most 24 in all."""
+    found, room = [], MOST_PICTURES
+    for gallery in facts.galleries:
+        shown = [(example, _picture(example)) for example in gallery.examples[:room]]
+        room -= len(shown)
+        found += [(gallery.title, shown)] if shown else []
+    return found
+
+
+def _picture(mistake: Mistake | Example) -> str | None:
     """A data address; None for a picture that is missing or too large for the page."""
     if mistake.jpeg is None or len(mistake.jpeg) > LARGEST_PICTURE:
         return None

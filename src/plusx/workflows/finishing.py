@@ -14,6 +14,7 @@ from plusx.weights.modelfile import save_model
 from plusx.workflows.building import Design
 from plusx.workflows.contents import contents
 from plusx.workflows.directory import RunDirectory, write_json
+from plusx.workflows.examples import examples
 from plusx.workflows.export import export_and_compare
 from plusx.workflows.measuring import Results, figures, measure
 from plusx.workflows.mistakes import worst_mistakes
@@ -46,7 +47,8 @@ def finish(
     write_json(run.metrics, figures(results))
     facts = gather(run, prepared, made, results)
     mistakes = [] if measured.collected is None else worst_mistakes(task, measured.collected, listing, "val")
-    write_report(run.report, replace(facts, mistakes=mistakes, settings=changed_from_default(settings)))
+    shown = vars(examples(task, card, measured.details.images, listing, "val")) if task.dense else {}
+    write_report(run.report, replace(facts, mistakes=mistakes, settings=changed_from_default(settings), **shown))
     if disagreement is not None:
         raise disagreement
     return Run(run.path, measured.metrics, outcome.history, agreement, test.metrics if test else {})

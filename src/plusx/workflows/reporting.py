@@ -7,6 +7,7 @@ from typing import Any
 
 from plusx.core.sample import Listing
 from plusx.report.facts import Facts, Snippet
+from plusx.report.words import metric_name
 from plusx.workflows.building import Design, describe
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.measuring import Results
@@ -34,10 +35,10 @@ def gather(run: RunDirectory, prepared: Prepared, made: Design, results: Results
         command=saved["command"],
         findings=[dict(finding) for finding in prepared.audit.to_json()["findings"]],
         audited_files=prepared.audit.files,
-        usage=usage(run),
+        usage=usage(run, dense=made.task.dense),
         card={key: value for key, value in made.card.to_json().items() if key not in PUBLISHED},
         environment=run.read_json(run.environment),
-        notes=listing.notes,
+        notes=[*listing.notes, *undefined(results)],
         **scores(made, listing, results),
     )
 
@@ -78,12 +79,18 @@ def chart_names(values: Mapping[str, float]) -> dict[str, Any]:
     return renamed
 
 
-def usage(run: RunDirectory) -> list[Snippet]:
-    """Lines that work on this run as they stand."""
+def undefined(results: Results) -> list[str]:
+    """Metrics that have no value, and why."""
+    details = results.validation.details
+    names = ", ".join(map(metric_name, details.undefined))
+    return [f"Not defined, since {details.why}: {names}."] if names else []
+
+
+def usage(run: RunDirectory, *, dense: bool = False) -> list[Snippet]:
+    """Lines that work on this run as they stand. dense: predictions have places, and are looked at."""
     path = shlex.quote(str(run.path))
-    return [
-        Snippet("shell", f"plusx predict {path} photo.jpg\nplusx evaluate {path} DATA\nplusx export {path} --to onnx"),
-        Snippet(
-            "Python", f'import plusx\n\nmodel = plusx.load({str(run.path)!r})\nprint(model.predict("photo.jpg")[0])'
-        ),
-    ]
+    save, shown = (" --save pictures/", '.plot().save("drawn.png")') if dense else ("", "")
+    shell = f"plusx predict {path} photo.jpg{save}\nplusx evaluate {path} DATA\nplusx export {path} --to onnx"
+    answer = f'model.predict("photo.jpg")[0]{shown}'
+    python = f"import plusx\n\nmodel = plusx.load({str(run.path)!r})\n{answer if dense else f'print({answer})'}"
+    return [Snippet("shell", shell), Snippet("Python", python)]

@@ -1,11 +1,12 @@
 """Which boxes were taken for which class, which were missed, and what was seen where nothing is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from plusx.core.details import Confusion
-from plusx.tasks.metrics.image_boxes import Floats, ImageBoxes, Integers
+from plusx.core.details import Confusion, ImageScore
+from plusx.tasks.metrics.image_boxes import Bools, Floats, ImageBoxes, Integers
 
 BACKGROUND = "background"
 LEAST_IOU = 0.5
@@ -23,12 +24,47 @@ def confusion(images: Sequence[ImageBoxes], classes: Sequence[str]) -> Confusion
     counts = np.zeros((k + 1, k + 1), dtype=np.int64)
     for image in images:
         _count(image, counts)
-    return Confusion((*classes, BACKGROUND), tuple(tuple(row) for row in counts.tolist()))
+    return Confusion((*classes, BACKGROUND), tuple(tuple(row) for row in counts.tolist()), "boxes")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Of one image: which detections are `right` and which `wrong`, (D,), and which true boxes were `missed`, (M,).
+
+    Those that are less certain, ignored, or lie in an ignored box are neither.
+    """
+
+    right: Bools
+    wrong: Bools
+    missed: Bools
+
+    def score(self) -> ImageScore:
+        """F1."""
+        right, wrong, missed = (int(one.sum()) for one in (self.right, self.wrong, self.missed))
+        all_told = 2 * right + wrong + missed
+        return ImageScore(2 * right / all_told if all_told else None, missed, wrong)
+
+
+def verdicts(image: ImageBoxes) -> Verdicts:
+    """Detections take boxes as for the confusion matrix, but of their own class alone."""
+    order, asked = _sure(image), np.flatnonzero(~image.ignored)
+    same = image.labels[order][:, None] == image.true_labels[asked]
+    taken = _taken(np.where(same, image.overlaps()[np.ix_(order, asked)], 0.0), np.full(len(order), -1))
+    right, wrong, missed = np.zeros(len(image.labels), np.bool_), np.zeros(len(image.labels), np.bool_), ~image.ignored
+    right[order[taken >= 0]] = True
+    wrong[order] = (taken < 0) & ~(_parts_in_ignored(image)[order] >= 0.5)
+    missed[asked[taken[taken >= 0]]] = False
+    return Verdicts(right, wrong, missed)
+
+
+def _sure(image: ImageBoxes) -> Integers:
+    """The detections that count as answers, best first."""
+    order = image.by_score()
+    return order[image.scores[order] >= LEAST_SCORE]
 
 
 def _count(image: ImageBoxes, counts: Integers) -> None:
-    order = image.by_score()
-    order = order[image.scores[order] >= LEAST_SCORE]
+    order = _sure(image)
     asked = np.flatnonzero(~image.ignored)
     labels, true_labels = image.labels[order], image.true_labels[asked]
     overlaps = image.overlaps()[np.ix_(order, asked)]

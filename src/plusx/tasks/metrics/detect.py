@@ -9,7 +9,7 @@ from plusx.core.details import ClassScore, Curve, Details
 from plusx.core.errors import InputError
 from plusx.core.view import View
 from plusx.tasks.metrics import checks, coco, voc
-from plusx.tasks.metrics.box_confusion import confusion
+from plusx.tasks.metrics.box_confusion import confusion, verdicts
 from plusx.tasks.metrics.image_boxes import ImageBoxes
 from plusx.tasks.metrics.ranking import mean_of_defined
 
@@ -53,11 +53,12 @@ class DetectMetrics:
 
     def compute(self) -> dict[str, float]:
         """Name → value, 0..1. InputError if no image was counted."""
+        return {name: value for name, value in self._values().items() if value is not None}
+
+    def _values(self) -> dict[str, float | None]:
         self._evaluate()
         assert self._coco is not None
-        values = self._coco.summary()
-        values["voc-map-50"] = mean_of_defined([own.average_precision() for own in self._voc])
-        return {name: value for name, value in values.items() if value is not None}
+        return self._coco.summary() | {"voc-map-50": mean_of_defined([own.average_precision() for own in self._voc])}
 
     def details(self) -> Details:
         """Per-class table, confusion matrix and precision over recall, all at IoU 0.5. InputError if nothing counted.
@@ -72,7 +73,22 @@ class DetectMetrics:
         )
         points = ((name, self._coco.curve(c)) for c, name in enumerate(self.classes))
         curves = tuple(Curve(name, *(tuple(p.tolist()) for p in curve)) for name, curve in points if curve is not None)
-        return Details(classes=scores, confusion=confusion(self._images, self.classes), curves=curves)
+        undefined = tuple(name for name, value in self._values().items() if value is None)
+        return Details(
+            classes=scores,
+            confusion=confusion(self._images, self.classes),
+            curves=curves,
+            images=tuple(verdicts(image).score() for image in self._images),
+            undefined=undefined,
+            why=self._why() if undefined else "",
+        )
+
+    def _why(self) -> str:
+        """Why some metrics have no value."""
+        if any(own.boxes for own in self._voc):
+            return "no true box has that size"
+        found = sum(len(image.scores) for image in self._images)
+        return f"none of the {len(self._images)} images has a box to find, and {found} were found"
 
     def _evaluate(self) -> None:
         checks.some(len(self._images))

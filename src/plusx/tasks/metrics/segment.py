@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plusx.core.details import ClassScore, Confusion, Details
+from plusx.core.details import ClassScore, Confusion, Details, ImageScore
 from plusx.core.errors import InputError
 from plusx.core.targets import VOID
 from plusx.tasks.metrics import checks
@@ -22,7 +22,7 @@ class SegmentMetrics:
     Dice = 2 TP / (2 TP + FP + FN), accuracy = TP / (TP + FN). miou and dice are means over the classes that occur in
     targets or answers, mean-accuracy over those that occur in targets. boundary-f is Csurka et al. 2013: contours met
     within 0.75 % of the image's diagonal (at least 1 pixel), by image; left out where no image has a boundary.
-    Keeps counts alone, in 64 bits.
+    Keeps counts alone, in 64 bits, and a score an image: the mean IoU of the classes that occur in it.
     """
 
     primary = "miou"
@@ -32,7 +32,7 @@ class SegmentMetrics:
         k = len(classes)
         self.classes = tuple(classes)
         self._confusion = torch.zeros(k * k, dtype=torch.int64)
-        self._images = 0
+        self._images: list[ImageScore] = []
         self._images_of_classes = torch.zeros(k, dtype=torch.int64)
         self._boundaries = BoundaryScores(k)
 
@@ -49,7 +49,6 @@ class SegmentMetrics:
         for answer, truth in zip(answers, truths, strict=True):
             self._count(answer, truth)
             self._boundaries.update(answer, truth, VOID)
-        self._images += len(targets)
 
     def _count(self, answer: Tensor, truth: Tensor) -> None:
         k = len(self.classes)
@@ -63,43 +62,52 @@ class SegmentMetrics:
         matrix = torch.bincount(known * k + answer[counted], minlength=k * k).cpu()
         self._confusion += matrix
         self._images_of_classes += matrix.view(k, k).sum(dim=1) > 0
+        self._images.append(ImageScore(mean_of_defined(_counts(matrix.view(k, k)).iou())))
 
     def compute(self) -> dict[str, float]:
         """Name → value, 0..1. InputError if no pixel was counted."""
         self._check_some()
-        counts = self._counts()
-        values: dict[str, float | None] = {
+        return {name: value for name, value in self._values().items() if value is not None}
+
+    def _values(self) -> dict[str, float | None]:
+        counts = _counts(self._matrix())
+        return {
             "miou": mean_of_defined(counts.iou()),
             "dice": mean_of_defined(counts.f1()),
             "pixel-accuracy": int(counts.true_positive.sum()) / int(self._confusion.sum()),
             "mean-accuracy": mean_of_defined(counts.recall()),
             "boundary-f": self._boundaries.mean(),
         }
-        return {name: value for name, value in values.items() if value is not None}
 
     def details(self) -> Details:
         """Per-class table and confusion matrix, in pixels. InputError if no pixel was counted."""
         self._check_some()
-        counts, support = self._counts(), self._images_of_classes.tolist()
+        counts, support = _counts(self._matrix()), self._images_of_classes.tolist()
         rankings = zip(counts.iou(), self._boundaries.of_classes(), strict=True)
         named = [{"IoU": iou, "boundary F": boundary} for iou, boundary in rankings]
         defined = [{name: value for name, value in row.items() if value is not None} for row in named]
         columns = zip(self.classes, support, counts.precision(), counts.recall(), counts.f1(), defined, strict=True)
-        confusion = Confusion(self.classes, tuple(tuple(row) for row in self._matrix().tolist()))
-        return Details(classes=tuple(ClassScore(*row) for row in columns), confusion=confusion)
+        undefined = tuple(name for name, value in self._values().items() if value is None)
+        return Details(
+            classes=tuple(ClassScore(*row) for row in columns),
+            confusion=Confusion(self.classes, tuple(tuple(row) for row in self._matrix().tolist()), "pixels"),
+            images=tuple(self._images),
+            undefined=undefined,
+            why="no mask has two classes that touch" if undefined else "",
+        )
 
     def _check_some(self) -> None:
-        checks.some(self._images)
+        checks.some(len(self._images))
         if not int(self._confusion.sum()):
             raise InputError(
-                f"Nothing to score: all pixels of the {self._images} masks are void ({VOID}). Give masks that hold "
-                "classes."
+                f"Nothing to score: all pixels of the {len(self._images)} masks are void ({VOID}). Give masks that "
+                "hold classes."
             )
 
     def _matrix(self) -> Tensor:
         return self._confusion.view(len(self.classes), len(self.classes))
 
-    def _counts(self) -> Counts:
-        matrix = self._matrix()
-        right = matrix.diagonal()
-        return Counts(right, matrix.sum(dim=0) - right, matrix.sum(dim=1) - right)
+
+def _counts(matrix: Tensor) -> Counts:
+    right = matrix.diagonal()
+    return Counts(right, matrix.sum(dim=0) - right, matrix.sum(dim=1) - right)
