@@ -3,14 +3,16 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Kind, Listing, Sample
-from plusx.core.targets import Boxes, Label, Labels, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, Mask, Target, Value
 from plusx.data.split import with_validation
 
 
@@ -94,6 +96,12 @@ def test_the_split_stands_in_the_notes() -> None:
         "validation split: 16 of 81 images (20%), stratified by class, seed 7",
         "too few images or groups to validate these classes, all stay in train: c2",
     )
+
+
+def test_masks_are_drawn_at_random_and_not_called_stratified() -> None:
+    samples = [Sample(Path(f"{n}.png"), Mask(np.zeros((1, 1), np.uint8)), f"{n}.png") for n in range(10)]
+    after = with_validation(Listing({"train": tuple(samples)}, "mask", ("a", "b")), 0.2, 3)
+    assert after.notes == ("validation split: 2 of 10 images (20%), drawn at random, seed 3",)
 
 
 def test_another_seed_is_another_split() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from plusx.core.details import ClassScore, Confusion, Details, Pairs
+from plusx.core.details import ClassScore, Confusion, Curve, Details, Pairs
 from plusx.core.errors import StorageError
-from plusx.report.facts import Facts, Mistake
+from plusx.report.facts import Example, Facts, Gallery, Mistake
 from plusx.report.page import render, write_report
 
 HOSTILE = "<script>alert('x')</script>&\"'"
@@ -40,6 +40,35 @@ class Reader(HTMLParser):
 def test_sections_stand_in_their_order(facts: Facts) -> None:
     expected = ["Curves", "Results", "Classes", "Worst mistakes", "Data audit", "How to use it", "How it was made"]
     assert list(dict.fromkeys(Reader(render(facts)).headings)) == expected
+
+
+def test_a_page_of_boxes(facts: Facts) -> None:
+    row = ClassScore("cell", 7, 0.5, 0.5, 0.5, {"AP": 0.4, "AP50": 0.6})
+    details = Details(
+        classes=(row,),
+        confusion=Confusion(("cell", "background"), ((123_456, 1), (2, 0)), "boxes"),
+        curves=(Curve("cell", (0.0, 1.0), (1.0, 0.5)),),
+    )
+    galleries = [
+        Gallery("Most missed", [Example(b"a jpeg", f"{k}.jpg", f"{9 - k} of 9 missed") for k in range(30)]),
+        Gallery("Best", [Example(None, "gone.jpg", "")]),
+    ]
+    dense = replace(facts, details=details, mistakes=(), galleries=galleries, colours=[("#0072b2", "found")])
+    page = Reader(render(dense))
+    headings = ["Curves", "Results", "Classes", "Examples", "Data audit", "How to use it", "How it was made"]
+    assert list(dict.fromkeys(page.headings)) == headings
+    assert page.tags.count("img") == 24
+    for words in ("Precision over recall at IoU 0.5", "Most missed", "9 of 9 missed", "boxes", "AP50", "123k"):
+        assert words in page.text
+    assert "Best" not in [word.strip() for word in page.words]  # no room is left
+    assert ("style", "background:#0072b2") in page.attributes
+
+
+def test_pixels_have_dice(facts: Facts) -> None:
+    row = ClassScore("cell", 7, 0.5, 0.5, 0.5, {"IoU": 0.4})
+    text = Reader(render(replace(facts, details=Details(classes=(row,))))).text
+    assert "Lowest Dice first" in text
+    assert "F1" not in text.split("Lowest Dice")[1].split("Worst mistakes")[0]
 
 
 def test_verdict_comes_first(facts: Facts) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import plusx
+from plusx.cli import results
 from plusx.core.errors import DataError, InputError
 from plusx.core.prediction import BoxesPrediction, MaskPrediction
 from plusx.data.augment.combine import InTurn
@@ -122,6 +123,26 @@ def test_predictions_as_text_and_pictures(
         assert capsys.readouterr().out
     assert {path.name for path in (tmp_path / "shares").iterdir()} == {"图 0.png", "图 0.mask.png"}
     assert {path.name for path in (tmp_path / "boxes").iterdir()} == {"图 0.png"}
+
+
+def test_reports_show_examples(detected: Path, segmented: Path) -> None:
+    for run, title in ((detected, "Most missed"), (segmented, "Worst")):
+        page = (run / "report.html").read_text(encoding="utf-8")
+        gallery = page.split(f"<h3>{title}</h3>")[1].split("</ol>")[0]
+        assert "data:image/jpeg;base64," in gallery
+        assert "no picture" not in gallery
+
+
+def test_data_without_a_box_to_find_say_so(detected: Path, tmp_path: Path) -> None:
+    made = pictures(tmp_path / "images", 2)
+    lines = "".join(f"images/{name},,,,,\n" for name, _, _ in made)
+    (tmp_path / "boxes.csv").write_text(f"image,x1,y1,x2,y2,label\n{lines}", encoding="utf-8")
+    found = plusx.evaluate(detected, tmp_path / "boxes.csv", workers=0)
+    assert not found.metrics
+    assert "map" in found.details.undefined
+    lines = [*results.of_evaluation(found, as_json=False)]
+    assert lines[1].startswith("not defined, since none of the 2 images has a box to find")
+    assert json.loads(next(results.of_evaluation(found, as_json=True)))["undefined"] == list(found.details.undefined)
 
 
 def test_a_finished_run_goes_on(boxes: Path, detected: Path) -> None:

@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 
-from plusx.core.details import Details
+from plusx.core.details import Details, ImageScore
 from plusx.core.errors import InputError, NonFiniteOutputError
 from plusx.core.view import View
 from plusx.tasks.metrics.detect import DetectMetrics
@@ -182,6 +182,28 @@ def test_what_nothing_defines_is_left_out() -> None:
         assert scored(NASTY[name]).compute() == {}
         assert scored(NASTY[name]).details().curves == ()
     assert scored(NASTY["no detection"]).compute()["map"] == 0
+
+
+def test_what_is_not_defined_is_said_with_the_reason() -> None:
+    details = scored(NASTY["neither"]).details()
+    assert set(details.undefined) == {*COCO_NAMES, "voc-map-50"}
+    assert details.why == "none of the 2 images has a box to find, and 0 were found"
+    small = scored(replace(EMPTY, targets=torch.where(torch.arange(7) == 6, 5000.0, EMPTY.targets))).details()
+    assert small.undefined == ("map-small", "map-large")
+    assert small.why == "no true box has that size"
+    assert scored(random_case()).details().undefined == ()
+
+
+def test_every_image_has_its_own_score_at_half_overlap() -> None:
+    """Right, of the wrong class, unsure, in a crowd, missed; in the order of the images."""
+    true = [[0, 0, 0, 10, 10, 0, 100], [1, 20, 20, 30, 30, 0, 100], [0, 50, 50, 90, 90, 1, 1600]]
+    found = [[0, 0, 10, 9, 0.9, 0], [20, 20, 30, 30, 0.8, 0], [20, 20, 30, 30, 0.2, 1], [60, 60, 70, 70, 0.7, 0]]
+    nothing = [[-1.0] * 7] * 3
+    metrics = DetectMetrics(("a", "b"))
+    metrics.update(torch.tensor([found, [[0.0] * 6] * 4]), torch.tensor([true, nothing]))
+    metrics.update(torch.tensor([[[0.0] * 6] * 4]), torch.tensor([true]))
+    scores = metrics.details().images
+    assert scores == (ImageScore(0.5, missed=1, wrong=1), ImageScore(None), ImageScore(0.0, missed=2))
 
 
 @pytest.mark.parametrize("seed", range(3))

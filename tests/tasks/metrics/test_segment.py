@@ -123,6 +123,19 @@ def test_one_class() -> None:
     assert values == {"miou": 1.0, "dice": 1.0, "pixel-accuracy": 1.0, "mean-accuracy": 1.0}
 
 
+def test_every_image_has_the_mean_iou_of_its_classes() -> None:
+    truths = torch.tensor([[[0, 0, 1, 1]], [[2, 2, 2, 2]], [[255, 255, 255, 255]]], dtype=torch.uint8)
+    answers = torch.tensor([[[0, 1, 1, 1]], [[2, 2, 2, 2]], [[0, 0, 1, 2]]])
+    details = counted(logits_of(answers, 3), truths, parts=2).details()
+    assert [image.score for image in details.images] == [pytest.approx((1 / 2 + 2 / 3) / 2), 1.0, None]
+
+
+def test_a_metric_without_a_value_is_told() -> None:
+    flat = torch.zeros(2, 4, 4, dtype=torch.uint8)
+    details = counted(logits_of(flat, 2), flat).details()
+    assert (details.undefined, details.why) == (("boundary-f",), "no mask has two classes that touch")
+
+
 def test_only_void_is_refused_and_does_no_harm_beside_other_images() -> None:
     void = torch.full((2, 6, 6), 255, dtype=torch.uint8)
     counter = counted(torch.randn(2, 3, 6, 6), void)
