@@ -131,6 +131,9 @@ def test_reports_show_examples(detected: Path, segmented: Path) -> None:
         gallery = page.split(f"<h3>{title}</h3>")[1].split("</ol>")[0]
         assert "data:image/jpeg;base64," in gallery
         assert "no picture" not in gallery
+    assert "Not defined on the validation images, since no true box has that size" in (
+        (detected / "report.html").read_text(encoding="utf-8")
+    )
 
 
 def test_data_without_a_box_to_find_say_so(detected: Path, tmp_path: Path) -> None:

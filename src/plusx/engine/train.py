@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from plusx.core.batch import Batch, Batches
-from plusx.core.errors import InputError
+from plusx.core.errors import InputError, unknown
 from plusx.core.task import Task
 from plusx.engine import checkpoint, modes, randomness
 from plusx.engine.losses import check_weights
@@ -150,10 +150,7 @@ class _Run:
         with randomness.sheltered():
             metrics = self.parts.evaluate(self.stepper.judged)
         if self.parts.primary not in metrics:
-            raise InputError(
-                f"The validation images define no {self.parts.primary}, by which the best epoch is chosen; defined: "
-                f"{', '.join(metrics) or 'nothing'}. Give validation images that have something to find."
-            )
+            raise unknown("metric", self.parts.primary, metrics)
         return metrics
 
     def is_better(self, metric: float) -> bool:

@@ -81,9 +81,12 @@ def chart_names(values: Mapping[str, float]) -> dict[str, Any]:
 
 def undefined(results: Results) -> list[str]:
     """Metrics that have no value, and why."""
-    details = results.validation.details
-    names = ", ".join(map(metric_name, details.undefined))
-    return [f"Not defined, since {details.why}: {names}."] if names else []
+    measured = {"validation": results.validation, "test": results.test}
+    details = {split: one.details for split, one in measured.items() if one is not None and one.details.undefined}
+    return [
+        f"Not defined on the {split} images, since {one.why}: {', '.join(map(metric_name, one.undefined))}."
+        for split, one in details.items()
+    ]
 
 
 def usage(run: RunDirectory, *, dense: bool = False) -> list[Snippet]:
