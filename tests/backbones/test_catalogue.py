@@ -19,7 +19,7 @@ ARCHITECTURES = """
     resnet18 resnet34 resnet50 resnet101 resnet152 resnet50_v1 resnet101_v1 resnet152_v1
     resnet18_v2 resnet34_v2 resnet50_v2 resnet101_v2 resnet152_v2
     resnet20 resnet32 resnet44 resnet56 resnet110 resnet1202 plain18 plain34 plain20 plain56
-    wide_resnet50_2 wide_resnet101_2 resnext50_32x4d resnext101_32x8d resnext101_64x4d
+    unet wide_resnet50_2 wide_resnet101_2 resnext50_32x4d resnext101_32x8d resnext101_64x4d
     densenet121 densenet161 densenet169 densenet201 densenet_bc100_12 densenet_bc250_24 densenet_bc190_40
     xception xception41 xception65 xception71
     se_resnet50 se_resnet101 se_resnet152
@@ -37,7 +37,7 @@ ARCHITECTURES = """
     mobilenet_v3_small mobilenet_v3_small_075 mobilenet_v3_small_050 mobilenet_v3_small_minimal
 """
 
-SIZES = {"cifar": 32, "densenet_cifar": 32, "xception": 299, "aligned_xception": 299}
+SIZES = {"cifar": 32, "densenet_cifar": 32, "xception": 299, "aligned_xception": 299, "unet": 64}
 """Paper's file → pixels of a side, where they are not 224."""
 
 FEW: dict[str, dict[str, Any]] = {
@@ -48,6 +48,7 @@ FEW: dict[str, dict[str, Any]] = {
     "mobilenet": {"width": 0.25},
     "mobilenet_v2": {"width": 0.25},
     "mobilenet_v3": {"width": 0.25},
+    "unet": {"width": 8},
 }
 """Paper's file → settings of a small network, where they are not those of ResNet."""
 

@@ -21,7 +21,7 @@ Made = Callable[..., Backbone]
 
 NAMES = architectures()
 MODULES = sorted({architecture(name).module for name in NAMES})
-LARGE = [name for name in NAMES if architecture(name).size > 32]
+LARGE = [name for name in NAMES if architecture(name).size > 64]
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid, nn.SiLU, nn.Sigmoid)
 
 

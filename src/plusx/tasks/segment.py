@@ -20,7 +20,7 @@ from plusx.nn.segmentation.fcn import FCN, FCNHead
 from plusx.nn.segmentation.losses import OF_AREAS, OF_PIXELS, VOID
 from plusx.nn.segmentation.lraspp import LRASPP
 from plusx.nn.segmentation.maps import resized
-from plusx.nn.segmentation.unet import UNet
+from plusx.nn.segmentation.unet import UNet, UNetPaper
 from plusx.tasks import settings
 from plusx.tasks.metrics.segment import SegmentMetrics
 
@@ -44,6 +44,7 @@ HEADS: Final = MappingProxyType(
         "fcn16s": Head(partial(FCN, stride=16), 32, 0.5),  # and that of stride 16
         "fcn8s": Head(partial(FCN, stride=8), 32, 0.5),  # and that of stride 8
         "unet": Head(UNet, 32, 0.0),  # one of every stride
+        "unet-paper": Head(UNetPaper, 32, 0.5),  # one of every stride
         "deeplabv3": Head(DeepLabV3, 8, 0.5),  # the last map
         "deeplabv3+": Head(DeepLabV3Plus, 16, 0.5),  # and that of stride 4
         "lraspp": Head(LRASPP, 16, 0.0),  # and that of stride 8

@@ -1,14 +1,15 @@
 """U-Net: up again the way the backbone came down, with its maps beside at every step.
 
 Olaf Ronneberger, Philipp Fischer, Thomas Brox: U-Net: Convolutional Networks for Biomedical Image Segmentation, 2015,
-arXiv 1505.04597, Fig. 1. Differences, all usual today: any backbone is the contracting path; convolutions are padded
-and normalised, so that nothing is cropped; nearest points instead of the 2×2 up-convolution. The decoder of
-segmentation_models_pytorch's Unet.
+arXiv 1505.04597, Fig. 1. `UNetPaper` is its expansive path on any backbone, with padded and normalised convolutions, so
+that nothing is cropped. `UNet`, the usual form today, is thinner and has nearest points in place of the 2×2
+up-convolution: the decoder of segmentation_models_pytorch's Unet.
 """
 
 from types import MappingProxyType
 from typing import Final, final
 
+import torch
 from torch import Tensor, nn
 
 from plusx.core.backbone import Features
@@ -16,7 +17,7 @@ from plusx.core.stage import Stage
 from plusx.nn.conv import RELU, conv, conv_norm_act, named
 from plusx.nn.doubled import DoubledConv2d
 from plusx.nn.init import kaiming_fan_out_
-from plusx.nn.segmentation.maps import begin_scores_, deepest, scores
+from plusx.nn.segmentation.maps import begin_scores_, deepest, resized, scores
 
 CHANNELS: Final = MappingProxyType({16: 256, 8: 128, 4: 64, 2: 32, 1: 16})
 """Stride → maps of the decoder there; segmentation_models_pytorch's decoder_channels."""
@@ -68,3 +69,59 @@ class Up(nn.Module):
     def forward(self, x: Tensor, features: Features) -> Tensor:
         """x: B, in_channels, h, w. Returns B, channels and the sides of the skip's map, or twice x's."""
         return self.layers(self.doubled(x, None if self.skip is None else features[self.skip.name]))
+
+
+@final
+class UNetPaper(nn.Module):
+    """From the last map to stride 1 as in Fig. 1: every step is a 2×2 up-convolution to as many maps as the backbone's
+    deepest one of that stride has, that map beside them, and two 3×3; then the scores, 1×1. Where there is no map of a
+    stride, half of the maps go on alone. In the paper's network both are the same.
+
+    features → logits (B, classes, H, W), a side as in `UNet`. `dropout`: of points of the last map, as at the end of
+    the paper's contracting path. On the backbone `unet` it is the paper's network but for padding and normalisation.
+    """
+
+    def __init__(self, stages: tuple[Stage, ...], classes: int, *, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.last = stages[-1]
+        self.dropout = nn.Dropout(dropout)
+        channels = self.last.channels
+        finer = [stride for stride in CHANNELS if stride < self.last.stride]
+        for stride in finer:
+            skip = deepest(stages, stride)
+            given = max(1, channels // 2) if skip is None else skip.channels
+            self.add_module(f"up{stride}", UpConvolution(channels, skip, given))
+            channels = given
+        self.ups = [f"up{stride}" for stride in finer]
+        self.score = scores(channels, classes)
+        kaiming_fan_out_(self)
+        begin_scores_(self.score)
+
+    def forward(self, features: Features) -> Tensor:
+        x = self.dropout(features[self.last.name])
+        for name in self.ups:
+            x = self.get_submodule(name)(x, features)
+        return self.score(x)
+
+
+@final
+class UpConvolution(nn.Module):
+    """A step of the paper's expansive path: 2×2 up-convolution, `skip`'s map before it, two 3×3."""
+
+    def __init__(self, in_channels: int, skip: Stage | None, channels: int) -> None:
+        super().__init__()
+        self.skip = skip
+        beside = 0 if skip is None else skip.channels
+        self.up = nn.ConvTranspose2d(in_channels, channels, 2, stride=2)
+        self.layers = named(
+            layer1=conv_norm_act(conv(beside + channels, channels, 3)),
+            layer2=conv_norm_act(conv(channels, channels, 3)),
+        )
+
+    def forward(self, x: Tensor, features: Features) -> Tensor:
+        """As `Up.forward`."""
+        x = self.up(x)
+        if self.skip is None:
+            return self.layers(x)
+        skip = features[self.skip.name]
+        return self.layers(torch.cat((skip, resized(x, skip)), dim=1))
