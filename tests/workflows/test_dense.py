@@ -1,6 +1,7 @@
 """Boxes and masks through all verbs, on pictures of squares."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,11 +154,17 @@ def test_a_finished_run_goes_on(boxes: Path, detected: Path) -> None:
     assert len(run.history) == 3
 
 
+def test_a_head_of_another_task_is_named_before_the_audit(
+    boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plusx.workflows.fit.prepare", None)
+    with pytest.raises(InputError, match="Unknown head of the task detect 'unet'"):
+        fit(boxes / "boxes.csv", head="unet", out=tmp_path / "b", **QUICK)
+
+
 def test_wrong_words_are_named(masks: Path, boxes: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Unknown head of the task segment 'unett'"):
         fit(masks, task="segment", head="unett", out=tmp_path / "a", **QUICK)
-    with pytest.raises(InputError, match="Unknown head of the task detect 'unet'"):
-        fit(boxes / "boxes.csv", head="unet", out=tmp_path / "b", **QUICK)
     with pytest.raises(InputError, match="--image-fit crop would hide parts of the images"):
         fit(masks, task="segment", image_fit="crop", out=tmp_path / "c", **QUICK)
 
@@ -170,7 +177,30 @@ def test_settings_of_other_tasks_are_told(masks: Path, boxes: Path, caplog: pyte
     assert made.recipe.augment == InTurn()
     labels = replace(with_splits, kind="label")
     task_config("classify", labels, made.recipe, FitSettings(head="yolo"))
+    task_config("detect", with_splits, made.recipe, FitSettings(losses=("dice",), auxiliary=True))
+    assert "--losses has no effect: the task is detect, not segment" in caplog.text
+    assert "--auxiliary has no effect: the task is detect, not segment" in caplog.text
     assert "--head yolo has no effect: the task is classify, which has one head" in caplog.text
+
+
+def test_touching_objects_losses_and_deep_supervision(masks: Path, tmp_path: Path) -> None:
+    """Instance maps with a class where objects touch; other data are read alike."""
+    root = tmp_path / "cells"
+    (root / "instances").mkdir(parents=True)
+    shutil.copytree(masks / "images", root / "images")
+    for path in (masks / "masks").iterdir():
+        inside = np.array(Image.open(path)).astype(np.uint16)
+        middle = (np.arange(inside.shape[1]) > inside.any(axis=0).argmax() + 8).astype(np.uint16)
+        Image.fromarray(inside * (300 + middle)).save(root / "instances" / path.name)
+    words: dict[str, Any] = {"task": "segment", "head": "fcn", "model": "resnet20", "epochs": 1, "export": False}
+    run = fit(
+        root, boundary=2, losses=("dice", "cross-entropy"), auxiliary=True, out=tmp_path / "run", **words, **QUICK
+    )
+    saved = json.loads((run.path / "settings.json").read_text())["task"]
+    assert saved["classes"] == ["background", "inside", "boundary"]
+    assert (saved["losses"], saved["auxiliary"]) == (["dice", "cross-entropy"], True)
+    assert {"train/dice", "train/cross-entropy", "train/auxiliary"} <= run.history[0].keys()
+    assert plusx.evaluate(run.path, root, split="all", workers=0).metrics["miou"] >= 0
 
 
 def test_without_a_box_there_is_nothing_to_learn(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from plusx.core.sample import Kind
 from plusx.core.task import TASKS, Task
 from plusx.tasks import classify, detect, multilabel, regress, segment
 
-__all__ = ["TASK_OF_KIND", "classify", "create", "detect", "multilabel", "regress", "segment"]
+__all__ = ["HEADS_OF", "TASK_OF_KIND", "classify", "create", "detect", "multilabel", "regress", "segment"]
 
 TASK_OF_KIND: Mapping[Kind, str] = {
     "label": "classify",
@@ -18,6 +18,9 @@ TASK_OF_KIND: Mapping[Kind, str] = {
     "mask": "segment",
 }
 """Which task learns which kind of target."""
+
+HEADS_OF: Mapping[str, Mapping[str, Any]] = {"detect": detect.HEADS, "segment": segment.HEADS}
+"""Task whose targets have a place in the image → its heads by name."""
 
 
 def create(name: str, backbone: Backbone, config: Mapping[str, Any]) -> Task:

@@ -17,7 +17,7 @@ from plusx.core.targets import Label, Labels, Value
 from plusx.core.task import Task
 from plusx.data.images import printable
 from plusx.engine.plan import Plan
-from plusx.tasks.create import TASK_OF_KIND, create, output_stride
+from plusx.tasks.create import HEADS_OF, TASK_OF_KIND, create, output_stride
 from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
 from plusx.weights.create import card_for, create_backbone, create_model
 from plusx.weights.download import fetch
@@ -79,7 +79,7 @@ def begun(
 ) -> Task:
     """The task on the backbone that training starts from, with the head of the weights where that fits."""
     classes = config.get("classes", config.get("columns"))
-    if name in ("detect", "segment"):
+    if name in HEADS_OF:
         model, weights = start_weights(settings, origin)
         return create(name, create_backbone(model, weights=weights, **changes), config)
     loaded = load_start(settings, origin, name, classes, changes)
@@ -230,6 +230,9 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
     train = listing.splits["train"]
     if settings.head is not None and listing.kind not in DENSE:
         log.warning("--head %s has no effect: the task is %s, which has one head", settings.head, name)
+    for word in ("losses", "auxiliary") if name != "segment" else ():
+        if getattr(settings, word):
+            log.warning("--%s has no effect: the task is %s, not segment", word, name)
     counts = class_counts(train, len(listing.classes))
     match name:
         case "classify":
@@ -246,12 +249,21 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
         case "detect" | "segment":
             if settings.balance != "none":
                 log.warning("--balance %s has no effect on boxes and masks", settings.balance)
-            return {"classes": list(listing.classes), **({} if settings.head is None else {"head": settings.head})}
+            return {"classes": list(listing.classes), **head_config(name, settings)}
         case _:
             if settings.balance != "none":
                 log.warning("--balance %s has no effect on numbers", settings.balance)
             mean, std = standardisation(train)
             return {"columns": list(listing.classes), "dropout": recipe.dropout, "mean": mean, "std": std}
+
+
+def head_config(name: str, settings: FitSettings) -> dict[str, Any]:
+    """What the user said of the head of a dense task and of its losses."""
+    said: dict[str, Any] = {} if settings.head is None else {"head": settings.head}
+    if name == "segment":
+        said |= {} if settings.losses is None else {"losses": list(settings.losses)}
+        said |= {"auxiliary": True} if settings.auxiliary else {}
+    return said
 
 
 def class_counts(samples: tuple[Sample, ...], classes: int) -> list[int]:

@@ -23,7 +23,7 @@ from plusx.engine.journal import Journal
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
 from plusx.engine.train import train
-from plusx.workflows.building import Design, describe, design, design_again
+from plusx.workflows.building import Design, describe, design, design_again, task_name
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
 from plusx.workflows.directory import RunDirectory, create, held, place_for, write_json
@@ -36,7 +36,7 @@ from plusx.workflows.resuming import MAY_CHANGE, nothing_left, refuse_changes
 from plusx.workflows.run import Run, open_run
 from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.signature import takes
-from plusx.workflows.starting import check_start, fetch_start
+from plusx.workflows.starting import check_head, check_start, fetch_start
 
 log = logging.getLogger("plusx")
 
@@ -85,6 +85,7 @@ def read_and_audit(job: Job, console: Console) -> Prepared:
     for note in listing.notes:
         console.print(note, style="dim", highlight=False, markup=False)
     if job.saved is None:
+        check_head(job.settings, task_name(job.settings, listing))
         fetch_start(job.settings)
     if (hint := crowding_hint(job.settings.device)) is not None:  # now: the audit will keep all cores busy itself
         console.print(f"note: {hint}", highlight=False, markup=False)

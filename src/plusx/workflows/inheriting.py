@@ -19,17 +19,19 @@ _AS_THEY_ARE: Final = ("separator", "missing_files")
 def inherited(run: Path, data: Any, given: Collection[str] = ()) -> Mapping[str, Any]:
     """The run's settings for reading `data`, but for those that were `given` anew; none of a model file.
 
-    A column counts only where `data` has it; where it has no columns at all, nothing does. Groups are not inherited
-    where other ones are given: there can be one way of grouping.
+    A column counts only where `data` has it; where it has no columns at all, nothing does but how masks are read.
+    Groups are not inherited where other ones are given: there can be one way of grouping.
     """
-    names = column_names(data)
-    if not names or not run.is_dir():
+    if not run.is_dir():
         return {}
-    saved = settings_from(FitSettings, open_run(run)[1]["settings"])
+    names, saved = column_names(data), settings_from(FitSettings, open_run(run)[1]["settings"])
+    masks: dict[str, Any] = {"boundary": saved.boundary} if saved.boundary and "boundary" not in given else {}
+    if not names:
+        return masks
     columns = {name: value for name in _COLUMNS if (value := getattr(saved, name)) and names.issuperset(_listed(value))}
     if "group_pattern" in given:
         columns.pop("group_column", None)
-    found = {**columns, **{name: getattr(saved, name) for name in _AS_THEY_ARE}}
+    found = {**masks, **columns, **{name: getattr(saved, name) for name in _AS_THEY_ARE}}
     return {name: value for name, value in found.items() if name not in given}
 
 

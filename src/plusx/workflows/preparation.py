@@ -53,6 +53,7 @@ def read_listing(
         kind=KIND_OF_TASK.get(settings.task),
         group_column=settings.group_column,
         group_pattern=settings.group_pattern,
+        boundary=settings.boundary,
         validation_data=validation_data,
         classes=classes,
         exclude=frozenset() if settings.exclude is None else names_in(settings.exclude),

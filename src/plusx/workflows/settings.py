@@ -60,6 +60,9 @@ class ReadingSettings:
     group_column: str | None = option(None, "column whose equal values stay on one side of the validation split")
     group_pattern: str | None = option(None, "regular expression on the file name; equal matches stay on one side")
     missing_files: Literal["error", "skip"] = option("error", "rows of a table whose image is not there")
+    boundary: int = option(
+        0, "instance maps: pixels around where objects touch that are a class of their own; 0: no such class", least=0
+    )
     exclude: Path | None = option(None, "file with one image name a line to leave out")
 
 
@@ -83,6 +86,10 @@ class FitSettings(ReadingSettings):
     head: str | None = option(
         None, "of detect and segment, e.g. yolo or deeplabv3+; none: the task's first; a wrong name lists all"
     )
+    losses: tuple[str, ...] | None = option(
+        None, "of segment, summed: cross-entropy, focal, ohem-cross-entropy, dice, lovasz; none: cross-entropy"
+    )
+    auxiliary: bool = option(False, "of segment: train a second head on the stage before the last (deep supervision)")
     image_size: int | None = option(
         None, "height and width of the network's input in pixels; none: that of the weights", least=32
     )

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import torch
+
 from plusx.backbones.catalogue import architecture
-from plusx.core.errors import InputError
+from plusx.backbones.create import build
+from plusx.core.errors import InputError, unknown
 from plusx.engine.device import candidates, compiler, find_device
-from plusx.weights.create import check_model
+from plusx.tasks.create import HEADS_OF, create
+from plusx.weights.create import card_for, check_model
 from plusx.weights.download import fetch, local_path
 from plusx.weights.resolve import published_card
+from plusx.workflows.building import choose_build, head_config, stride_for
 from plusx.workflows.settings import FitSettings
 from plusx.workflows.weights import download_bar
 
@@ -21,6 +26,7 @@ def check_start(settings: FitSettings) -> None:
     if card is None and settings.weights is not None:
         _check_file(Path(settings.weights).expanduser())
     _check_network(settings, settings.model if card is None else card.architecture)
+    check_head(settings, settings.task)
     if settings.frozen_norm and card is None and settings.weights is None:
         raise InputError("--frozen-norm keeps the statistics of weights, and none are named. Name some with --weights.")
     candidates(find_device(settings.device), settings.precision)
@@ -60,3 +66,25 @@ def _check_network(settings: FitSettings, name: str) -> None:
     if small and "small_input" not in architecture(name).settings:
         raise InputError(f"--small-input yes: {name} is built for small images already. Leave it away.")
     check_model(settings.model, settings.weights, **({"small_input": True} if small else {}))
+
+
+LARGE = 256
+"""Pixels of a side, beyond what is small for any network: what dense tasks take unless told otherwise."""
+
+
+def check_head(settings: FitSettings, task: str) -> None:
+    """InputError for a head, or losses, that the task does not have, and for a head that the network cannot carry.
+
+    task: "auto" where the data have not been seen; then whatever any task has will do.
+    """
+    every = [head for found in HEADS_OF.values() for head in found]
+    if task == "auto" and settings.head is not None and settings.head not in every:
+        raise unknown("head", settings.head, every)
+    if task in HEADS_OF:
+        config = {"classes": ["any"], **head_config(task, settings)}
+        origin = card_for(settings.model, settings.weights)
+        network = architecture(origin.architecture if origin else settings.model)
+        pretrained = origin is not None or settings.weights is not None
+        changes = choose_build(settings, network, pretrained, settings.image_size or LARGE) | stride_for(task, config)
+        with torch.device("meta"):  # shapes alone
+            create(task, build(network.name, **{**(origin.build if origin else {}), **changes}), config)
