@@ -65,6 +65,11 @@ EXAMPLES = {
     ),
 }
 
+EXAMPLES["multilabel-segment"] = Example(
+    {**EXAMPLES["segment"].config, "losses": ["cross-entropy", "dice"], "threshold": 0.4},
+    EXAMPLES["multilabel"].targets.to(torch.uint8)[:, :, None, None].expand(4, 3, 32, 32),
+)
+
 every_task = pytest.mark.parametrize("name", list(TASKS))
 
 
@@ -144,7 +149,7 @@ def test_losses_are_in_32_bits_under_autocast(name: str, backbone: Backbone, ima
     with torch.autocast("cpu", torch.bfloat16):
         assert task(images).dtype == (torch.float32 if name == "detect" else torch.bfloat16)  # boxes need more digits
         assert {loss.dtype for loss in task(images, EXAMPLES[name].targets).values()} == {torch.float32}
-        assert task.decode(task(images)).dtype in (torch.float32, torch.float64, torch.int64)
+        assert task.decode(task(images)).dtype in (torch.float32, torch.float64, torch.int64, torch.bool)
 
 
 @every_task

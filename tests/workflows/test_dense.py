@@ -13,7 +13,7 @@ from PIL import Image
 import plusx
 from plusx.cli import results
 from plusx.core.errors import DataError, InputError
-from plusx.core.prediction import BoxesPrediction, MaskPrediction
+from plusx.core.prediction import BoxesPrediction, MaskPrediction, MasksPrediction
 from plusx.data.augment.combine import InTurn
 from plusx.workflows.building import design, task_config
 from plusx.workflows.fit import fit
@@ -72,6 +72,50 @@ def detected(boxes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "detect"
     fit(boxes / "boxes.csv", model="shufflenet_v2_x0_5", epochs=2, batch_size=4, out=out, **QUICK)
     return out
+
+
+@pytest.fixture(scope="module")
+def layered(masks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on two classes that overlap: the square, and the left half of the picture."""
+    root = tmp_path_factory.mktemp("layers") / "data"
+    shutil.copytree(masks / "images", root / "images")
+    shutil.copytree(masks / "masks", root / "masks" / "square")
+    (root / "masks" / "左").mkdir()
+    for path in (masks / "masks").iterdir():
+        left = np.zeros_like(np.array(Image.open(path)))
+        left[:, : left.shape[1] // 2] = 255
+        Image.fromarray(left).save(root / "masks" / "左" / path.name)
+    words: dict[str, Any] = {"head": "unet", "model": "resnet20", "losses": ("cross-entropy", "dice")}
+    return fit(root, epochs=2, batch_size=4, out=root.parent / "run", **words, **QUICK).path
+
+
+def test_classes_that_overlap_through_all_verbs(
+    layered: Path, masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = json.loads((layered / "settings.json").read_text())["task"]
+    assert (saved["name"], saved["classes"], saved["losses"]) == (
+        "multilabel-segment",
+        ["square", "左"],
+        ["cross-entropy", "dice"],
+    )
+    exported, direct = (list(predict(layered, masks / "images", runtime=runtime)) for runtime in ("onnx", "torch"))
+    for a, b in zip(exported, direct, strict=True):
+        assert isinstance(a, MasksPrediction)
+        assert isinstance(b, MasksPrediction)
+        with Image.open(masks / "images" / Path(a.name).name) as picture:
+            assert a.masks.shape == (2, picture.height, picture.width)
+        assert a.masks.dtype == np.bool_
+        assert (a.masks != b.masks).mean() <= 1e-3
+    metrics = json.loads((layered / "metrics.json").read_text())
+    measured = plusx.evaluate(layered, layered.parent / "data", split="all", workers=0)
+    assert {"miou", "dice", "pixel-accuracy"} <= metrics.keys()
+    assert measured.metrics["pixel-accuracy"] > 0.5
+    image = str(masks / "images" / "图 0.png")
+    for form in ("table", "csv", "json"):
+        assert predict_to_text(layered, [image], format=form, save=tmp_path / form) == 0
+    assert "shares" in json.loads(capsys.readouterr().out.splitlines()[-1])
+    names = {"图 0.png", "图 0.square.mask.png", "图 0.左.mask.png"}
+    assert {path.name for path in (tmp_path / "json").iterdir()} == names
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])

@@ -17,8 +17,9 @@ class Batch:
     `targets`: class indices (B,) int64; class probabilities or multi-label 0/1 (B, classes) float32; values
     (B, K) float64; boxes (B, M, 7) float32, a row each: label, x1, y1, x2, y2 in pixels of `images`, 1 where ignored,
     area in the image itself, filled up with rows of -1; masks (B, H, W) uint8, class indices, 255 where nothing counts;
-    None when the data set has none. `names`: one per image. `indices`: (B,) int64, positions of the samples in their
-    split. `views`: how the input shows each image; empty where that was drawn at random.
+    masks of several classes at once (B, classes, H, W) uint8, 0, 1 or 255; None when the data set has none. `names`:
+    one per image. `indices`: (B,) int64, positions of the samples in their split. `views`: how the input shows each
+    image; empty where that was drawn at random.
     """
 
     images: Tensor

@@ -141,9 +141,35 @@ class MaskPrediction(Prediction):
     def shares(self) -> dict[str, float]:
         """Class → its part of the image's pixels, 0..1; the largest first, none that does not occur."""
         counts = np.bincount(self.mask.ravel(), minlength=len(self.classes)) / max(1, self.mask.size)
-        order = sorted(range(len(self.classes)), key=lambda index: -counts[index])
-        return {self.classes[index]: float(counts[index]) for index in order if counts[index] > 0}
+        return _largest_first(self.classes, counts)
 
     def to_json(self) -> dict[str, Any]:
         """The shares; the mask itself is a picture."""
         return {"image": self.name, "shares": self.shares}
+
+
+@dataclass(frozen=True, eq=False)
+class MasksPrediction(Prediction):
+    """Any number of classes for every pixel: `masks` bool (K, H, W), a layer for each of `classes`, as large as the
+    image."""
+
+    classes: tuple[str, ...]
+    masks: NDArray[np.bool_]
+
+    @staticmethod
+    def of(name: str, classes: Sequence[str], masks: NDArray[Any]) -> "MasksPrediction":
+        return MasksPrediction(name, tuple(classes), np.asarray(masks).astype(np.bool_))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """As of `MaskPrediction`; they may overlap."""
+        return _largest_first(self.classes, self.masks.mean(axis=(1, 2)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The shares; the masks themselves are pictures."""
+        return {"image": self.name, "shares": self.shares}
+
+
+def _largest_first(classes: Sequence[str], shares: NDArray[Any]) -> dict[str, float]:
+    order = sorted(range(len(classes)), key=lambda index: -shares[index])
+    return {classes[index]: float(shares[index]) for index in order if shares[index] > 0}

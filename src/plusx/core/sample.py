@@ -10,7 +10,7 @@ from plusx.core.targets import Target
 ImageSource: TypeAlias = Path | Any | Callable[[], Any]
 """A file; an image in memory (uint8 array H×W, H×W×C, or a PIL image); or a function that returns one."""
 
-Kind = Literal["label", "labels", "value", "boxes", "mask"]
+Kind = Literal["label", "labels", "value", "boxes", "mask", "masks"]
 
 
 @dataclass(frozen=True, slots=True)

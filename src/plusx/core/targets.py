@@ -5,6 +5,7 @@ Targets that have a place in the image (boxes, masks) move with it; those of the
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
@@ -232,18 +233,47 @@ class Mask(Target):
         return type(self)(self.values[y[:, None], x])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Masks(Target):
+    """Any number of classes for every pixel: (K, H, W) uint8, a layer a class: 1 where it is, 0 where it is not, 255
+    (VOID) not to be counted."""
+
+    values: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != np.uint8 or self.values.ndim != 3 or self.values.size == 0:
+            raise DataError(
+                f"masks of type {self.values.dtype} and shape {self.values.shape}; expected uint8 layers (K, H, W)"
+            )
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Masks) and np.array_equal(self.values, other.values)
+
+    def flip(self, width: int) -> Self:
+        return self._each(lambda mask: mask.flip(width))
+
+    def crop(self, top: int, left: int, height: int, width: int) -> Self:
+        return self._each(lambda mask: mask.crop(top, left, height, width))
+
+    def scale(self, factor_y: float, factor_x: float) -> Self:
+        return self._each(lambda mask: mask.scale(factor_y, factor_x))
+
+    def _each(self, moved: Callable[[Mask], Mask]) -> Self:
+        return type(self)(np.stack([moved(Mask(layer)).values for layer in self.values]))
+
+
 class LazyMask(Target):
-    """A mask that is read when it is needed, so that a listing holds no pixels."""
+    """A mask, or several layers of them, read when it is needed, so that a listing holds no pixels."""
 
     @abstractmethod
-    def load(self) -> Mask:
+    def load(self) -> Mask | Masks:
         """The mask itself. DataError if it cannot be read or holds what is no class."""
 
-    def flip(self, width: int) -> Mask:
+    def flip(self, width: int) -> Mask | Masks:
         return self.load().flip(width)
 
-    def crop(self, top: int, left: int, height: int, width: int) -> Mask:
+    def crop(self, top: int, left: int, height: int, width: int) -> Mask | Masks:
         return self.load().crop(top, left, height, width)
 
-    def scale(self, factor_y: float, factor_x: float) -> Mask:
+    def scale(self, factor_y: float, factor_x: float) -> Mask | Masks:
         return self.load().scale(factor_y, factor_x)

@@ -53,7 +53,8 @@ class Task(nn.Module, ABC):
         """Outputs in the user's terms; becomes part of exported files.
 
         Probabilities (B, classes); values (B, K); boxes (B, D, 6): x1, y1, x2, y2, score, label, and score 0 where
-        there are no more; class indices of all pixels (B, H, W). Places are those of the images behind `view`, which
+        there are no more; class indices of all pixels (B, H, W), or bool for each
+        class (B, K, H, W). Places are those of the images behind `view`, which
         all B share; without one those of the input.
         """
 

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from plusx.core.errors import DataError
 from plusx.core.sample import Kind
-from plusx.core.targets import Boxes, Label, Labels, Mask, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, Mask, Masks, Target, Value
 
 Encode: TypeAlias = Callable[[Target], Tensor]
 
@@ -37,12 +37,14 @@ class _Encoder:
                 return _rows(target)
             case "mask", Mask():
                 return torch.from_numpy(target.values)
+            case "masks", Masks() if len(target.values) == self.classes:
+                return torch.from_numpy(target.values)
         raise DataError(f"{target} does not fit a data set of kind {self.kind!r} with {self.classes} outputs")
 
 
 def encoder(kind: Kind, classes: int) -> Encode:
     """label: int64 scalar; labels: 0/1 float32 (classes,); value: float64 (K,), with `classes` = K; boxes: float32
-    (N, 7), rows as in `core.batch.Batch`; mask: uint8 (H, W).
+    (N, 7), rows as in `core.batch.Batch`; mask: uint8 (H, W); masks: uint8 (classes, H, W).
 
     The result raises DataError for a target of another kind or beyond `classes`.
     """

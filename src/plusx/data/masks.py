@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plusx.core.errors import DataError
-from plusx.core.targets import VOID, LazyMask, Mask
+from plusx.core.targets import VOID, LazyMask, Mask, Masks
 from plusx.data.images import decoded, file_bytes, printable, upright
 from plusx.data.pixels import as_array
 
@@ -260,3 +260,19 @@ class MaskFile(LazyMask):
     def load(self) -> Mask:
         """DataError naming the file, if it cannot be read or holds a value without a class."""
         return Mask(self.coding.indices(self.source, name_of(self.source, self.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class MaskLayers(LazyMask):
+    """A mask file for every class, whose coding gives 1 where the class is; None where an image has none of it.
+
+    size: (height, width) of the image.
+    """
+
+    layers: tuple[MaskFile | None, ...]
+    size: tuple[int, int]
+
+    def load(self) -> Masks:
+        """DataError naming the file that cannot be read, or holds what is neither the class nor its absence."""
+        empty = np.zeros(self.size, np.uint8)
+        return Masks(np.stack([empty if layer is None else layer.load().values for layer in self.layers]))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plusx.core.errors import DataError
-from plusx.core.targets import LazyMask, Mask
+from plusx.core.targets import VOID, LazyMask, Mask, Masks
 
 Outline: TypeAlias = tuple[NDArray[np.float32], ...]
 """Polygons, (N, 2) x, y in pixels from the upper left corner of the picture; together one region."""
@@ -49,6 +49,34 @@ class MaskRegions(LazyMask):
             for window, inside in _parts(region.shape, self.size, self.name):
                 values[window][inside] = region.value
         return Mask(values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layered:
+    """A region of class `index`; `void`: its pixels are not to be counted for that class, where no other has it."""
+
+    index: int
+    shape: Outline | Runs
+    void: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionLayers(LazyMask):
+    """Regions of `classes` classes, each in the layer of its own. name: of the image, for errors."""
+
+    size: tuple[int, int]  # height, width
+    classes: int
+    regions: tuple[Layered, ...]
+    name: str = ""
+
+    def load(self) -> Masks:
+        """DataError for run lengths of another size."""
+        values = np.zeros((self.classes, *self.size), np.uint8)
+        for region in sorted(self.regions, key=lambda region: not region.void):
+            layer = values[region.index]
+            for window, inside in _parts(region.shape, self.size, self.name):
+                layer[window][inside] = VOID if region.void else 1
+        return Masks(values)
 
 
 def shape_of(segmentation: Any, size: tuple[int, int], name: str) -> Outline | Runs:

@@ -16,6 +16,7 @@ from plusx.core.prediction import (
     LabelPrediction,
     LabelsPrediction,
     MaskPrediction,
+    MasksPrediction,
     Prediction,
     ValuePrediction,
 )
@@ -23,7 +24,7 @@ from plusx.core.prediction import (
 Config: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = NDArray[Any]
 """B, ...: what the graph gives for B images: probabilities in float32, values in float64 (B, K); boxes (B, D, 6) in
-float32; classes of pixels (B, H, W) in int64."""
+float32; classes of pixels (B, H, W) in int64, or bool for each class (B, K, H, W)."""
 
 Size: TypeAlias = tuple[int, int]
 """Height and width of the images, in pixels."""
@@ -120,7 +121,7 @@ def _farthest(boxes: Rows, others: Rows, unit: NDArray[np.float64]) -> float:
 
 def _same_pixels(reference: Rows, exported: Rows, config: Config, size: Size) -> Compared:
     """The share of pixels that have another class."""
-    apart = (reference != exported).mean(axis=(1, 2))
+    apart = (reference != exported).mean(axis=tuple(range(1, reference.ndim)))
     return apart <= TOLERANCE, apart
 
 
@@ -168,5 +169,13 @@ DECODINGS: Mapping[str, Decoding] = {
         compare=_same_pixels,
         decision=f"class for {1 - TOLERANCE:.1%} of the pixels and more",
         unit="of the pixels",
+    ),
+    "multilabel-segment": Decoding(
+        output="masks",
+        setting="classes",
+        read=lambda name, config, row: MasksPrediction.of(name, config["classes"], row),
+        compare=_same_pixels,
+        decision=f"classes for {1 - TOLERANCE:.1%} of the pixels and more",
+        unit="of the pixels and classes",
     ),
 }

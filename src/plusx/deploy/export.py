@@ -75,7 +75,9 @@ def _onnx(program: ExportedProgram, metadata: Metadata) -> bytes:
         node.metadata_props.clear()
     proto = exported.model_proto
     for value in (*proto.graph.input, *proto.graph.output):
-        for axis, name in zip(value.type.tensor_type.shape.dim, AXES, strict=False):
+        sizes = value.type.tensor_type.shape.dim
+        names = ("batch", "classes", "height", "width") if value.name == "masks" else AXES
+        for axis, name in zip(sizes, names, strict=False):
             if not axis.HasField("dim_value"):
                 axis.dim_param = name
     onnx.checker.check_model(proto, full_check=True)

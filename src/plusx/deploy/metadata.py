@@ -63,7 +63,7 @@ class Metadata:
 
     @property
     def output(self) -> str:
-        """The graph's output: "probabilities", "values", "boxes" or "mask"."""
+        """The graph's output: "probabilities", "values", "boxes", "mask" or "masks"."""
         return decoding_of(self.task).output
 
     def predictions(self, names: Sequence[str], rows: NDArray[Any]) -> list[Prediction]:

@@ -137,6 +137,20 @@ def draw_caption(image: NDArray[np.uint8], lines: Sequence[tuple[int, str]], let
     return whole
 
 
+def draw_masks(image: NDArray[np.uint8], layers: NDArray[np.bool_], lettering: Lettering) -> Image.Image:
+    """As `draw_mask`, of classes that may overlap (K, H, W): their colours mix, their outlines cross."""
+    picture, _ = _legible(image)
+    pixels = np.asarray(picture).astype(np.float32)
+    larger = [np.asarray(Image.fromarray(layer).resize(picture.size, Image.Resampling.NEAREST)) for layer in layers]
+    for label, own in enumerate(larger):
+        pixels[own] = pixels[own] * 0.5 + np.array(colour_of(label), np.float32) * 0.5
+    for label, own in enumerate(larger):
+        pixels[own & _outline(own, _line(picture))] = colour_of(label)
+    shares = [(label, float(layer.mean())) for label, layer in enumerate(layers) if layer.any()]
+    shares.sort(key=lambda pair: -pair[1])
+    return _with_legend(Image.fromarray(pixels.round().astype(np.uint8)), shares, lettering)
+
+
 def _legible(image: NDArray[np.uint8]) -> tuple[Image.Image, float]:
     """As RGB, enlarged where it is small, and how much."""
     picture = Image.fromarray(image).convert("RGB")

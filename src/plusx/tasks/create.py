@@ -6,9 +6,10 @@ from typing import Any
 from plusx.core.backbone import Backbone
 from plusx.core.sample import Kind
 from plusx.core.task import TASKS, Task
-from plusx.tasks import classify, detect, multilabel, regress, segment
+from plusx.tasks import classify, detect, multilabel, multilabel_segment, regress, segment
 
-__all__ = ["HEADS_OF", "TASK_OF_KIND", "classify", "create", "detect", "multilabel", "regress", "segment"]
+__all__ = ["HEADS_OF", "TASK_OF_KIND", "classify", "create", "detect", "multilabel", "multilabel_segment"]
+__all__ += ["regress", "segment"]
 
 TASK_OF_KIND: Mapping[Kind, str] = {
     "label": "classify",
@@ -16,10 +17,15 @@ TASK_OF_KIND: Mapping[Kind, str] = {
     "value": "regress",
     "boxes": "detect",
     "mask": "segment",
+    "masks": "multilabel-segment",
 }
 """Which task learns which kind of target."""
 
-HEADS_OF: Mapping[str, Mapping[str, Any]] = {"detect": detect.HEADS, "segment": segment.HEADS}
+HEADS_OF: Mapping[str, Mapping[str, Any]] = {
+    "detect": detect.HEADS,
+    "segment": segment.HEADS,
+    "multilabel-segment": segment.HEADS,
+}
 """Task whose targets have a place in the image → its heads by name."""
 
 
@@ -37,7 +43,7 @@ def output_stride(name: str, head: str | None) -> int:
     InputError with the nearest names for an unknown head.
     """
     match name:
-        case "segment":
+        case "segment" | "multilabel-segment":
             return segment.head_of(head).output_stride
         case "detect":
             return detect.head_of(head).output_stride

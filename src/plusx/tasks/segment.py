@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, final, overload
+from typing import Any, ClassVar, Final, final, overload
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,7 @@ class SegmentConfig:
     `class_weights`: one a class, for classes of unequal area (see `tasks.imbalance`).
     """
 
+    task: ClassVar[str] = "segment"
     classes: tuple[str, ...]
     head: str = "deeplabv3+"
     losses: tuple[str, ...] = ("cross-entropy",)
@@ -80,17 +81,17 @@ class SegmentConfig:
     class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        settings.check_names("segment", "classes", self.classes)
-        settings.check_names("segment", "losses", self.losses)
+        settings.check_names(self.task, "classes", self.classes)
+        settings.check_names(self.task, "losses", self.losses)
         if len(self.classes) > VOID:
-            raise InputError(f"The task segment has {len(self.classes)} classes; a mask of 8 bits can name {VOID}")
+            raise InputError(f"The task {self.task} has {len(self.classes)} classes; a mask of 8 bits can name {VOID}")
         head_of(self.head)
         for loss in self.losses:
             if loss not in OF_PIXELS and loss not in OF_AREAS:
-                raise unknown("loss of the task segment", loss, [*OF_PIXELS, *OF_AREAS])
+                raise unknown(f"loss of the task {self.task}", loss, [*OF_PIXELS, *OF_AREAS])
         if self.dropout is not None:
-            settings.check_share("segment", "dropout", self.dropout)
-        settings.check_weights("segment", "class_weights", self.class_weights, self.classes)
+            settings.check_share(self.task, "dropout", self.dropout)
+        settings.check_weights(self.task, "class_weights", self.class_weights, self.classes)
         if self.class_weights is not None and not set(self.losses) & set(OF_PIXELS):
             raise InputError(
                 f"class_weights have no effect on the losses {', '.join(self.losses)}, in which every class weighs the "
@@ -116,10 +117,9 @@ class Heads(nn.Module):
         return self.main(features)
 
 
-class Segment(Task):
-    """Outputs are logits (B, classes, H, W) on the images' own grid; decoded, a map of class indices."""
+class Segmenter(Task):
+    """What both tasks of masks are: outputs are logits (B, classes, H, W) on the images' own grid."""
 
-    name = "segment"
     dense = True
     class_weights: Tensor | None
 
@@ -142,8 +142,8 @@ class Segment(Task):
     @overload
     def forward(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]: ...
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor | dict[str, Tensor]:
-        """targets: class indices (B, H, W) uint8, 255 void. Loss parts: those of the configuration, and "auxiliary",
-        the sum of the same for the auxiliary head, × 0.4."""
+        """targets: class indices (B, H, W), or layers of 0 and 1 (B, classes, H, W), uint8, 255 void. Loss parts: those
+        of the configuration, and "auxiliary", the sum of the same for the auxiliary head, × 0.4."""
         features = self.backbone(images)
         logits = resized(_logits(self.head, features), images)
         if targets is None:
@@ -163,6 +163,16 @@ class Segment(Task):
             for name in self.settings.losses
         }
 
+    def config(self) -> dict[str, Any]:
+        return settings.to_json(self.settings)
+
+
+@final
+class Segment(Segmenter):
+    """Decoded, a map of class indices."""
+
+    name = "segment"
+
     def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Class indices (B, H, W) int64; with a `view` on the grid of the image, whose logits are resized first."""
         return (outputs if view is None else view.maps_to_image(outputs.float())).argmax(dim=1)
@@ -173,9 +183,6 @@ class Segment(Task):
 
     def metrics(self) -> SegmentMetrics:
         return SegmentMetrics(self.settings.classes)
-
-    def config(self) -> dict[str, Any]:
-        return settings.to_json(self.settings)
 
 
 def _logits(head: nn.Module, features: Features) -> Tensor:

@@ -32,7 +32,7 @@ log = logging.getLogger("plusx")
 
 DEFAULT_RECIPES = {True: finetune, False: scratch_small}  # by whether the weights are pretrained
 assert {finetune, scratch_small, paper, dense} == set(RECIPES.values())
-DENSE = ("boxes", "mask")
+DENSE = ("boxes", "mask", "masks")
 """Kinds of targets that have a place in the image."""
 
 
@@ -170,12 +170,15 @@ def task_name(settings: FitSettings, listing: Listing) -> str:
     return fitting
 
 
+_IN_WORDS = {"boxes": "boxes", "mask": "masks", "masks": "overlapping masks"}
+
+
 def describe(listing: Listing) -> str:
     """The targets in a few words."""
     if listing.kind == "value":
         return f"numbers in {', '.join(listing.classes)}"
-    if listing.kind in ("boxes", "mask"):
-        return f"{'boxes' if listing.kind == 'boxes' else 'masks'} of {len(listing.classes)} classes"
+    if listing.kind in DENSE:
+        return f"{_IN_WORDS[listing.kind]} of {len(listing.classes)} classes"
     many = "several of" if listing.kind == "labels" else "one of"
     return f"{many} {len(listing.classes)} classes"
 
@@ -230,7 +233,7 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
     train = listing.splits["train"]
     if settings.head is not None and listing.kind not in DENSE:
         log.warning("--head %s has no effect: the task is %s, which has one head", settings.head, name)
-    for word in ("losses", "auxiliary") if name != "segment" else ():
+    for word in ("losses", "auxiliary") if name not in ("segment", "multilabel-segment") else ():
         if getattr(settings, word):
             log.warning("--%s has no effect: the task is %s, not segment", word, name)
     counts = class_counts(train, len(listing.classes))
@@ -246,7 +249,7 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
         case "multilabel":
             weights = balanced_positive_weights(counts, len(train)) if settings.balance == "weights" else None
             return {"classes": list(listing.classes), "dropout": recipe.dropout, "positive_weights": weights}
-        case "detect" | "segment":
+        case "detect" | "segment" | "multilabel-segment":
             if settings.balance != "none":
                 log.warning("--balance %s has no effect on boxes and masks", settings.balance)
             return {"classes": list(listing.classes), **head_config(name, settings)}
@@ -260,7 +263,7 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
 def head_config(name: str, settings: FitSettings) -> dict[str, Any]:
     """What the user said of the head of a dense task and of its losses."""
     said: dict[str, Any] = {} if settings.head is None else {"head": settings.head}
-    if name == "segment":
+    if name != "detect":
         said |= {} if settings.losses is None else {"losses": list(settings.losses)}
         said |= {"auxiliary": True} if settings.auxiliary else {}
     return said

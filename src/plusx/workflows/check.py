@@ -104,6 +104,8 @@ def _labels(listing: Listing) -> str:
             return f"{_boxes(listing)} of {len(names)} classes: {shown}"
         case "mask":
             return f"masks of {len(names)} classes: {shown}"
+        case "masks":
+            return f"overlapping masks of {len(names)} classes: {shown}"
 
 
 def _boxes(listing: Listing) -> str:

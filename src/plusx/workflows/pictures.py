@@ -17,12 +17,13 @@ from plusx.core.prediction import (
     LabelPrediction,
     LabelsPrediction,
     MaskPrediction,
+    MasksPrediction,
     Prediction,
     ValuePrediction,
 )
 from plusx.core.sample import ImageSource
 from plusx.data.images import read_image
-from plusx.report.overlay import Found, Lettering, colour_of, draw_boxes, draw_caption, draw_mask
+from plusx.report.overlay import Found, Lettering, colour_of, draw_boxes, draw_caption, draw_mask, draw_masks
 
 BACKGROUND = "background"
 """A class of that name is left as it is in drawn masks."""
@@ -59,13 +60,17 @@ def drawn(
             _check_size(pixels, prediction)
             quiet = frozenset(index for index, name in enumerate(classes) if name == BACKGROUND)
             return draw_mask(pixels, prediction.mask, lettering, quiet=quiet)
+        case MasksPrediction():
+            _check_size(pixels, prediction)
+            return draw_masks(pixels, prediction.masks, lettering)
     index = {name: number for number, name in enumerate(classes)}
     return draw_caption(pixels, [(index[name], said) for name, said in _said(prediction)], lettering)
 
 
-def _check_size(pixels: NDArray[np.uint8], prediction: MaskPrediction) -> None:
-    if prediction.mask.shape != pixels.shape[:2]:
-        (height, width), (rows, columns) = pixels.shape[:2], prediction.mask.shape
+def _check_size(pixels: NDArray[np.uint8], prediction: MaskPrediction | MasksPrediction) -> None:
+    mask = prediction.mask if isinstance(prediction, MaskPrediction) else prediction.masks[0]
+    if mask.shape != pixels.shape[:2]:
+        (height, width), (rows, columns) = pixels.shape[:2], mask.shape
         raise InputError(
             f"{prediction.name}: a mask of {columns}×{rows} pixels for an image of {width}×{height}. Give the image "
             "that was predicted on."
@@ -94,7 +99,8 @@ def check_folder(folder: Path) -> None:
 
 
 def keep(folder: Path, pixels: NDArray[np.uint8], prediction: Prediction, classes: Sequence[str]) -> None:
-    """Writes NAME.png with the drawing and, of a mask, NAME.mask.png with an index a pixel.
+    """Writes NAME.png with the drawing and, of a mask, NAME.mask.png with an index a pixel; of masks that may overlap
+    NAME.CLASS.mask.png for every class, black and white.
 
     NAME is the image's without its suffix; where another image had it, with the folder it lies in before it, and so on.
     StorageError when the disk refuses.
@@ -103,14 +109,22 @@ def keep(folder: Path, pixels: NDArray[np.uint8], prediction: Prediction, classe
     _write(folder / f"{name}.png", drawn(pixels, prediction, classes))
     if isinstance(prediction, MaskPrediction):
         _write(folder / f"{name}.mask.png", indexed(prediction))
+    if isinstance(prediction, MasksPrediction):
+        for label, mask in zip(prediction.classes, prediction.masks, strict=True):
+            _write(folder / f"{name}.{_plain(label).replace('/', '_')}.mask.png", Image.fromarray(mask))
 
 
 def _free_name(folder: Path, image: str) -> str:
-    path = PurePath(re.sub(r'[:*?"<>|\\]', "_", image))
+    path = PurePath(_plain(image))
     parts = [*path.parent.parts, path.stem or "image"]
     longer = ["_".join(part.strip("/") for part in parts[-count:]) for count in range(1, len(parts) + 1)]
     numbered = (f"{longer[-1]} {number}" for number in itertools.count(2))
     return next(name for name in itertools.chain(longer, numbered) if not (folder / f"{name}.png").exists())
+
+
+def _plain(name: str) -> str:
+    """Without what file systems refuse."""
+    return re.sub(r'[:*?"<>|\\]', "_", name)
 
 
 def indexed(prediction: MaskPrediction) -> Image.Image:
@@ -131,7 +145,7 @@ def _write(path: Path, picture: Image.Image) -> None:
 
 def _classes_of(prediction: Any) -> tuple[str, ...]:
     match prediction:
-        case MaskPrediction():
+        case MaskPrediction() | MasksPrediction():
             return prediction.classes
         case BoxesPrediction():
             return prediction.classes or tuple(dict.fromkeys(box.label for box in prediction.boxes))

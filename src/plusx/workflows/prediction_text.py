@@ -15,6 +15,7 @@ from plusx.core.prediction import (
     LabelPrediction,
     LabelsPrediction,
     MaskPrediction,
+    MasksPrediction,
     Prediction,
     ValuePrediction,
 )
@@ -86,9 +87,9 @@ def _table_row(prediction: Prediction) -> dict[str, str]:
             counts = Counter(box.label for box in prediction.boxes).most_common()
             found = ", ".join(f"{count} {label}" for label, count in counts) or "(none)"
             return {"image": prediction.name, "objects": found}
-        case MaskPrediction():
+        case MaskPrediction() | MasksPrediction():
             shares = (f"{label} {share:.1%}" for label, share in prediction.shares.items())
-            return {"image": prediction.name, "pixels": ", ".join(shares)}
+            return {"image": prediction.name, "pixels": ", ".join(shares) or "(none)"}
         case _:
             return {key: str(value) for key, value in prediction.to_json().items()}
 
@@ -109,7 +110,7 @@ def _box_cells(box: Box) -> dict[str, str]:
 
 def _csv_row(prediction: Prediction) -> dict[str, str]:
     match prediction:
-        case MaskPrediction():
+        case MaskPrediction() | MasksPrediction():
             shares = {f"share {label}": f"{prediction.shares.get(label, 0.0):.6f}" for label in prediction.classes}
             return {"image": prediction.name, **shares}
         case LabelPrediction():

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Kind, Listing
-from plusx.core.targets import Boxes, Label, Labels, LazyMask, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, LazyMask, Mask, Masks, Target, Value
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
-from plusx.data.masks import MaskFile
+from plusx.data.masks import MaskFile, MaskLayers
 from plusx.data.split import with_validation
 from plusx.workflows.contents import Digests, contents, digests_of
 from plusx.workflows.directory import RunDirectory, write_json
@@ -26,7 +26,14 @@ from plusx.workflows.split_table import Row, write_split
 log = logging.getLogger("plusx")
 
 KIND_OF_TASK: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"classify": "label", "multilabel": "labels", "regress": "value", "detect": "boxes", "segment": "mask"}
+    {
+        "classify": "label",
+        "multilabel": "labels",
+        "regress": "value",
+        "detect": "boxes",
+        "segment": "mask",
+        "multilabel-segment": "masks",
+    }
 )
 
 
@@ -145,6 +152,8 @@ def mask_content(target: Target | None) -> bytes:
             return path.read_bytes()
         case LazyMask():
             return target.load().values.tobytes()
+        case Mask() | Masks():
+            return target.values.tobytes()
         case _:
             return b""
 
@@ -163,6 +172,8 @@ def target_text(target: Target | None, classes: tuple[str, ...]) -> str:
             return ";".join(_box_text(classes[label], corners, ignored) for label, corners, ignored in rows)
         case MaskFile(source=Path() as path):
             return path.name
+        case MaskLayers(layers=layers):
+            return ";".join(name for name, layer in zip(classes, layers, strict=True) if layer is not None)
         case _:
             return ""
 

@@ -50,7 +50,7 @@ WORKERS = (
 class ReadingSettings:
     """What may be said of labelled images wherever they are read: the first settings of several verbs."""
 
-    task: Literal["auto", "classify", "multilabel", "regress", "detect", "segment"] = option(
+    task: Literal["auto", "classify", "multilabel", "regress", "detect", "segment", "multilabel-segment"] = option(
         "auto", "what the labels are taken for; auto: what they look like", section="The data"
     )
     image_column: str | None = option(None, "column of a table that names the image; none: found by content")

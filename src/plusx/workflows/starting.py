@@ -77,7 +77,7 @@ def check_head(settings: FitSettings, task: str) -> None:
 
     task: "auto" where the data have not been seen; then whatever any task has will do.
     """
-    every = [head for found in HEADS_OF.values() for head in found]
+    every = dict.fromkeys(head for found in HEADS_OF.values() for head in found)
     if task == "auto" and settings.head is not None and settings.head not in every:
         raise unknown("head", settings.head, every)
     if task in HEADS_OF:

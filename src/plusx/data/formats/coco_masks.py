@@ -10,26 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import DataError, unknown
-from plusx.core.targets import VOID
+from plusx.core.targets import VOID, LazyMask
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.folders import visible_folders
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
 from plusx.data.formats.located import Located
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.splits import ORDER, Split, split_of
-from plusx.data.regions import MaskRegions, Region, shape_of
+from plusx.data.regions import Layered, MaskRegions, Outline, Region, RegionLayers, Runs, shape_of
 from plusx.data.sizes import read_size
 
 LAYOUT = "masks as outlines in COCO JSON: DATA/annotations/instances_train2017.json, DATA/train2017/1.jpg"
 
 BACKGROUND = "background"
+PAINTED = "masks are painted from outlines; what none covers is background, crowds are void"
+LAYERED = "masks are painted from outlines, a layer a class; crowds are void in theirs"
 _LISTS = ("images", "annotations", "categories")
 _KEYS = tuple(f'"{key}"'.encode() for key in (*_LISTS, "segmentation"))
 
 
 def recognise(source: Any, options: ReadOptions) -> bool:
     """The same files hold boxes: masks have to be asked for."""
-    if not isinstance(source, (str, os.PathLike)) or options.kind != "mask":
+    if not isinstance(source, (str, os.PathLike)) or options.kind not in ("mask", "masks"):
         return False
     path = Path(source)
     return _has_outlines(path) if path.is_file() else bool(_files(path))
@@ -55,24 +57,26 @@ def _files(root: Path) -> list[Path]:
 def read(source: Any, options: ReadOptions) -> Entries:
     """What no outline covers is class `background`; of overlapping objects the smaller one lies on top, as in front.
 
+    Where several classes at once are asked for, every category has a layer of its own and there is no background.
     Crowds are void where no other object lies. DataError names file and annotation.
     """
+    layered = options.kind == "masks"
     path = Path(source)
     files = _by_split(path) if path.is_dir() else {path: "train"}
     root = path if path.is_dir() else path.parent.parent if path.parent.name.lower() == "annotations" else path.parent
     contents = {_Content.of(file): split for file, split in files.items()}
-    classes = options.classes or _classes(contents)
+    classes = options.classes or _classes(contents, layered)
     entries: list[Entry] = []
     missing: list[str] = []
     for content, split in contents.items():
-        entries += content.entries(split, root, classes, missing)
-    notes = ["masks are painted from outlines; what none covers is background, crowds are void"]
+        entries += content.entries(split, root, _Painter(classes, layered), missing)
+    notes = [LAYERED if layered else PAINTED]
     if missing:
         what = f"{counted(len(missing), 'image')} of {shown([file.name for file in files])} not found: {shown(missing)}"
         if options.missing_files == "error" or not entries:
             raise DataError(f"{what}. Expected them in {root} or a folder in it, e.g. {root}/images.")
         notes.append(f"{what}; left out")
-    return Entries(entries, "mask", classes, root=root, notes=tuple(notes))
+    return Entries(entries, "masks" if layered else "mask", classes, root=root, notes=tuple(notes))
 
 
 def _by_split(root: Path) -> dict[Path, Split]:
@@ -95,12 +99,33 @@ def _split_in(path: Path) -> Split | None:
     return next((split for part in parts if (split := split_of(part))), None)
 
 
-def _classes(contents: Mapping["_Content", Split]) -> tuple[str, ...]:
-    """Background first, then the categories in the order of their numbers."""
+def _classes(contents: Mapping["_Content", Split], layered: bool) -> tuple[str, ...]:
+    """Background first unless there are layers, then the categories in the order of their numbers."""
+    if layered:
+        return tuple(dict.fromkeys(name for content in contents for name in content.categories.values()))
     names = dict.fromkeys(name for content in contents for name in content.categories.values() if name != BACKGROUND)
     if len(names) >= VOID:
         raise DataError(f"{len(names)} categories; masks hold at most {VOID - 1} and the background.")
     return (BACKGROUND, *names)
+
+
+@dataclass(frozen=True)
+class _Painter:
+    """How the annotations of an image become its mask: of one class a pixel, or a layer a class."""
+
+    classes: tuple[str, ...]
+    layered: bool
+
+    def mask(
+        self, found: Sequence[tuple[str, bool, Outline | Runs]], size: tuple[int, int], place: str, name: str
+    ) -> LazyMask:
+        """found: category, whether it is a crowd, and shape, from below. place: the file, for errors."""
+        indexed = [(_index(category, self.classes, place), crowd, shape) for category, crowd, shape in found]
+        if self.layered:
+            layers = tuple(Layered(index, shape, crowd) for index, crowd, shape in indexed)
+            return RegionLayers(size, len(self.classes), layers, name)
+        regions = tuple(Region(VOID if crowd else index, shape) for index, crowd, shape in indexed)
+        return MaskRegions(size, regions, _index(BACKGROUND, self.classes, place), name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +157,7 @@ class _Content:
             outlined.setdefault(image, []).append(one)
         return _Content(path, images, names, outlined)
 
-    def entries(self, split: Split, root: Path, classes: tuple[str, ...], missing: list[str]) -> Iterator[Entry]:
+    def entries(self, split: Split, root: Path, painter: _Painter, missing: list[str]) -> Iterator[Entry]:
         files = Located(root)
         files.prefer([str(image.get("file_name")) for image in self.images[:100]], split)
         for image in self.images:
@@ -142,8 +167,8 @@ class _Content:
                 missing.append(name)
                 continue
             size = self._size(image, found)
-            regions = tuple(self._regions(image.get("id"), size, classes))
-            mask = MaskRegions(size, regions, _index(BACKGROUND, classes, self.path), files.name_of(found))
+            shapes = list(self._shapes(image.get("id"), size))
+            mask = painter.mask(shapes, size, str(self.path), files.name_of(found))
             yield Entry(found, mask, files.name_of(found), split)
 
     def _size(self, image: Mapping[str, Any], found: Path) -> tuple[int, int]:
@@ -162,11 +187,11 @@ class _Content:
             )
         return height, width
 
-    def _regions(self, image: Any, size: tuple[int, int], classes: tuple[str, ...]) -> Iterator[Region]:
+    def _shapes(self, image: Any, size: tuple[int, int]) -> Iterator[tuple[str, bool, Outline | Runs]]:
         for one in sorted(self.outlined.get(image, ()), key=_from_below):
             place = f"{self.path}, annotation {one.get('id')}"
-            index = _index(self.categories[one["category_id"]], classes, self.path)
-            yield Region(VOID if one.get("iscrowd") else index, shape_of(one.get("segmentation"), size, place))
+            shape = shape_of(one.get("segmentation"), size, place)
+            yield self.categories[one["category_id"]], bool(one.get("iscrowd")), shape
 
 
 def _lists(path: Path) -> list[list[Mapping[str, Any]]]:
@@ -190,9 +215,9 @@ def _from_below(annotation: Mapping[str, Any]) -> tuple[bool, float]:
     return not annotation.get("iscrowd"), -float(area) if isinstance(area, (int, float)) else 0.0
 
 
-def _index(name: str, classes: tuple[str, ...], path: Path) -> int:
+def _index(name: str, classes: tuple[str, ...], place: str) -> int:
     if name not in classes:
-        raise DataError(f"{path}: {unknown('class', name, classes)} Known are {shown(classes)}.")
+        raise DataError(f"{place}: {unknown('class', name, classes)} Known are {shown(classes)}.")
     return classes.index(name)
 
 

@@ -46,7 +46,7 @@ def _labels_of(label: Any) -> Sequence[Any]:
 def _kind(first: Kind | None, second: Kind | None) -> Kind | None:
     """Rows of 0 and 1 may be one-hot in one source by chance and several classes in the other."""
     kinds = {first, second} - {None}
-    apart = ("boxes" in kinds and first != second) or (kinds & {"value", "mask"} and len(kinds) > 1)
+    apart = ("boxes" in kinds and first != second) or (kinds & {"value", "mask", "masks"} and len(kinds) > 1)
     if apart:
         raise DataError(f"The labels of one source are of kind {first!r}, those of the other of kind {second!r}.")
     return "labels" if "labels" in kinds else first or second

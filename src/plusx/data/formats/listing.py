@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plusx.core.errors import DataError
 from plusx.core.sample import Kind, Listing, Sample
-from plusx.core.targets import Label, Labels, LazyMask, Mask, Target, Value
+from plusx.core.targets import Label, Labels, LazyMask, Mask, Masks, Target, Value
 from plusx.data.formats.boxes import targets_of
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
 from plusx.data.formats.format import Entries, Entry, counted, shown
@@ -183,7 +183,7 @@ def _value_targets(
 def _mask_targets(
     found: Entries, entries: Sequence[Entry], options: ReadOptions
 ) -> tuple[tuple[str, ...], Callable[[Entry], Target]]:
-    strange = next((entry for entry in entries if not isinstance(entry.label, (LazyMask, Mask))), None)
+    strange = next((entry for entry in entries if not isinstance(entry.label, (LazyMask, Mask, Masks))), None)
     if strange is not None:
         raise DataError(
             f"{strange.name}: label {strange.label!r} is no mask, as the task needs. Expected a folder of images and "
@@ -199,3 +199,4 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 _TARGETS = {"label": _label_targets, "labels": _labels_targets, "value": _value_targets, "mask": _mask_targets}
+_TARGETS |= {"masks": _mask_targets}

@@ -173,6 +173,16 @@ def _by_key(folder: Path, endings: Sequence[str]) -> dict[str, Path]:
     return {**short, **found}
 
 
+def by_key(images: Path) -> dict[str, Path]:
+    """Every image of a folder by what its masks may be called."""
+    return _by_key(images, IMAGE_ENDINGS)
+
+
+def names_of(mask: Path, folder: Path) -> list[str]:
+    """What the image of a mask may be called: as `by_key` has it."""
+    return _keys(os.fspath(mask), folder, MASK_ENDINGS)
+
+
 def _keys(path: str, folder: Path, endings: Sequence[str]) -> list[str]:
     """What a file may be called by: its path below `folder` without suffix, then also without one of `endings`."""
     whole = _fold(os.path.splitext(os.path.relpath(path, folder))[0])  # noqa: PTH122 - speed

@@ -107,8 +107,8 @@ def _with_second_source(found: Entries, options: ReadOptions) -> Entries:
     if any(entry.split == "val" for entry in found.entries):
         raise DataError("validation_data is given, but the data set already has a validation split; leave one out.")
     source = options.validation_data
-    if found.kind == "mask":  # the second source's values are looked up among the first one's classes
-        options = replace(options, kind="mask", classes=options.classes or found.classes)
+    if found.kind in ("mask", "masks"):  # the second source's values are looked up among the first one's classes
+        options = replace(options, kind=found.kind, classes=options.classes or found.classes)
     try:
         second = FORMATS[_recognised(source, options)].read(source, options)
     except DataError as error:
