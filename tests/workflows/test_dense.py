@@ -247,6 +247,23 @@ def test_touching_objects_losses_and_deep_supervision(masks: Path, tmp_path: Pat
     assert plusx.evaluate(run.path, root, split="all", workers=0).metrics["miou"] >= 0
 
 
+def test_masks_and_boxes_in_memory(tmp_path: Path) -> None:
+    """Arrays with layers, and a list of pairs as a torch data set."""
+    made = pictures(tmp_path / "images")
+    images = [np.array(Image.open(tmp_path / "images" / name)) for name, _, _ in made]
+    boxed = [
+        (image, {"boxes": [corners], "labels": ["square"]}) for image, (_, _, corners) in zip(images, made, strict=True)
+    ]
+    words: dict[str, Any] = {"model": "resnet20", "epochs": 1, "export": False, **QUICK}
+    run = fit(boxed, out=tmp_path / "boxes", **words)
+    assert run.metrics["map"] >= 0
+    whole = np.stack([image[:40, :40] for image in images])
+    layers = np.stack([whole[..., 0] > 200, whole[..., 2] < 80], axis=1)
+    run = fit((whole, layers), head="unet", out=tmp_path / "layers", **words)
+    assert 0 < run.metrics["miou"] <= 1
+    assert plusx.evaluate(run.path, (whole, layers), split="all", workers=0).metrics["miou"] > 0
+
+
 def test_without_a_box_there_is_nothing_to_learn(tmp_path: Path) -> None:
     made = pictures(tmp_path / "images")
     rows = [f"images/{name},,,,," for name, _, _ in made]

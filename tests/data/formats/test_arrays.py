@@ -225,7 +225,7 @@ def test_nested_lists_are_read_as_the_array_they_would_be() -> None:
     [
         (pixels(4, (2, 5, 6)), [0, 1, 0, 1], r"x has the shape \(4, 2, 5, 6\); expected N×H×W, N×H×W×C or N×C×H×W"),
         (np.zeros((4, 9)), [0, 1, 0, 1], r"x has the shape \(4, 9\); expected"),
-        (pixels(), np.zeros((4, 2, 2)), r"y has the shape \(4, 2, 2\); expected N labels"),
+        (pixels(), np.zeros((4, 2, 2)), r"mask of train\[0\]: 2×2 pixels, its image has"),
         (np.full((2, 4, 4), -1.0), [0, 1], r"Pixel values of type float64 lie in -1\.\.-1; expected 0\.\.255"),
         (pixels(2), [0, "a"], "Labels of mixed types: 0 of train\\[0\\] is a number, 'a' of train\\[1\\] is text"),
         (pixels(), [1, 1, 1, 1], "All 4 labelled images have the same class '1'"),

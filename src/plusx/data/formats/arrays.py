@@ -14,10 +14,12 @@ from plusx.data.formats.format import FORMATS, Entries, Entry, Format, is_instan
 from plusx.data.formats.indicators import from_indicators
 from plusx.data.formats.joining import joined
 from plusx.data.formats.options import ReadOptions
+from plusx.data.formats.placed_labels import has_place, placed
 from plusx.data.formats.splits import Split
 from plusx.data.pixels import CHANNELS, as_array, scale_of, to_uint8
 
-LAYOUT = "arrays or tensors (x, y): x N×H×W, N×H×W×C or N×C×H×W, y N labels, N×1, or N×K one-hot"
+LAYOUT = "arrays or tensors (x, y): x N×H×W, N×H×W×C or N×C×H×W, y N labels, N×1, or N×K one-hot; masks N×H×W, "
+LAYOUT += "or a list of masks or of dicts with boxes and labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,16 @@ def _read_pair(pair: Any, split: Split, options: ReadOptions) -> Entries:
     if not images:
         raise DataError(f"{called} and y are empty; expected at least two images.")
     sources, notes = _images(x, called)
+    if y.ndim > 2 if is_array(y) else has_place(y[0]):
+        names = [f"{split}[{row}]" for row in range(images)]
+        own = placed(sources, list(y), names, (), options)
+        rows = zip(sources, own.labels, names, strict=True)
+        return Entries(
+            [Entry(image, label, name, split) for image, label, name in rows],
+            own.kind,
+            own.classes,
+            notes=(*notes, *own.notes),
+        )
     kind, found, classes = labels_of(y, options.kind)
     pairs = enumerate(zip(sources, found, strict=True))
     entries = [Entry(image, label, f"{split}[{row}]", split) for row, (image, label) in pairs]

@@ -1,11 +1,11 @@
 """From mask files to classes and their coding: declared, or found by what all masks hold."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -51,9 +51,11 @@ class Held:
     deep: bool = False  # more than 8 bits
 
 
-def classes_of(
-    masks: Sequence[Path], table: ClassTable | None, asked: tuple[str, ...] | None, boundary: int
-) -> Classes:
+MaskSources: TypeAlias = Sequence[Path] | Sequence[Callable[[], Any]]
+"""Files, or functions that give masks and have names of their own (`str`)."""
+
+
+def classes_of(masks: MaskSources, table: ClassTable | None, asked: tuple[str, ...] | None, boundary: int) -> Classes:
     """Names, coding and what was decided.
 
     table: the file that declares classes. asked: names and order that the caller wants, e.g. those of a trained model.
@@ -68,8 +70,8 @@ def classes_of(
     return _of_masks(masks, asked, boundary)
 
 
-def _of_masks(masks: Sequence[Path], names: tuple[str, ...] | None, boundary: int) -> Classes:
-    if all(mask.parent.name.lower().startswith("instance") for mask in masks):
+def _of_masks(masks: MaskSources, names: tuple[str, ...] | None, boundary: int) -> Classes:
+    if all(isinstance(mask, Path) and mask.parent.name.lower().startswith("instance") for mask in masks):
         return _instances(names, boundary, "the folder is called instances")
     held = _scanned(masks, read_stored)
     if any(one.coloured for one in held):
@@ -122,13 +124,17 @@ def _instances(names: tuple[str, ...] | None, boundary: int, reason: str) -> Cla
     return Classes(names or own, Instances(boundary), (note,))
 
 
-def _scanned(masks: Sequence[Path], read: Any) -> list[Held]:
-    def held(mask: Path) -> Held:
-        stored = read(mask)
+def _scanned(masks: MaskSources, read: Any) -> list[Held]:
+    """Files several at a time; functions, which are the user's own, one by one."""
+
+    def held(mask: Any) -> Held:
+        stored = read(mask, str(mask))
         if stored.ndim == 3:
             return Held(colour_counts(stored), coloured=True)
         return Held(value_counts(stored), deep=stored.dtype not in (np.uint8, np.bool_))
 
+    if not isinstance(masks[0], Path):
+        return list(map(held, masks))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         return list(pool.map(held, masks))
 
@@ -147,7 +153,7 @@ def _numbered(values: Mapping[Any, int], names: tuple[str, ...]) -> bool:
     return all(isinstance(value, int) and (0 <= value < len(names) or value == VOID) for value in values)
 
 
-def _found(held: Sequence[Held], masks: Sequence[Path], names: tuple[str, ...] | None) -> Classes:
+def _found(held: Sequence[Held], masks: MaskSources, names: tuple[str, ...] | None) -> Classes:
     counts = _all(held)
     _check(counts, masks)
     values = list(counts)
@@ -169,7 +175,7 @@ def _enumerated(values: Sequence[Any]) -> list[tuple[Any, int]]:
     return [(value, index) for index, value in enumerate(values)]
 
 
-def _check(counts: Mapping[Any, int], masks: Sequence[Path]) -> None:
+def _check(counts: Mapping[Any, int], masks: MaskSources) -> None:
     values = [value for value in counts if value != VOID]
     soft = {0, VOID} <= counts.keys() and len(counts) > MANY
     if soft or len(values) > VOID:
@@ -180,7 +186,7 @@ def _check(counts: Mapping[Any, int], masks: Sequence[Path]) -> None:
         )
 
 
-def _named(values: list[Any], held: Sequence[Held], masks: Sequence[Path], names: tuple[str, ...]) -> Classes:
+def _named(values: list[Any], held: Sequence[Held], masks: MaskSources, names: tuple[str, ...]) -> Classes:
     """Names without values: written as the values are; or counted by them from 0; or as many, in ascending order."""
     if {written(value) for value in values if value != VOID} <= set(names):
         own = [value for value in values if written(value) in names]

@@ -10,8 +10,14 @@ from plusx.core.errors import DataError
 from plusx.data.formats.arrays import is_array, labels_of
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, shown
 from plusx.data.formats.options import ReadOptions
+from plusx.data.formats.placed_labels import has_place, placed
 
-LAYOUT = "a torch dataset: dataset[i] gives (image, label), len(dataset) their number"
+LAYOUT = (
+    "a torch dataset: dataset[i] gives (image, label, mask, or dict of boxes and labels), len(dataset) their number"
+)
+
+TWICE = 8
+"""Items that are fetched twice to see whether they are the same."""
 
 
 @runtime_checkable
@@ -32,6 +38,33 @@ class ItemImage:
         return self.dataset[self.index][0]
 
 
+@dataclass(frozen=True, slots=True)
+class ItemLabel:
+    """The label of item `index`, fetched when it is needed."""
+
+    dataset: Indexable
+    index: int
+
+    def __call__(self) -> Any:
+        return _label(self.dataset, self.index)
+
+
+class Kept:
+    """The same items, the last of which is kept: its label is asked for when its image has just been."""
+
+    def __init__(self, dataset: Indexable) -> None:
+        self.dataset = dataset
+        self._last: tuple[int, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int, /) -> Any:
+        if self._last is None or self._last[0] != index:
+            self._last = index, self.dataset[index]
+        return self._last[1]
+
+
 def recognise(source: Any, options: ReadOptions) -> bool:
     """Indexable, but no plain container: a list of pairs is one, a dict, a text or an array is not."""
     if isinstance(source, (str, bytes, tuple, Mapping)) or is_array(source):
@@ -41,13 +74,16 @@ def recognise(source: Any, options: ReadOptions) -> bool:
 
 def read(source: Any, options: ReadOptions) -> Entries:
     """Labels come from `source.targets` where it has them, as torchvision's have; else, or where the items' own labels
-    differ from them, every item is fetched once."""
+    differ from them, every item is fetched once. Masks are fetched again whenever they are needed."""
     targets, notes = _declared(source), []
     if targets is not None and not _agree(source, targets):
         targets = None
         notes.append("`targets` of the data set are not the labels of its items; the items count")
     if targets is None:
-        targets = [_label(source, index) for index in range(len(source))]
+        first = [_label(source, 0)] if len(source) else []
+        if any(map(has_place, first)):
+            return _placed(source, options)
+        targets = [*first, *(_label(source, index) for index in range(1, len(source)))]
         notes.append("labels were read by fetching every item once")
     _check_item(source)
     kind, labels, names = labels_of(_plain(targets), options.kind)
@@ -59,6 +95,32 @@ def read(source: Any, options: ReadOptions) -> Entries:
         kind = kind or ("label" if all(isinstance(label, str) for label in labels) else None)
     entries = [Entry(ItemImage(source, index), label, f"train[{index}]") for index, label in enumerate(labels)]
     return Entries(entries, kind, names, notes=tuple(notes))
+
+
+def _placed(source: Any, options: ReadOptions) -> Entries:
+    """Masks or boxes. DataError where an item is another one when it is fetched again: boxes are read only once."""
+    for index in range(min(TWICE, len(source))):
+        if not _same(_label(source, index), _label(source, index)):
+            raise DataError(
+                f"dataset[{index}] gives other masks or boxes each time it is fetched. Give the data set without "
+                "random transforms; plusx flips, cuts and recolours by itself."
+            )
+    notes, items = ["labels were read by fetching every item once"], Kept(source)
+    images = [ItemImage(items, index) for index in range(len(source))]
+    labels = [ItemLabel(items, index) for index in range(len(source))]
+    names = [f"train[{index}]" for index in range(len(source))]
+    own = placed(images, labels, names, _class_names(source, notes), options)
+    rows = zip(images, own.labels, names, strict=True)
+    entries = [Entry(image, label, name) for image, label, name in rows]
+    return Entries(entries, own.kind, own.classes, notes=(*notes, *own.notes))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """NaN is the same as NaN: what it is worth is said elsewhere."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return all(_same(one[key], other[key]) for key in one.keys() & other.keys() & {"boxes", "labels"})
+    a, b = np.asarray(one), np.asarray(other)
+    return a.shape == b.shape and bool(((a == b) | (a != a)).all())
 
 
 def named(label: Any, names: Sequence[str]) -> Any:
