@@ -15,6 +15,7 @@ from plusx.core.sample import Kind, Listing
 from plusx.core.targets import Boxes, Label, Labels, LazyMask, Mask, Masks, Target, Value
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
+from plusx.data.inspection.mask_checks import UNUSABLE_MASK
 from plusx.data.masks import MaskFile, MaskLayers
 from plusx.data.split import with_validation
 from plusx.workflows.contents import Digests, contents, digests_of
@@ -112,6 +113,7 @@ def prepare(
             "to learn the difference:\n" + "\n".join(report.summary())
         )
     _check_boxes(listing)
+    _check_masks(report)
     return Prepared(listing, report, fingerprint(listing), digests_of(listing, report))
 
 
@@ -124,6 +126,17 @@ def _check_boxes(listing: Listing) -> None:
                 f"None of the {len(samples)} images of the split {split!r} has a box that counts; at least one is "
                 "needed. Images without boxes may be among others."
             )
+
+
+def _check_masks(report: Audit) -> None:
+    """DataError where masks cannot be used: which of their pixels are wrong only the user can know."""
+    broken = [finding for finding in report.findings if finding.code in UNUSABLE_MASK]
+    if broken:
+        more = f"\n... and {len(broken) - _SHOWN} more." if len(broken) > _SHOWN else ""
+        raise DataError("\n".join(one.message for one in broken[:_SHOWN]) + f"{more}\n{broken[0].advice}")
+
+
+_SHOWN = 5  # masks
 
 
 def with_notes(listing: Listing, settings: FitSettings) -> Listing:

@@ -2,10 +2,13 @@
 
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from plusx.core.errors import DataError
+from plusx.core.targets import Mask, Masks, Target
 from plusx.data.inspection.box_checks import BOX_CHECKS
 from plusx.data.inspection.finding import Finding, Severity
+from plusx.data.inspection.mask_checks import MASK_CHECKS
 from plusx.data.inspection.subject import Inspected, Subject
 
 Check: TypeAlias = Callable[[Subject], Iterator[Finding]]
@@ -42,9 +45,18 @@ def leaks(subject: Subject) -> Iterator[Finding]:
 def contradictions(subject: Subject) -> Iterator[Finding]:
     """The same image with different targets."""
     for group in subject.same:
-        if len({image.sample.target for image in group}) > 1:
+        if len({_content(image.sample.target) for image in group}) > 1:
             advice = "Decide which label is right and remove the others."
             yield Finding("contradiction", "error", f"The same image with different labels: {_places(group)}", advice)
+
+
+def _content(target: Target | None) -> Any:
+    """What is equal where targets are: of masks their pixels, which two files may share."""
+    try:
+        loaded = target.load() if target is not None else None
+    except DataError:  # said elsewhere
+        return None
+    return (loaded.values.shape, loaded.values.tobytes()) if isinstance(loaded, Mask | Masks) else loaded
 
 
 def duplicates(subject: Subject) -> Iterator[Finding]:
@@ -147,6 +159,7 @@ CHECKS: tuple[Check, ...] = (
     grey_tails,
     imbalance,
     *BOX_CHECKS,
+    *MASK_CHECKS,
 )
 
 

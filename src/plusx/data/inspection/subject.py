@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from plusx.core.sample import Listing, Sample
-from plusx.core.targets import Boxes, Label, Labels, Target
+from plusx.core.targets import Boxes, Label, Labels, LazyMask, Mask, Masks, Target
 from plusx.data.inspection.facts import Facts
+from plusx.data.inspection.mask_facts import MaskFacts, mask_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,24 @@ class Subject:
         counts = {split: Counter[int]() for split in self.listing.splits}
         for image in self.readable:
             counts[image.split].update(classes_of(image.sample.target))
+        for image, facts in self.masks:
+            counts[image.split].update(facts.classes)
         return counts
+
+    @cached_property
+    def masks(self) -> list[tuple[Inspected, MaskFacts]]:
+        """The readable images that have a mask, with what it holds."""
+        pairs = [(i, i.sample.target) for i in self.readable if isinstance(i.sample.target, Mask | Masks | LazyMask)]
+        facts = mask_facts([target for _, target in pairs])
+        return [(image, found) for (image, _), found in zip(pairs, facts, strict=True)]
 
     @property
     def has_classes(self) -> bool:
-        return self.listing.kind in ("label", "labels", "boxes")
+        return self.listing.kind in ("label", "labels", "boxes", "mask", "masks")
 
 
 def classes_of(target: Target | None) -> Iterable[int]:
-    """Class indices of a target; none for values and where there is no target."""
+    """Class indices of a target; none for values, masks, which have to be read, and where there is no target."""
     match target:
         case Label(index):
             return (index,)
