@@ -52,7 +52,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"task": "segment", "head": "yolo"}, "Unknown head of the task segment 'yolo'"),
         ({"task": "segment", "losses": ("dise",)}, "Unknown loss of the task segment 'dise'. Did you mean dice"),
         ({"task": "detect", "model": "resnet20", "head": "ssd"}, "SSD needs maps of strides 8, 16, 32; the bac"),
-        ({"task": "segment", "head": "fcn16s", "image_size": 64}, "FCN-16s needs .*; the network's strides are 1, "),
+        ({"task": "segment", "head": "fcn16s", "image_size": 64}, "FCN-16s needs .*small that is --small-input no"),
         ({"frozen_norm": True}, r"--frozen-norm keeps the statistics of weights, and none are named\. Name some"),
     ],
 )

@@ -86,5 +86,10 @@ def check_head(settings: FitSettings, task: str) -> None:
         network = architecture(origin.architecture if origin else settings.model)
         pretrained = origin is not None or settings.weights is not None
         changes = choose_build(settings, network, pretrained, settings.image_size or LARGE) | stride_for(task, config)
-        with torch.device("meta"):  # shapes alone
-            create(task, build(network.name, **{**(origin.build if origin else {}), **changes}), config)
+        try:
+            with torch.device("meta"):  # shapes alone
+                create(task, build(network.name, **{**(origin.build if origin else {}), **changes}), config)
+        except InputError as error:
+            if not changes.get("small_input"):
+                raise
+            raise InputError(f"{error}. For images this small that is --small-input no") from error
