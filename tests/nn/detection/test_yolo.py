@@ -1,18 +1,14 @@
 import math
 import time
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.export import Dim
 
-from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
 from plusx.nn.detection.boxes import ciou, giou
@@ -273,36 +269,6 @@ def test_exported_with_dynamic_batch_and_sizes_it_finds_the_same(bins: int) -> N
         [found] = session.run(None, {session.get_inputs()[0].name: images.numpy()})
         assert (expected[..., 4] > 0).any()
         torch.testing.assert_close(torch.from_numpy(found), expected, atol=1e-3, rtol=1e-4)
-
-
-def bccd(images: int, width: int) -> tuple[Tensor, Tensor]:
-    """The first images of blood cells at this width, standardised, and their boxes."""
-    pictures, boxes = [], []
-    for file in sorted((BCCD / "Annotations").glob("*.xml"))[:images]:
-        root = ET.parse(file).getroot()
-        with Image.open(BCCD / "JPEGImages" / f"{file.stem}.jpg") as image:
-            factor = width / image.width
-            small = image.convert("RGB").resize((width, round(image.height * factor)))
-        pictures.append(torch.from_numpy(np.array(small)).permute(2, 0, 1).float())
-        rows = []
-        for found in root.iter("object"):
-            corners = [
-                float(found.findtext(f"bndbox/{name}", "")) * factor for name in ("xmin", "ymin", "xmax", "ymax")
-            ]
-            rows.append([("RBC", "WBC", "Platelets").index(found.findtext("name", "")), *corners, 0, 0])
-        boxes.append(torch.tensor(rows))
-    batch = torch.stack(pictures)
-    std, mean = torch.std_mean(batch, dim=(0, 2, 3), keepdim=True)
-    return (batch - mean) / std, nn.utils.rnn.pad_sequence(boxes, batch_first=True, padding_value=-1)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not BCCD.exists(), reason="needs the images of BCCD")
-def test_learns_eight_real_images() -> None:
-    images, targets = bccd(8, 320)
-    network = Network(backbone=build("resnet18"), channels=64)
-    train(network, images, targets, steps=60, rate=2e-3)
-    assert mean_precision(detections(network, images), targets, 3) >= 0.95
 
 
 @pytest.mark.parametrize(
