@@ -1,4 +1,4 @@
-"""Every head of every dense task learns eight images by heart: walks the tables of heads. Half a minute each, one thread.
+"""Every head of every dense task learns eight images by heart: walks the tables of heads. Half a minute each.
 
 One batch in fewer steps: here for detectors, in nn/segmentation/test_contract.py for the heads of masks.
 """

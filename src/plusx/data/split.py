@@ -214,6 +214,7 @@ def _things(samples: Sequence[Sample]) -> str:
 
 def _notes(listing: Listing, train: Sequence[Sample], val: Sequence[Sample], seed: int) -> list[str]:
     stratified = {"value": "stratified by intervals of the values", "mask": "drawn at random"}
+    stratified |= {"masks": "drawn at random"}
     how = stratified.get(listing.kind, "stratified by class")
     groups = len({sample.group for sample in train} - {None})
     kept = f"; {groups} groups kept together" if groups else ""

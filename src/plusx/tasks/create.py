@@ -8,8 +8,8 @@ from plusx.core.sample import Kind
 from plusx.core.task import TASKS, Task
 from plusx.tasks import classify, detect, multilabel, multilabel_segment, regress, segment
 
-__all__ = ["HEADS_OF", "TASK_OF_KIND", "classify", "create", "detect", "multilabel", "multilabel_segment"]
-__all__ += ["regress", "segment"]
+__all__ = ["HEADS_OF", "TASK_OF_KIND", "classify", "create", "detect", "multilabel", "multilabel_segment", "regress"]
+__all__ += ["segment"]
 
 TASK_OF_KIND: Mapping[Kind, str] = {
     "label": "classify",

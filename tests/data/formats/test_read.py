@@ -65,7 +65,7 @@ EXAMPLES: dict[str, Callable[[Path], Any]] = {
 }
 
 
-OTHERS = {"masks", "coco masks", "coco", "voc", "yolo", "table of boxes"}
+OTHERS = {"masks", "mask layers", "coco masks", "coco", "voc", "yolo", "table of boxes"}
 """Formats whose targets are no classes of images; tests of their own."""
 
 

@@ -198,5 +198,10 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(natural_order(counts))
 
 
-_TARGETS = {"label": _label_targets, "labels": _labels_targets, "value": _value_targets, "mask": _mask_targets}
-_TARGETS |= {"masks": _mask_targets}
+_TARGETS = {
+    "label": _label_targets,
+    "labels": _labels_targets,
+    "value": _value_targets,
+    "mask": _mask_targets,
+    "masks": _mask_targets,
+}
