@@ -138,6 +138,39 @@ def test_a_crop_is_what_is_left_of_the_painted_boxes(found: list[tuple[int, ...]
     assert np.column_stack([boxes.labels, boxes.corners]).tolist() == expected
 
 
+def test_a_crop_is_survived_where_something_is_left_to_be_found() -> None:
+    boxes = Boxes.of([[0, 0, 10, 10], [50, 50, 90, 90]], [0, 1], [False, True])
+    assert boxes.survives(0, 8, 20, 20)
+    assert not boxes.survives(0, 9, 20, 20)
+    assert not boxes.survives(50, 50, 40, 40)  # only what is ignored
+    for without in (
+        Boxes.of([], []),
+        Boxes.of([[0, 0, 10, 10]], [0], [True]),
+        Label(3),
+        Mask(np.zeros((9, 9), np.uint8)),
+    ):
+        assert without.survives(50, 50, 40, 40)
+
+
+def test_boxes_are_joined() -> None:
+    one, none = Boxes.of([[1, 2, 3, 4]], [5], areas=[99]), Boxes.of([], [])
+    assert one.joined(TWO) == Boxes.of(
+        [[1, 2, 3, 4], [10, 20, 30, 60], [0, 0, 100, 80]], [5, 3, 0], [False, False, True], [99, 700, 8000]
+    )
+    assert one.joined(none) == none.joined(one) == one
+
+
+def test_masks_are_joined_where_one_is_void() -> None:
+    one, other = (Mask(np.array(values, np.uint8)) for values in ([[1, 255], [255, 0]], [[7, 2], [255, 255]]))
+    assert one.joined(other) == Mask(np.array([[1, 2], [255, 0]], np.uint8))
+
+
+@pytest.mark.parametrize("target", [Label(2), Labels((0, 2)), Value((1.5, -2.0))])
+def test_targets_of_the_whole_image_cannot_be_joined(target: Target) -> None:
+    with pytest.raises(DataError, match=f"{type(target).__name__} belongs to a whole image; only boxes and masks"):
+        target.joined(target)
+
+
 def test_boxes_can_be_compared_packed_and_not_changed() -> None:
     again = pickle.loads(pickle.dumps(TWO))
     assert again == TWO

@@ -119,6 +119,7 @@ def test_regions_are_painted_in_their_order() -> None:
     assert mask.flip(6) == mask.load().flip(6)
     assert mask.crop(1, -1, 2, 2) == mask.load().crop(1, -1, 2, 2)
     assert mask.scale(2, 0.5) == mask.load().scale(2, 0.5)
+    assert mask.joined(mask) == mask.load()
     assert pickle.loads(pickle.dumps(mask)).load() == mask.load()
 
 

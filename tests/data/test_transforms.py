@@ -60,7 +60,7 @@ def test_evaluation_sees_what_exported_files_see() -> None:
 
 
 def test_evaluation_never_decodes_smaller() -> None:
-    assert EvalTransform(SMALL).reduction(4000, 6000, np.random.default_rng(0)) == 1
+    assert EvalTransform(SMALL).reduction(4000, 6000, None, np.random.default_rng(0)) == 1
 
 
 def test_images_that_must_not_be_written_to_stay_as_they_are() -> None:
@@ -157,7 +157,8 @@ def test_the_same_state_crops_the_same_part_at_any_resolution() -> None:
 
 def test_reduction_leaves_twice_the_pixels_needed() -> None:
     transform = TrainTransform(Input(size=(224, 224)), WHOLE)
-    factors = [transform.reduction(side, side, np.random.default_rng(0)) for side in (100, 895, 896, 1792, 3584, 9000)]
+    sides = (100, 895, 896, 1792, 3584, 9000)
+    factors = [transform.reduction(side, side, None, np.random.default_rng(0)) for side in sides]
     assert factors == [1, 1, 2, 4, 8, 8]
 
 

@@ -46,6 +46,17 @@ class Target(ABC):  # noqa: B024 - the defaults are complete for targets of the 
         """Resized together with the image."""
         return self
 
+    def survives(self, top: int, left: int, height: int, width: int) -> bool:
+        """Whether `crop` leaves an object to be found, or there is none anyway."""
+        return True
+
+    def joined(self, other: "Target") -> "Target":
+        """Of a picture of which one part shows this target's image, another part `other`'s; both in its pixels.
+
+        DataError for targets of the whole image.
+        """
+        raise DataError(f"{type(self).__name__} belongs to a whole image; only boxes and masks of two can be joined")
+
 
 @dataclass(frozen=True, slots=True)
 class Label(Target):
@@ -167,6 +178,20 @@ class Boxes(Target):
         """Resized together with the image. `areas` stay: they are of the original image."""
         return self._moved(self.corners * np.array([factor_x, factor_y, factor_x, factor_y], np.float32))
 
+    def survives(self, top: int, left: int, height: int, width: int) -> bool:
+        """Boxes that are ignored are no objects to be found."""
+        return bool(self.ignored.all()) or not bool(self.crop(top, left, height, width).ignored.all())
+
+    def joined(self, other: Target) -> Self:
+        """The boxes of both, these first."""
+        assert isinstance(other, Boxes), f"boxes joined with {type(other).__name__}"
+        return type(self)(
+            np.concatenate((self.corners, other.corners)),
+            np.concatenate((self.labels, other.labels)),
+            np.concatenate((self.ignored, other.ignored)),
+            np.concatenate((self.areas, other.areas)),
+        )
+
     def _moved(self, corners: NDArray[np.float32], kept: NDArray[np.bool] | None = None) -> Self:
         """With these corners. Boxes that have no extent in float32 any more go, as those that are not `kept`."""
         full = (corners[:, 2:] > corners[:, :2]).all(axis=1)
@@ -219,6 +244,11 @@ class Mask(Target):
         inside = self.values[y : max(min(top + height, rows), y), x : max(min(left + width, columns), x)]
         out[y - top : y - top + inside.shape[0], x - left : x - left + inside.shape[1]] = inside
         return type(self)(out)
+
+    def joined(self, other: Target) -> Self:
+        """Where this one is void the values of the other, of the same size."""
+        assert isinstance(other, Mask), f"a mask joined with {type(other).__name__}"
+        return type(self)(np.where(self.values == VOID, other.values, self.values))
 
     def scale(self, factor_y: float, factor_x: float) -> Self:
         """Resized by these factors to the nearest whole number of pixels, at least one."""
@@ -277,3 +307,6 @@ class LazyMask(Target):
 
     def scale(self, factor_y: float, factor_x: float) -> Mask | Masks:
         return self.load().scale(factor_y, factor_x)
+
+    def joined(self, other: Target) -> Mask:
+        return self.load().joined(other.load())

@@ -15,6 +15,7 @@ from plusx.core.sample import Sample
 from plusx.core.targets import Target
 from plusx.core.view import View
 from plusx.data.encode import Encode, stacked
+from plusx.data.mosaic import Key, Mix, Picture
 from plusx.data.processes import forking, ignore_interrupt, starting
 from plusx.data.reduced import read_reduced
 from plusx.data.sampler import IN_ORDER, Order, batch_bounds, repeats
@@ -36,31 +37,26 @@ class _Failure:
     message: str
 
 
-class _Read(NamedTuple):
-    """One image as the network gets it."""
-
-    image: Tensor
-    target: Target | None
-    view: View | None
-
-
 _Answer: TypeAlias = tuple[Tensor, Tensor | None, tuple[View, ...]] | _Failure
 
 
 class _Reader(Dataset[_Answer]):
     """Answers requests; runs in the loading processes."""
 
-    def __init__(self, samples: Sequence[Sample], transform: Transform, encode: Encode, seed: int) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], transform: Transform, encode: Encode, seed: int, mix: Mix | None
+    ) -> None:
         self.samples = samples
         self.transform = transform
         self.encode = encode
         self.seed = seed
+        self.mix = mix
 
     def __getitem__(self, index: _Request) -> _Answer:
         request = index
         try:
             read = [
-                self._read(self.samples[index], (self.seed, request.epoch, index, repeat))
+                self._picture(index, (self.seed, request.epoch, index, repeat))
                 for index, repeat in zip(request.indices, request.repeats, strict=True)
             ]
         except DataError as error:
@@ -68,19 +64,26 @@ class _Reader(Dataset[_Answer]):
         targets = self._targets([one.target for one in read])
         return _stack([one.image for one in read]), targets, tuple(one.view for one in read if one.view is not None)
 
-    def _read(self, sample: Sample, key: tuple[int, ...]) -> _Read:
+    def _picture(self, index: int, key: Key) -> Picture:
+        if self.mix is None:
+            return self._read(index, self.transform, key)
+        return self.mix.picture(self._read, len(self.samples), key)
+
+    def _read(self, index: int, transform: Transform, key: Key) -> Picture:
+        sample = self.samples[index]
+
         def factor_for(height: int, width: int) -> int:
-            return self.transform.reduction(height, width, np.random.default_rng(key))
+            return transform.reduction(height, width, sample.target, np.random.default_rng(key))
 
         try:
-            image, factor = read_reduced(sample.image, self.transform.mode, factor_for)
+            image, factor = read_reduced(sample.image, transform.mode, factor_for)
         except Exception as error:  # functions of the user's own data set may raise anything
             raise DataError(f"Image {sample.name} could not be read: {error}") from error
         target = None if sample.target is None else sample.target.load()
         if target is not None and factor > 1:
             target = target.scale(1 / factor, 1 / factor)
-        pixels, target = self.transform(image, target, np.random.default_rng(key))
-        return _Read(pixels, target, self.transform.view(*image.shape[:2]))
+        pixels, target = transform(image, target, np.random.default_rng(key))
+        return Picture(pixels, target, transform.view(*image.shape[:2]))
 
     def _targets(self, targets: Sequence[Target | None]) -> Tensor | None:
         known = [self.encode(target) for target in targets if target is not None]
@@ -126,8 +129,10 @@ class Loader:
         order: Order = IN_ORDER,
         workers: int = 0,
         seed: int = 0,
+        mix: Mix | None = None,
     ) -> None:
-        """workers: processes that read; 0 reads in this one. seed: of crops and colours; the order has its own."""
+        """workers: processes that read; 0 reads in this one. seed: of crops and colours; the order has its own.
+        mix: makes pictures of several samples, each through the transform of its own."""
         if batch_size < 1 or workers < 0:
             raise InputError(f"batch size {batch_size} must be at least 1, workers {workers} at least 0")
         self._samples = samples
@@ -135,7 +140,7 @@ class Loader:
         self._bounds = batch_bounds(len(samples), batch_size)
         self._requests = _Requests()
         self._batches = DataLoader(
-            _Reader(samples, transform, encode, seed),
+            _Reader(samples, transform, encode, seed, mix),
             batch_size=None,
             sampler=self._requests,
             num_workers=workers,

@@ -51,7 +51,7 @@ def shown(images: Tensor, view: View, input: Input) -> Tensor:  # noqa: A002
     if not _may_leave_room(input):
         return x
     covered = _covered(rows, images.device)[:, None] & _covered(columns, images.device)[None, :]
-    return torch.where(covered, x, _mean_colour(input, images.device))
+    return torch.where(covered, x, mean_colour(input, images.device))
 
 
 class Normalise(nn.Module):
@@ -212,6 +212,7 @@ def _covered(axis: _Axis, device: torch.device) -> Tensor:
     return (outputs >= 0) & (outputs < axis.after)
 
 
-def _mean_colour(input: Input, device: torch.device) -> Tensor:  # noqa: A002
+def mean_colour(input: Input, device: torch.device) -> Tensor:  # noqa: A002
+    """What stands where a padded image leaves room: (C, 1, 1) float32, whole values 0..255, in the images' order."""
     mean = torch.tensor(input.mean, device=device)[:, None, None]
     return _to_8_bits(255 * (mean.flip(0) if input.order == "BGR" else mean))
