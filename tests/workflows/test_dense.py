@@ -8,17 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import plusx
 from plusx.cli import results
+from plusx.core.card import Input
 from plusx.core.errors import DataError, InputError
 from plusx.core.prediction import BoxesPrediction, MaskPrediction, MasksPrediction
 from plusx.data.augment.combine import InTurn
-from plusx.workflows.building import design, task_config
+from plusx.workflows.building import choose_recipe, design, task_config
 from plusx.workflows.fit import fit
+from plusx.workflows.loading import training_batches
 from plusx.workflows.predict import predict, predict_to_text
 from plusx.workflows.preparation import read_listing
+from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.settings import FitSettings
 
 QUICK: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "image_size": 64}
@@ -262,6 +266,42 @@ def test_masks_and_boxes_in_memory(tmp_path: Path) -> None:
     run = fit((whole, layers), head="unet", out=tmp_path / "layers", **words)
     assert 0 < run.metrics["miou"] <= 1
     assert plusx.evaluate(run.path, (whole, layers), split="all", workers=0).metrics["miou"] > 0
+
+
+def test_training_with_mosaics_and_mixup(boxes: Path, masks: Path, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"model": "resnet20", "batch_size": 4, "epochs": 2, "export": False, "mosaic": 0.5, **QUICK}
+    run = fit(boxes / "boxes.csv", mixup=0.5, out=tmp_path / "boxes", **asked)
+    assert len(run.history) == 2
+    assert len(fit(masks, task="segment", head="fcn", out=tmp_path / "masks", **asked).history) == 2
+    with pytest.raises(InputError, match=r"mosaic: 0.5 → 0.2. Only"):
+        fit(resume=run.path, mosaic=0.2, epochs=3)
+    with pytest.raises(InputError, match="mixup of whole images keeps the boxes of both; it has no meaning for 'mask'"):
+        fit(masks, task="segment", mixup=0.5, out=tmp_path / "a", **QUICK)
+    with pytest.raises(InputError, match=r"mosaic: found 1\.5, expected at most 1\."):
+        fit(masks, task="segment", mosaic=1.5, out=tmp_path / "b", **QUICK)
+
+
+def test_mosaics_end_before_training_does(boxes: Path) -> None:
+    listing = read_listing(boxes / "boxes.csv", FitSettings())
+    facts = Facts(8, "boxes", 1, 64)
+    plain, often = (
+        choose_recipe(FitSettings(epochs=4, mosaic=mosaic, workers=0), facts, pretrained=False) for mosaic in (0, 1)
+    )
+    network = Input(size=(64, 64), fit="pad")
+    for epoch in range(4):
+        alone, mixed = (
+            next(training_batches(listing, network, recipe, FitSettings(workers=0)).epoch(epoch))
+            for recipe in (plain, often)
+        )
+        assert alone.names == mixed.names
+        assert torch.equal(alone.images, mixed.images) == (epoch == 3)
+
+
+def test_mosaics_are_for_what_has_a_place(caplog: pytest.LogCaptureFixture) -> None:
+    settings = FitSettings(mosaic=0.5, mixup=0.5)
+    assert choose_recipe(settings, Facts(8, "label", 3, 64), pretrained=True).mix is None
+    assert "--mosaic has no effect: it is for boxes and masks with the recipe dense" in caplog.text
+    assert "--mixup has no effect" in caplog.text
 
 
 def test_without_a_box_there_is_nothing_to_learn(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ MODE = Literal["fast", "slow"]
 class Toy:
     epochs: int | None = option(None, "", least=1)
     share: float = option(0.5, "", above=0, below=1)
+    fill: float = option(1.0, "", least=0, most=1)
     mode: MODE = option("fast", "")
     out: Path | None = option(None, "")
     columns: tuple[str, ...] = option((), "")
@@ -111,6 +112,9 @@ def test_all_that_is_wrong_is_named_in_one_error() -> None:
 def test_limits_exclude_their_ends_where_they_say_so() -> None:
     with pytest.raises(InputError, match="share: found 0, expected more than 0"):
         read_settings(Toy, {"share": 0})
+    with pytest.raises(InputError, match=r"fill: found 1\.5, expected at most 1"):
+        read_settings(Toy, {"fill": 1.5})
+    assert read_settings(Toy, {"fill": 1}) == Toy()
     assert read_settings(Toy, {"share": 0.999, "epochs": 1}) == Toy(epochs=1, share=0.999)
 
 

@@ -16,6 +16,7 @@ from plusx.core.sample import Listing, Sample
 from plusx.core.targets import Label, Labels, Value
 from plusx.core.task import Task
 from plusx.data.images import printable
+from plusx.data.mosaic import MixConfig
 from plusx.engine.plan import Plan
 from plusx.tasks.create import HEADS_OF, TASK_OF_KIND, create, output_stride
 from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
@@ -203,7 +204,18 @@ def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Reci
         changes["optimizer"] = replace(optimizer, rate=settings.rate)
     plan: Plan = replace(recipe.plan, **changes)
     transform = recipe.transform if settings.flip else replace(recipe.transform, flip=0.0)
-    return replace(recipe, plan=plan, transform=transform, batch_size=settings.batch_size or recipe.batch_size)
+    batch_size, mix = settings.batch_size or recipe.batch_size, choose_mix(settings, recipe)
+    return replace(recipe, plan=plan, transform=transform, mix=mix, batch_size=batch_size)
+
+
+def choose_mix(settings: FitSettings, recipe: Recipe) -> MixConfig | None:
+    """The recipe's, with the user's own chances."""
+    asked = {name: chance for name in ("mosaic", "mixup") if (chance := getattr(settings, name)) is not None}
+    if recipe.mix is None:
+        for name in asked:
+            log.warning("--%s has no effect: it is for boxes and masks with the recipe dense", name)
+        return None
+    return replace(recipe.mix, **asked)
 
 
 def choose_input(

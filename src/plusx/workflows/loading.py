@@ -11,10 +11,12 @@ from plusx.core.card import Input
 from plusx.core.errors import InputError
 from plusx.core.sample import Listing
 from plusx.data.encode import encoder
+from plusx.data.jitter import JitterTransform
 from plusx.data.loader import Loader
+from plusx.data.mosaic import Mix
 from plusx.data.processes import forking, hindrance
 from plusx.data.sampler import Order, Shuffled, balanced
-from plusx.data.transforms import EvalTransform, TrainTransform
+from plusx.data.transforms import EvalTransform, Transform
 from plusx.engine.parts import Prepare
 from plusx.nn.preprocess import Normalise
 from plusx.workflows.recipes.recipe import Recipe
@@ -28,15 +30,25 @@ def training_batches(listing: Listing, input: Input, recipe: Recipe, settings: F
     samples = listing.splits["train"]
     sampling = settings.balance == "sampling" and listing.kind in ("label", "labels")
     order: Order = balanced([s.target for s in samples], settings.seed) if sampling else Shuffled(settings.seed)
+    transform = recipe.transform.build(input)
     return Loader(
         samples,
-        TrainTransform(input, recipe.transform),
+        transform,
         encode=encoder(listing.kind, len(listing.classes)),
         batch_size=recipe.batch_size,
         order=order,
         workers=loading_processes(settings.workers),
         seed=settings.seed,
+        mix=mix_of(recipe, transform),
     )
+
+
+def mix_of(recipe: Recipe, transform: Transform) -> Mix | None:
+    """What makes pictures of several samples, where the recipe has any."""
+    if recipe.mix is None:
+        return None
+    assert isinstance(transform, JitterTransform), "parts of a mosaic are shown through scale jitter"
+    return Mix(recipe.mix, transform, recipe.plan.epochs)
 
 
 def measuring_batches(listing: Listing, split: str, input: Input, batch_size: int, workers: int | None) -> Loader:  # noqa: A002

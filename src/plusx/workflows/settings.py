@@ -20,9 +20,10 @@ def option(
     least: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    most: float | None = None,
 ) -> Any:
     """A field with the text that `--help` shows, and the numbers it takes. `section`: the headline above it there."""
-    limits = {"least": least, "above": above, "below": below}
+    limits = {"least": least, "above": above, "below": below, "most": most}
     return dataclasses.field(default=default, metadata={"help": help, "section": section, **limits})
 
 
@@ -112,6 +113,15 @@ class FitSettings(ReadingSettings):
     )
     patience: int | None = option(None, "stop after this many epochs without improvement; none: never", least=1)
     flip: bool = option(True, "mirror training images at random; switch off where left and right differ (digits, text)")
+    mosaic: float | None = option(
+        None,
+        "share of training pictures made of four, 0 to 1, for boxes and masks; none: the recipe's",
+        least=0,
+        most=1,
+    )
+    mixup: float | None = option(
+        None, "share of training pictures blended with another, 0 to 1, for boxes; none: the recipe's", least=0, most=1
+    )
     accumulate: int = option(1, "batches whose gradients are added up for one step", least=1)
     seed: int = option(0, "seed of everything random", least=0)
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps", section="The machine")

@@ -26,10 +26,11 @@ class Limits:
     least: float | None = None
     above: float | None = None
     below: float | None = None
+    most: float | None = None
 
     @staticmethod
     def of(field: "dataclasses.Field[Any]") -> "Limits":
-        return Limits(**{key: field.metadata.get(key) for key in ("least", "above", "below")})
+        return Limits(**{key: field.metadata.get(key) for key in ("least", "above", "below", "most")})
 
     def check(self, value: Any) -> Any:
         """`value` itself; ValueError whose text is what was expected. Values that are no numbers pass."""
@@ -41,6 +42,8 @@ class Limits:
             raise ValueError(f"more than {self.above:g}")
         if self.below is not None and value >= self.below:
             raise ValueError(f"less than {self.below:g}")
+        if self.most is not None and value > self.most:
+            raise ValueError(f"at most {self.most:g}")
         return value
 
 

@@ -7,7 +7,8 @@ from plusx.core.registry import Registry
 from plusx.core.sample import Kind
 from plusx.data.augment.augment import BatchAugment
 from plusx.data.augment.combine import InTurn
-from plusx.data.transforms import TrainTransformConfig
+from plusx.data.mosaic import MixConfig
+from plusx.data.transforms import TransformConfig
 from plusx.engine.plan import Plan
 
 
@@ -27,8 +28,9 @@ class Recipe:
 
     plan: Plan
     batch_size: int
-    transform: TrainTransformConfig
+    transform: TransformConfig
     augment: BatchAugment = field(default_factory=InTurn)
+    mix: MixConfig | None = None
     label_smoothing: float = 0.0
     dropout: float = 0.0
     image_size: int | None = None
