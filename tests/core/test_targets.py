@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusx.core.errors import DataError
-from plusx.core.targets import LEAST_SHARE, Boxes, Label, Labels, Mask, Target, Value
+from plusx.core.targets import LEAST_SHARE, Boxes, Label, Labels, Mask, Masks, Target, Value
 
 
 def test_labels_may_be_none_at_all() -> None:
@@ -163,6 +163,10 @@ def test_boxes_are_joined() -> None:
 def test_masks_are_joined_where_one_is_void() -> None:
     one, other = (Mask(np.array(values, np.uint8)) for values in ([[1, 255], [255, 0]], [[7, 2], [255, 255]]))
     assert one.joined(other) == Mask(np.array([[1, 2], [255, 0]], np.uint8))
+    layers, others = (
+        Masks(np.array(values, np.uint8)) for values in ([[[1, 255]], [[0, 255]]], [[[0, 1]], [[1, 255]]])
+    )
+    assert layers.joined(others) == Masks(np.array([[[1, 1]], [[0, 255]]], np.uint8))
 
 
 @pytest.mark.parametrize("target", [Label(2), Labels((0, 2)), Value((1.5, -2.0))])

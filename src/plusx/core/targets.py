@@ -288,6 +288,11 @@ class Masks(Target):
     def scale(self, factor_y: float, factor_x: float) -> Self:
         return self._each(lambda mask: mask.scale(factor_y, factor_x))
 
+    def joined(self, other: Target) -> Self:
+        """Where a layer is void the values of the other's, of the same size."""
+        assert isinstance(other, Masks), f"masks joined with {type(other).__name__}"
+        return type(self)(np.where(self.values == VOID, other.values, self.values))
+
     def _each(self, moved: Callable[[Mask], Mask]) -> Self:
         return type(self)(np.stack([moved(Mask(layer)).values for layer in self.values]))
 
@@ -308,5 +313,5 @@ class LazyMask(Target):
     def scale(self, factor_y: float, factor_x: float) -> Mask | Masks:
         return self.load().scale(factor_y, factor_x)
 
-    def joined(self, other: Target) -> Mask:
+    def joined(self, other: Target) -> Mask | Masks:
         return self.load().joined(other.load())

@@ -22,7 +22,7 @@ def dense(facts: Facts) -> Recipe:
         epochs=40, optimizer=AdamW(rate=1e-3, weight_decay=0.05), schedule=Cosine(warmup=0.1), ema=0.99, clip=10.0
     )
     transform = JitterConfig(scale=(0.8, 1.25), brightness=0.2, contrast=0.2, saturation=0.2)
-    placed = facts.kind in ("boxes", "mask")
+    placed = facts.kind in ("boxes", "mask", "masks")
     return Recipe(
         plan,
         batch_size=8,
