@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 
+from plusx.backbones.create import build
+from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
-from plusx.core.prediction import LabelPrediction, LabelsPrediction, ValuePrediction
+from plusx.core.prediction import Box, BoxesPrediction, LabelPrediction, LabelsPrediction, ValuePrediction
 from plusx.deploy.predictor import PIXELS, OnnxPredictor, batches, usable_threads
 from plusx.deploy.torch_predictor import TorchPredictor
+from plusx.tasks.create import create
 
 Models = Callable[[str], Any]
 Files = Callable[[str], Path]
@@ -41,6 +45,44 @@ def test_onnx_and_torch_predict_the_same(name: str, model: Models, exported: Fil
                 assert one.values == pytest.approx(other.values, rel=1e-4)
             case _:
                 pytest.fail(f"{one} against {other}")
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 0.7])
+def test_labels_are_shown_from_another_threshold_on(threshold: float, model: Models, exported: Files) -> None:
+    tiny = model("multilabel")
+    images = [tiny.image(40, 60, seed) for seed in range(9)]
+    for usual in (OnnxPredictor(exported("multilabel")), TorchPredictor(tiny.task, tiny.card)):
+        found = usual.with_threshold(threshold).predict(images, ["it"] * 9)
+        assert usual.predict(images, ["it"] * 9) == usual.with_threshold(0.4).predict(images, ["it"] * 9)
+        for one in found:
+            assert isinstance(one, LabelsPrediction)
+            assert one.labels == tuple(label for label, p in one.probabilities.items() if p >= threshold)
+
+
+def test_boxes_are_shown_from_another_threshold_on() -> None:
+    torch.manual_seed(0)
+    task = create("detect", build("shufflenet_v2_x0_5"), {"classes": ["cell", "dust"], "least": 0.001})
+    usual = TorchPredictor(task, Card("toy", "toy", input=Input((64, 64), 64, "pad"), classes=("cell", "dust")))
+    image = np.random.default_rng(0).integers(0, 255, (50, 60, 3), dtype=np.uint8)
+
+    def boxes(predictor: TorchPredictor) -> tuple[Box, ...]:
+        (found,) = predictor.predict([image], ["it"])
+        assert isinstance(found, BoxesPrediction)
+        return found.boxes
+
+    every = boxes(usual.with_threshold(0.001))
+    middle = every[len(every) // 2].score
+    assert boxes(usual.with_threshold(middle)) == tuple(box for box in every if box.score >= middle)
+    assert boxes(usual) == () != every
+    for wrong in (0.0005, 1.5):
+        with pytest.raises(InputError, match=f"--threshold {wrong}: the model gives scores from 0.001 to 1"):
+            usual.with_threshold(wrong)
+
+
+def test_what_has_no_threshold_takes_none(model: Models) -> None:
+    tiny = model("classify")
+    with pytest.raises(InputError, match=r"--threshold is the score of boxes, .* the model's task is classify"):
+        TorchPredictor(tiny.task, tiny.card).with_threshold(0.5)
 
 
 def test_torch_keeps_the_mode_of_the_task(model: Models) -> None:

@@ -140,6 +140,43 @@ def test_both_runtimes_see_the_same_pixels(segmented: Path, masks: Path) -> None
         assert (a.mask != b.mask).mean() <= 1e-3
 
 
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_masks_in_windows(segmented: Path, masks: Path, runtime: Any) -> None:
+    tiles: tuple[Any, ...] = ("whole", "auto", "32")
+    whole, auto, cut = ([*predict(segmented, masks / "images", runtime=runtime, tile=tile)] for tile in tiles)
+    whole, auto, cut = ([one.mask for one in found if isinstance(one, MaskPrediction)] for found in (whole, auto, cut))
+    assert len(whole) == len(auto) == 8
+    assert all(np.array_equal(a, b) for a, b in zip(whole, auto, strict=True))  # none is larger than those of training
+    assert [mask.shape for mask in cut] == [mask.shape for mask in whole]
+    assert not all(np.array_equal(a, b) for a, b in zip(whole, cut, strict=True))
+    large = np.zeros((150, 200, 3), np.uint8)
+    model = plusx.load(segmented, runtime=runtime)
+    assert np.array_equal(model.predict(large)[0].mask, model.predict(large, tile=70)[0].mask)
+    with pytest.raises(InputError, match="overlap: found 1, expected less than 1"):
+        model.predict(large, overlap=1)
+
+
+def test_scores_in_windows_are_those_of_predictions(segmented: Path, detected: Path, masks: Path) -> None:
+    found = plusx.evaluate(segmented, split="all", workers=0, tile=32)
+    right = pixels = 0
+    for one in predict(segmented, masks / "images", tile=32, runtime="torch"):
+        assert isinstance(one, MaskPrediction)
+        with Image.open(masks / "masks" / Path(one.name).name) as truth:
+            right += int((np.asarray(truth) == one.mask).sum())
+        pixels += one.mask.size
+    assert found.metrics["pixel-accuracy"] == pytest.approx(right / pixels, abs=1e-12)
+    with pytest.raises(InputError, match="--tile cuts images into windows for masks; the model's task is detect"):
+        plusx.evaluate(detected, split="val", workers=0, tile=32)
+
+
+def test_the_threshold_is_that_of_scores(detected: Path, segmented: Path, boxes: Path) -> None:
+    list(predict(detected, boxes / "images", threshold=0.05))
+    with pytest.raises(InputError, match=r"--threshold 0\.01: the model gives scores from 0\.05 to 1"):
+        predict(detected, boxes / "images", threshold=0.01)
+    with pytest.raises(InputError, match=r"--threshold is the score of boxes.*the model's task is segment"):
+        predict(segmented, boxes / "images", threshold=0.5)
+
+
 def test_evaluating_a_run_gives_its_metrics(segmented: Path, detected: Path) -> None:
     for run in (segmented, detected):
         saved = json.loads((run / "metrics.json").read_text())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, get_args, get_o
 
 from plusx.core.errors import InputError
 from plusx.workflows.settings import settings_from
-from plusx.workflows.values import hints_of, split_optional, unknown_setting
+from plusx.workflows.values import hints_of, members_of, split_optional, unknown_setting
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -139,7 +139,7 @@ def _add_options(parser: argparse.ArgumentParser, grammar: Grammar, value: Liter
 
 def _add_option(group: Any, field: "dataclasses.Field[Any]", hint: Any, value: Literal["?"] | None) -> None:
     _, hint = split_optional(hint)
-    shown = f"{{{','.join(get_args(hint))}}}" if get_origin(hint) is Literal else _SHOWN[get_origin(hint) or hint]
+    shown = "|".join(map(_shown, members_of(hint)))
     several, explained = get_origin(hint) is tuple, _explained(field)
     if several:
         explained += "; may be repeated"
@@ -147,6 +147,11 @@ def _add_option(group: Any, field: "dataclasses.Field[Any]", hint: Any, value: L
         explained += f" (default: {field.default})"
     words = {"action": "append" if several else "store", "nargs": value, "const": _MISSING if value else None}
     group.add_argument(spelled(field.name), metavar=shown, help=explained, **words)
+
+
+def _shown(hint: Any) -> str:
+    """A value of this type, as help shows it."""
+    return f"{{{','.join(get_args(hint))}}}" if get_origin(hint) is Literal else _SHOWN[get_origin(hint) or hint]
 
 
 def _add_switch(group: Any, field: "dataclasses.Field[Any]") -> None:

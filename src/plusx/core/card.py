@@ -70,6 +70,7 @@ class Card:
     licence: str = ""
     permissive: bool = False  # may be used commercially
     metrics: Mapping[str, float] = field(default_factory=dict)  # published, e.g. {"imagenet-1k top-1": 80.38}
+    largest_image: tuple[int, int] | None = None  # most rows and columns of the images it was trained with, if known
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "build", MappingProxyType(dict(self.build)))
@@ -84,6 +85,8 @@ class Card:
     def from_json(values: Mapping[str, Any]) -> "Card":
         plain: dict[str, Any] = dict(values)
         plain["classes"] = tuple(plain["classes"])
+        if (largest := plain.get("largest_image")) is not None:
+            plain["largest_image"] = tuple(largest)
         plain["source"] = Source(**plain["source"])
         pixels: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain["input"].items()}
         plain["input"] = Input(**pixels)

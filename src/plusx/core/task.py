@@ -58,6 +58,11 @@ class Task(nn.Module, ABC):
         all B share; without one those of the input.
         """
 
+    def scores(self, outputs: Tensor, view: View | None = None) -> Tensor | None:
+        """What a map of classes is decided by, (B, classes, H, W) logits, places as in `decode`; it gives `decode` the
+        same as `outputs` with their `view`. None of tasks that have no such map."""
+        return None
+
     @abstractmethod
     def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
         """Decoded predictions, one per image; `view` as in `decode`."""

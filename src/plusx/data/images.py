@@ -126,15 +126,20 @@ def _from_pillow(image: Image.Image, mode: Mode) -> NDArray[np.uint8]:
 
 
 def _check_size(image: Image.Image) -> None:
-    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+    if (most := _most_pixels()) is not None and image.width * image.height > most:
         raise DataError(f"{image.width}×{image.height} pixels: {_too_large()}")
+
+
+def _most_pixels() -> int | None:
+    """What Pillow refuses by itself; from half of that on it warns."""
+    return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
 def _too_large() -> str:
     return (
-        f"more than the {Image.MAX_IMAGE_PIXELS} pixels that are allowed, to keep memory safe. Use a smaller copy: any "
+        f"more than the {_most_pixels()} pixels that are allowed, to keep memory safe. Use a smaller copy: any "
         "image editor makes one, or ImageMagick, `magick large.png -resize 4096x4096 small.png`. (In Python, "
-        "PIL.Image.MAX_IMAGE_PIXELS can be raised before, for images that you trust.)"
+        "PIL.Image.MAX_IMAGE_PIXELS, half of that, can be raised before, for images that you trust.)"
     )
 
 

@@ -3,7 +3,7 @@
 A task decides the same in `Task.predict`; the tests hold the two together.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -41,7 +41,8 @@ of the image's longer side; of masks, the share of pixels."""
 class Decoding:
     """`compare` tells for each image whether a file decided as its model, (B,), and how far both are apart, (B,), in
     units of probability, of the spread of the values, or of the image's longer side. `decision` and `unit` name both
-    for people. `together`: all images have to be seen at once for that.
+    for people. `together`: all images have to be seen at once for that. `scores`: the name of the output with what
+    `output` was decided by, where there is one.
     """
 
     output: str
@@ -51,6 +52,7 @@ class Decoding:
     decision: str
     unit: str
     together: bool = False
+    scores: str | None = None
 
     def names(self, config: Config) -> tuple[str, ...]:
         return tuple(config[self.setting])
@@ -61,6 +63,12 @@ def decoding_of(task: str) -> Decoding:
     if task not in DECODINGS:
         raise unknown("task of an exported model", task, DECODINGS)
     return DECODINGS[task]
+
+
+def predictions(task: str, config: Config, names: Sequence[str], rows: Rows) -> list[Prediction]:
+    """One prediction an image, from what `Task.decode` gives (B, ...)."""
+    read = decoding_of(task).read
+    return [read(name, config, row) for name, row in zip(names, rows, strict=True)]
 
 
 def _most_probable(reference: Rows, exported: Rows, config: Config, size: Size) -> Compared:
@@ -169,6 +177,7 @@ DECODINGS: Mapping[str, Decoding] = {
         compare=_same_pixels,
         decision=f"class for {1 - TOLERANCE:.1%} of the pixels and more",
         unit="of the pixels",
+        scores="scores",
     ),
     "multilabel-segment": Decoding(
         output="masks",

@@ -16,8 +16,9 @@ from plusx.core.card import Card
 from plusx.core.errors import InputError, MissingExtraError, unknown
 from plusx.core.storage import replacing
 from plusx.core.task import Task
+from plusx.deploy.decoding import decoding_of
 from plusx.deploy.files import OPENVINO_WEIGHTS, SUFFIXES
-from plusx.deploy.graph import deployed_copy
+from plusx.deploy.graph import Scored, deployed_copy
 from plusx.deploy.metadata import INPUT, Metadata
 
 Format: TypeAlias = Literal["onnx", "torch", "openvino"]
@@ -43,18 +44,21 @@ def export(task: Task, card: Card, path: Path, *, to: Format = "onnx") -> None:
             f"{path} ends in {path.suffix or 'nothing'!r}; a file for {to} must end in {SUFFIXES[to]!r}. "
             f"Give {path.with_suffix(SUFFIXES[to])} or another format."
         )
-    metadata = Metadata(card, task.name, task.config(), version("plusx"))
+    scores = to == "onnx" and decoding_of(task.name).scores is not None
+    metadata = Metadata(card, task.name, task.config(), version("plusx"), scores)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r".*treespec, LeafSpec", FutureWarning)  # torch 2.11 warns of itself
         warnings.filterwarnings("ignore", "`create_unbacked_symint` is deprecated", FutureWarning)  # torchvision's nms
-        _WRITERS[to](_traced(task, card), metadata, path)
+        _WRITERS[to](_traced(task, card, scores), metadata, path)
 
 
-def _traced(task: Task, card: Card) -> ExportedProgram:
+def _traced(task: Task, card: Card, scores: bool) -> ExportedProgram:
     """The whole graph in torch's own form, without the paths of source files that torch notes in it."""
     example = torch.zeros(*EXAMPLE, card.input.channels, dtype=torch.uint8)
     sizes = {axis: Dim(name) for axis, name in enumerate(AXES)}
-    program = torch.export.export(deployed_copy(task, card.input), (example,), dynamic_shapes={INPUT: sizes})
+    deployed = deployed_copy(task, card.input)
+    module = Scored(deployed).eval() if scores else deployed
+    program = torch.export.export(module, (example,), dynamic_shapes={INPUT: sizes})
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)
     return program
@@ -65,7 +69,7 @@ def _onnx(program: ExportedProgram, metadata: Metadata) -> bytes:
     import onnx
 
     exported = torch.onnx.export(
-        program, input_names=[INPUT], output_names=[metadata.output], opset_version=OPSET, verbose=False
+        program, input_names=[INPUT], output_names=[*metadata.outputs], opset_version=OPSET, verbose=False
     )
     assert exported is not None
     model = exported.model
@@ -76,10 +80,10 @@ def _onnx(program: ExportedProgram, metadata: Metadata) -> bytes:
     proto = exported.model_proto
     for value in (*proto.graph.input, *proto.graph.output):
         sizes = value.type.tensor_type.shape.dim
-        names = ("batch", "classes", "height", "width") if value.name == "masks" else AXES
+        names = ("batch", "classes", "height", "width") if value.name in ("masks", "scores") else AXES
         for axis, name in zip(sizes, names, strict=False):
             if not axis.HasField("dim_value"):
-                axis.dim_param = name
+                axis.dim_param = next(names, axis.dim_param)
     onnx.checker.check_model(proto, full_check=True)
     return proto.SerializeToString()
 

@@ -24,6 +24,21 @@ class Deployed(nn.Module):
         return self.task.decode(self.task(pixels), view)
 
 
+@final
+class Scored(nn.Module):
+    """As `Deployed`, for tasks that have `scores`: what it gives, and the scores it was decided by."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        super().__init__()
+        self.deployed = deployed
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        pixels, view = self.deployed.preprocess(images)
+        scores = self.deployed.task.scores(self.deployed.task(pixels), view)
+        assert scores is not None
+        return self.deployed.task.decode(scores), scores
+
+
 def deployed_copy(task: Task, input: Input) -> Deployed:  # noqa: A002
     """A copy of `task` to export and to compare with: on the CPU, in float32 and evaluation mode."""
     return Deployed(copy.deepcopy(task).cpu().float(), input).eval().requires_grad_(False)

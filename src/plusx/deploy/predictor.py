@@ -1,20 +1,23 @@
 """Predicting with a finished model. `OnnxPredictor` needs onnxruntime, numpy and Pillow, and never loads torch."""
 
+import copy
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plusx.core.card import Card
 from plusx.core.errors import InputError
-from plusx.core.prediction import Prediction
+from plusx.core.prediction import MaskPrediction, Prediction
+from plusx.deploy.decoding import decoding_of, predictions
 from plusx.deploy.metadata import INPUT, Metadata
+from plusx.deploy.tiling import WHOLE, Scorer, Tiling, blended, largest, teller, weighted_softmax
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -25,6 +28,9 @@ Image: TypeAlias = NDArray[np.uint8]
 PIXELS = 2**24
 """At most this many pixels are given to the network's preprocessing at once: some 200 MB as float RGB."""
 
+WINDOW_PIXELS = 2**21
+"""The same of windows, whose class probabilities come out of it as well: 32 of 256 × 256 pixels."""
+
 ERROR = 3
 """ONNX Runtime's level of logging below which it stays silent."""
 
@@ -34,6 +40,7 @@ class Predictor(ABC):
 
     card: Card
     task_name: str
+    config: Mapping[str, Any] = MappingProxyType({})  # the task's
 
     @property
     @final
@@ -45,19 +52,63 @@ class Predictor(ABC):
     def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
         """images: B, H, W, C uint8, B ≥ 1."""
 
+    def scorer(self) -> Scorer:
+        """What gives the class probabilities of windows. InputError for a model that has none."""
+        raise InputError(
+            f"--tile cuts images into windows for masks; the model's task is {self.task_name}. Leave it away."
+        )
+
     @final
-    def predict(self, images: Sequence[Image], names: Sequence[str], *, batch_size: int = 32) -> list[Prediction]:
+    def with_threshold(self, threshold: float) -> Self:
+        """The same model, which shows what has that score or more. InputError where no score is asked for."""
+        if "threshold" not in self.config:
+            raise InputError(
+                f"--threshold is the score of boxes, or of labels of several; the model's task is {self.task_name}. "
+                "Leave it away."
+            )
+        least = self.config.get("least", 0.0)
+        if not least <= threshold <= 1:
+            raise InputError(f"--threshold {threshold:g}: the model gives scores from {least:g} to 1.")
+        other = copy.copy(self)
+        other.config = {**self.config, "threshold": threshold}
+        return other
+
+    @final
+    def predict(
+        self, images: Sequence[Image], names: Sequence[str], *, batch_size: int = 32, tiling: Tiling = WHOLE
+    ) -> list[Prediction]:
         """One prediction an image, in their order. images: H, W, C uint8 of any sizes; those of one size go together.
 
-        InputError for an array of another type, shape or channel count than the model takes.
+        InputError for an array of another type, shape or channel count than the model takes, and for windows of a
+        model that has none.
         """
         for image, name in zip(images, names, strict=True):
             self._check(image, name)
+        windows = [self._window(image, tiling) for image in images]
         found: dict[int, Prediction] = {}
         for indices in batches([image.shape for image in images], batch_size):
-            batch = np.stack([images[index] for index in indices])
-            found.update(zip(indices, self.predict_batch(batch, [names[i] for i in indices]), strict=True))
+            if (window := windows[indices[0]]) is None:
+                batch = np.stack([images[index] for index in indices])
+                found.update(zip(indices, self.predict_batch(batch, [names[i] for i in indices]), strict=True))
+            else:
+                for i in indices:
+                    found[i] = self._predict_tiled(images[i], names[i], window, tiling.overlap, batch_size)
         return [found[index] for index in range(len(images))]
+
+    def _window(self, image: Image, tiling: Tiling) -> tuple[int, int] | None:
+        """The windows that `image` is cut into; None where it is shown whole."""
+        if isinstance(tiling.tile, int):
+            self.scorer()  # says that it has none, whatever the image
+        elif self.task_name != "segment":
+            return None
+        return tiling.window(self.card, image.shape[0], image.shape[1])
+
+    def _predict_tiled(
+        self, image: Image, name: str, window: tuple[int, int], overlap: float, batch_size: int
+    ) -> Prediction:
+        step = max(1, min(batch_size, WINDOW_PIXELS // (window[0] * window[1])))
+        mask = blended(self.scorer(), image, window, overlap, batch_size=step, progress=teller(name))
+        return MaskPrediction.of(name, self.config["classes"], mask)
 
     def _check(self, image: Image, name: str) -> None:
         channels = self.card.input.channels
@@ -95,13 +146,40 @@ class OnnxPredictor(Predictor):
         self.metadata = Metadata.from_texts(self.session.get_modelmeta().custom_metadata_map, self.path)
         self.card = self.metadata.card
         self.task_name = self.metadata.task
+        self.config = self.metadata.config
 
     def outputs(self, images: Image) -> NDArray[Any]:
         """B, H, W, C uint8 → what `Task.decode` gives for them."""
-        return np.asarray(self.session.run(None, {INPUT: images})[0])
+        return self._run(self.metadata.output, images)
 
     def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
-        return self.metadata.predictions(names, self.outputs(images))
+        return predictions(self.task_name, self.config, names, self.outputs(images))
+
+    def scorer(self) -> Scorer:
+        if self.metadata.scores:
+            return self
+        if decoding_of(self.task_name).scores is None:
+            return super().scorer()
+        raise InputError(
+            f"{self.path} gives classes without the scores that windows are blended by: an older plusx exported it. "
+            "Export it again with `plusx export RUN`, or take the model file with --runtime torch."
+        )
+
+    def shares(self, images: Image, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """B, H, W, C uint8 → class probabilities (B, K, H, W), times `weights` (H, W)."""
+        return weighted_softmax(self._run(self.metadata.outputs[1], images), weights)
+
+    def held(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        return array
+
+    def chosen(self, sums: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return largest(sums)
+
+    def _run(self, output: str, images: Image) -> NDArray[Any]:
+        """One output; nothing that only others need is computed."""
+        options = onnxruntime().RunOptions()
+        options.only_execute_path_to_fetches = True
+        return np.asarray(self.session.run([output], {INPUT: images}, options)[0])
 
 
 def open_session(path: Path, threads: int | None) -> "InferenceSession":

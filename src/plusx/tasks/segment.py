@@ -175,7 +175,11 @@ class Segment(Segmenter):
 
     def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Class indices (B, H, W) int64; with a `view` on the grid of the image, whose logits are resized first."""
-        return (outputs if view is None else view.maps_to_image(outputs.float())).argmax(dim=1)
+        return self.scores(outputs, view).argmax(dim=1)
+
+    def scores(self, outputs: Tensor, view: View | None = None) -> Tensor:
+        """Logits (B, classes, H, W); with a `view` on the grid of the image."""
+        return outputs if view is None else view.maps_to_image(outputs.float())
 
     def predict(self, outputs: Tensor, names: Sequence[str], view: View | None = None) -> list[Prediction]:
         masks = self.decode(outputs, view).cpu().numpy()

@@ -71,8 +71,15 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     task = begun(settings, origin, name, config, {"in_channels": input.channels, **changes})
     task.backbone.recompute = settings.recompute
     card = card_of(settings, network.name, {**(origin.build if origin else {}), **changes}, origin)
-    card = replace(card, input=input, classes=listing.classes)
+    card = replace(card, input=input, classes=listing.classes, largest_image=largest_of(listing, sizes))
     return Design(task, card, recipe, start_of(settings, origin))
+
+
+def largest_of(listing: Listing, sizes: Sizes) -> tuple[int, int] | None:
+    """Most rows and most columns of the images; None where they are not known, or targets have no place in them."""
+    if listing.kind not in DENSE or not sizes:
+        return None
+    return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 
 def begun(

@@ -10,13 +10,14 @@ from typing import Any
 from plusx.core.details import Details
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Listing
+from plusx.deploy.tiling import Tiling
 from plusx.engine.device import Workload, choose_placement
 from plusx.engine.placement import Placement
 from plusx.weights.modelfile import LoadedModel, load_model
 from plusx.workflows.contents import refuse_changed
 from plusx.workflows.directory import RunDirectory, model_file
 from plusx.workflows.inheriting import inherited, warn_without_data
-from plusx.workflows.measuring import measure
+from plusx.workflows.measuring import Measured, measure, measure_tiled
 from plusx.workflows.original_data import original_data
 from plusx.workflows.preparation import KIND_OF_TASK, read_listing
 from plusx.workflows.reading import reading_processes
@@ -53,10 +54,19 @@ def evaluate(run: str | Path, data: Any = None, **settings: Any) -> Evaluation:
     split, listing = chosen(original_data(path) if data is None else labelled(data, loaded, options), options.split)
     if data is None:
         refuse_changed(RunDirectory(path), listing.splits[split], reading_processes(options.workers))
-    measured = measure(
-        loaded.task, loaded.card, listing, split, placement, batch_size=options.batch_size, workers=options.workers
-    )
+    measured = measured_as(options, loaded, listing, split, placement)
     return Evaluation(split, len(listing.splits[split]), measured.metrics, measured.details)
+
+
+def measured_as(
+    options: EvaluateSettings, loaded: LoadedModel, listing: Listing, split: str, placement: Placement
+) -> Measured:
+    """On the network's input, or where windows are asked for on the images' own pixels."""
+    task, card = loaded.task, loaded.card
+    if options.tile == "whole":
+        return measure(task, card, listing, split, placement, batch_size=options.batch_size, workers=options.workers)
+    tiling = Tiling(options.tile, options.overlap)
+    return measure_tiled(task, card, listing.splits[split], placement, tiling, batch_size=options.batch_size)
 
 
 def place(loaded: LoadedModel, options: EvaluateSettings) -> Placement:

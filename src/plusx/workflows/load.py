@@ -6,6 +6,7 @@ from typing import Any
 from plusx.core.card import Card
 from plusx.core.errors import DataError
 from plusx.deploy.predictor import Predictor
+from plusx.deploy.tiling import Tile
 from plusx.workflows.predict import Runtime, open_predictor, predict
 from plusx.workflows.sources import Images, Unreadable
 
@@ -28,13 +29,23 @@ class Model:
         """Classes, input, metrics, licence."""
         return self.predictor.card
 
-    def predict(self, images: Images, *, batch_size: int = 32) -> list[Any]:
+    def predict(
+        self,
+        images: Images,
+        *,
+        batch_size: int = 32,
+        threshold: float | None = None,
+        tile: Tile = "auto",
+        overlap: float = 0.25,
+    ) -> list[Any]:
         """One prediction an image, in their order: `.label` and `.probability`, `.labels`, or `.values` by name.
 
         images: a path, folder, pattern, array, PIL image, or a list of these. DataError names all images that could
-        not be read; `plusx.predict` goes on instead.
+        not be read; `plusx.predict` goes on instead. threshold, tile, overlap: as there.
         """
-        results = list(predict(self.predictor, images, batch_size=batch_size))
+        results = list(
+            predict(self.predictor, images, batch_size=batch_size, threshold=threshold, tile=tile, overlap=overlap)
+        )
         unreadable = [f"{one.name}: {one.reason}" for one in results if isinstance(one, Unreadable)]
         if unreadable:
             raise DataError(f"{len(unreadable)} of {len(results)} images could not be read:\n" + "\n".join(unreadable))

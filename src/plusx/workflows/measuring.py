@@ -1,16 +1,26 @@
 """What a model reaches on one split of a data set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from plusx.core.card import Card
 from plusx.core.details import Details
-from plusx.core.sample import Listing
+from plusx.core.errors import DataError, InputError
+from plusx.core.prediction import MaskPrediction
+from plusx.core.sample import Listing, Sample
+from plusx.core.targets import Mask
 from plusx.core.task import Task
+from plusx.data.images import read_image
+from plusx.deploy.tiling import Tiling
+from plusx.deploy.torch_predictor import TorchPredictor
 from plusx.engine.device import Placement
 from plusx.engine.evaluate import Collected, collect, counted
 from plusx.engine.parts import Outcome
+from plusx.engine.placement import place
+from plusx.tasks.metrics.segment import SegmentMetrics
 from plusx.workflows.loading import measuring_batches, preparation
 
 
@@ -66,3 +76,31 @@ def measure(
     counter = task.metrics()
     counter.update(collected.outputs, collected.targets)
     return Measured(counter.compute(), counter.details(), collected)
+
+
+def measure_tiled(
+    task: Task, card: Card, samples: Sequence[Sample], placement: Placement, tiling: Tiling, *, batch_size: int = 32
+) -> Measured:
+    """Masks as `predict` gives them, in windows where it takes those, against the masks of `samples` pixel by pixel.
+
+    InputError for a task without masks, DataError for an image that cannot be read or a mask of another size.
+    """
+    counter = task.metrics()
+    if not isinstance(counter, SegmentMetrics):
+        raise InputError(f"--tile cuts images into windows for masks; the model's task is {task.name}. Leave it away.")
+    place(task, placement)
+    predictor = TorchPredictor(task, card)
+    for sample in samples:
+        try:
+            pixels = read_image(sample.image, predictor.mode)
+        except Exception as error:  # functions of the user's own data set may raise anything
+            raise DataError(f"Image {sample.name} could not be read: {error}") from error
+        truth = None if sample.target is None else sample.target.load()
+        if not isinstance(truth, Mask):
+            raise InputError(f"{sample.name} has no mask: expected labelled images to evaluate on.")
+        if truth.values.shape != pixels.shape[:2]:
+            raise DataError(f"{sample.name}: {pixels.shape[:2]} pixels, but the mask has {truth.values.shape}.")
+        (found,) = predictor.predict([pixels], [sample.name], batch_size=batch_size, tiling=tiling)
+        assert isinstance(found, MaskPrediction)
+        counter.count(torch.from_numpy(found.mask)[None].long(), torch.from_numpy(truth.values)[None])
+    return Measured(counter.compute(), counter.details(), None)

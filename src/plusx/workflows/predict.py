@@ -7,13 +7,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias, Union
 
 from plusx.core.errors import InputError, PlusxError, StorageError
 from plusx.core.prediction import LabelPrediction, Prediction
 from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
+from plusx.deploy.tiling import Tile, Tiling
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.pictures import check_folder, keep
 from plusx.workflows.prediction_files import files_for
@@ -44,6 +45,9 @@ def predict(
     top: int | None = None,
     runtime: Runtime = "auto",
     save: Path | None = None,
+    threshold: float | None = None,
+    tile: Tile = "auto",
+    overlap: float = 0.25,
 ) -> Iterator[Prediction | Unreadable]:
     """Yields a prediction for every image, in their order, as they come: memory does not grow with their number.
 
@@ -51,19 +55,35 @@ def predict(
     is Unreadable in the results, and the rest goes on. workers: threads that decode; none: as the machine has cores.
     top: keep only so many classes in `probabilities`. runtime: of a run directory, "auto" takes the exported file
     where there is one (it was compared with the model), "torch" the model file. save: a folder for the images with
-    what was predicted drawn on them or written below, and for masks as files.
+    what was predicted drawn on them or written below, and for masks as files. threshold: score from which on boxes, or
+    labels of several, are shown; none: the model's. tile, overlap: of masks, as in `deploy.tiling.Tiling`.
     It is an iterator, gone through once: `for one in plusx.predict(...)`, or `list(plusx.predict(...))` to keep all.
     InputError, at once, for a model or a single path that does not exist.
     """
-    settings_from(PredictSettings, {"batch_size": batch_size, "workers": workers, "top": 1 if top is None else top})
+    asked = settings_from(
+        PredictSettings,
+        {
+            "batch_size": batch_size,
+            "workers": workers,
+            "top": 1 if top is None else top,
+            "threshold": threshold,
+            "tile": tile,
+            "overlap": overlap,
+        },
+    )
     predictor = open_predictor(model, runtime=runtime)
+    if asked.threshold is not None:
+        predictor = predictor.with_threshold(asked.threshold)
+    if isinstance(asked.tile, int):
+        predictor.scorer()  # a model without one is said here, not at the first result
     found = find_images(images)
     first = list(itertools.islice(found, 1))  # a wrong path is said here, not at the first result
     threads = min(8, usable_threads()) if workers is None else workers
     read = read_ahead(itertools.chain(first, found), predictor.mode, threads=threads, ahead=batch_size + 2 * threads)
     if save is not None:
         check_folder(save)
-    return _keep_top(_predicted(predictor, read, batch_size, save), top)
+    steps = Steps(batch_size, Tiling(asked.tile, asked.overlap), save)
+    return _keep_top(_predicted(predictor, read, steps), top)
 
 
 def open_predictor(model: Model, *, runtime: Runtime = "auto") -> Predictor:
@@ -108,29 +128,38 @@ def _open_model_file(path: Path) -> Predictor:
     return TorchPredictor(loaded.task, loaded.card)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """How images go to the model: so many at a time, cut like this; `save`: a folder for pictures."""
+
+    batch_size: int
+    tiling: Tiling
+    save: Path | None
+
+
 def _predicted(
-    predictor: Predictor, read: Iterator[Read | Unreadable], batch_size: int, save: Path | None
+    predictor: Predictor, read: Iterator[Read | Unreadable], steps: Steps
 ) -> Iterator[Prediction | Unreadable]:
     window: list[Read | Unreadable] = []
     size = 0
     for one in read:
         window.append(one)
         size += one.pixels.nbytes if isinstance(one, Read) else 0
-        if len(window) == batch_size or size >= WINDOW_BYTES:
-            yield from _of_window(predictor, window, batch_size, save)
+        if len(window) == steps.batch_size or size >= WINDOW_BYTES:
+            yield from _of_window(predictor, window, steps)
             window, size = [], 0
-    yield from _of_window(predictor, window, batch_size, save)
+    yield from _of_window(predictor, window, steps)
 
 
 def _of_window(
-    predictor: Predictor, window: list[Read | Unreadable], batch_size: int, save: Path | None
+    predictor: Predictor, window: list[Read | Unreadable], steps: Steps
 ) -> Iterator[Prediction | Unreadable]:
     images = [one for one in window if isinstance(one, Read)]
     pixels, names = [one.pixels for one in images], [one.name for one in images]
-    found = predictor.predict(pixels, names, batch_size=batch_size)
-    if save is not None:
+    found = predictor.predict(pixels, names, batch_size=steps.batch_size, tiling=steps.tiling)
+    if steps.save is not None:
         for one, prediction in zip(pixels, found, strict=True):
-            keep(save, one, prediction, predictor.card.classes)
+            keep(steps.save, one, prediction, predictor.card.classes)
     predictions = iter(found)
     return iter([next(predictions) if isinstance(one, Read) else one for one in window])
 
@@ -153,7 +182,15 @@ def predict_to_text(model: Model, images: Images, **settings: Any) -> int:
     predictor = open_predictor(model, runtime=asked.runtime)
     files = None if asked.format in FORMATS else files_for(asked.format, predictor.task_name, asked.out)
     results = predict(
-        predictor, images, batch_size=asked.batch_size, workers=asked.workers, top=asked.top, save=asked.save
+        predictor,
+        images,
+        batch_size=asked.batch_size,
+        workers=asked.workers,
+        top=asked.top,
+        save=asked.save,
+        threshold=asked.threshold,
+        tile=asked.tile,
+        overlap=asked.overlap,
     )
     counts: Counter[type] = Counter()
     told = _told(results, counts)

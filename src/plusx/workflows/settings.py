@@ -143,6 +143,9 @@ class FitSettings(ReadingSettings):
     )
 
 
+OVERLAP = "share of a window that the next one shows again; where they overlap their probabilities are blended"
+
+
 @dataclass(frozen=True)
 class EvaluateSettings(ReadingSettings):
     """Measure a trained model on labelled images."""
@@ -150,6 +153,13 @@ class EvaluateSettings(ReadingSettings):
     split: Literal["auto", "train", "val", "test", "all"] = option(
         "auto", "which images to measure on; auto: test where there is one, else val, else all"
     )
+    tile: Literal["auto", "whole"] | int = option(
+        "whole",
+        "of masks: auto or N as in predict, and scores are counted on the images' own pixels; whole: on the network's "
+        "input, as in training",
+        least=32,
+    )
+    overlap: float = option(0.25, OVERLAP, least=0, below=1)
     batch_size: int = option(32, "images per step", least=1, section="The machine")
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps")
     workers: int | None = option(None, WORKERS, least=0)
@@ -170,6 +180,16 @@ class PredictSettings:
         "table", "how to print: a table, JSON lines or CSV; or the boxes and masks as files, with out"
     )
     top: int = option(3, "how many classes to print for each image", least=1)
+    threshold: float | None = option(
+        None, "score from which on boxes, or labels of several, are shown; none: the model's", least=0
+    )
+    tile: Literal["auto", "whole"] | int = option(
+        "auto",
+        "of masks: cut an image into windows of N pixels a side; whole: none; auto: as large as the largest image of "
+        "the training, where it is larger",
+        least=32,
+    )
+    overlap: float = option(0.25, OVERLAP, least=0, below=1)
     batch_size: int = option(32, "images per step", least=1)
     workers: int | None = option(None, "threads that decode images; none: as the machine has cores", least=0)
     runtime: Literal["auto", "onnx", "torch"] = option("auto", "auto: the exported file where there is one")

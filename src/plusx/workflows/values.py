@@ -1,13 +1,14 @@
 """Values of settings: text from the shell or objects from Python become what the field is declared as, or an error."""
 
+import contextlib
 import dataclasses
 import math
 import operator
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from plusx.core.errors import InputError, nearest
 
@@ -82,7 +83,7 @@ def hints_of(cls: "type[DataclassInstance]") -> dict[str, Any]:
 
 
 def convert(hint: Any, value: Any) -> Any:
-    """`value` as `hint`: str, int, float, bool, Path, Literal, tuple[str, ...], or one of them or None.
+    """`value` as `hint`: str, int, float, bool, Path, Literal, tuple[str, ...], or the first of several that it fits.
 
     Raises ValueError whose text is what was expected.
     """
@@ -97,21 +98,30 @@ def convert(hint: Any, value: Any) -> Any:
 
 def split_optional(hint: Any) -> tuple[bool, Any]:
     """(whether None is allowed, the type without None)."""
-    members = get_args(hint)
+    members = members_of(hint)
     if NoneType not in members:
         return False, hint
     (rest,) = (member for member in members if member is not NoneType)
     return True, rest
 
 
+def members_of(hint: Any) -> tuple[Any, ...]:
+    """The types that `hint` is a choice of."""
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
 def expected(hint: Any) -> str:
     """`hint` in words."""
+    if len(members := members_of(hint)) > 1:
+        return " or ".join(map(expected, members))
     if get_origin(hint) is Literal:
         return f"one of {', '.join(get_args(hint))}"
     return "one or several texts" if get_origin(hint) is tuple else _WORDS[hint]
 
 
 def _convert(hint: Any, value: Any) -> Any:
+    if len(members := members_of(hint)) > 1:
+        return _first_fitting(members, value)
     if get_origin(hint) is Literal:
         return _checked(value, value in get_args(hint))
     if get_origin(hint) is tuple:
@@ -121,6 +131,13 @@ def _convert(hint: Any, value: Any) -> Any:
     if hint in (int, float):
         return _number(hint, value)
     return _checked(value, isinstance(value, hint))
+
+
+def _first_fitting(hints: tuple[Any, ...], value: Any) -> Any:
+    for hint in hints:
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            return _convert(hint, value)
+    raise ValueError
 
 
 def _number(hint: type[int] | type[float], value: Any) -> int | float:

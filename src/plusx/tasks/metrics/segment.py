@@ -44,7 +44,10 @@ class SegmentMetrics:
         assert outputs.shape[1] == len(self.classes)
         assert (len(outputs), *outputs.shape[2:]) == targets.shape
         checks.only_finite(outputs)
-        answers = outputs.detach().argmax(dim=1)
+        self.count(outputs.detach().argmax(dim=1), targets)
+
+    def count(self, answers: Tensor, targets: Tensor) -> None:
+        """As `update`, for class indices (B, H, W) int64 that are known already."""
         truths = targets.detach().to(answers.device, torch.int64)
         for answer, truth in zip(answers, truths, strict=True):
             self._count(answer, truth)
