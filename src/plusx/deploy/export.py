@@ -83,7 +83,7 @@ def _onnx(program: ExportedProgram, metadata: Metadata) -> bytes:
         names = ("batch", "classes", "height", "width") if value.name in ("masks", "scores") else AXES
         for axis, name in zip(sizes, names, strict=False):
             if not axis.HasField("dim_value"):
-                axis.dim_param = next(names, axis.dim_param)
+                axis.dim_param = name
     onnx.checker.check_model(proto, full_check=True)
     return proto.SerializeToString()
 

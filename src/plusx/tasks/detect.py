@@ -14,7 +14,7 @@ from plusx.core.prediction import BoxesPrediction, Prediction
 from plusx.core.task import TASKS, Task
 from plusx.core.view import View
 from plusx.nn.detection.faster_rcnn import FasterRCNN, FasterRCNNConfig
-from plusx.nn.detection.nms import suppressed
+from plusx.nn.detection.nms import Gaussian, soft_suppressed, suppressed
 from plusx.nn.detection.ssd import SSD, SSDConfig
 from plusx.nn.detection.yolo import Yolo, YoloConfig
 from plusx.tasks import settings
@@ -54,19 +54,25 @@ HEADS: Final[Mapping[str, Head]] = MappingProxyType(
 """By name; the first is the usual one."""
 
 
+SUPPRESSIONS: Final = ("greedy", "soft")
+
+
 @dataclass(frozen=True)
 class DetectConfig:
     """`classes`: names in the order of the labels. `head`: of `HEADS`; `head_settings`: what differs in it.
 
-    `iou`: of two boxes of a class that overlap more the surer one stays. `least`: score of what is counted at all:
-    average precision asks for unsure boxes too. `threshold`: score of what predictions show. `detections`: of an image
-    at most.
+    `suppression`: "greedy": of two boxes of a class that overlap by more than `iou` the surer one stays; "soft": the
+    other one stays too, its score times exp(−IoU² / `sigma`) (Bodla et al. 2017). `least`: score of what is counted at
+    all: average precision asks for unsure boxes too. `threshold`: score of what predictions show. `detections`: of an
+    image at most.
     """
 
     classes: tuple[str, ...]
     head: str = "yolo"
     head_settings: Mapping[str, Any] | None = None
+    suppression: str = "greedy"
     iou: float = 0.6
+    sigma: float = 0.5
     least: float = 0.05
     threshold: float = 0.25
     detections: int = 100
@@ -76,6 +82,10 @@ class DetectConfig:
         head_of(self.head)
         if not 0.0 < self.iou <= 1.0:
             raise InputError(f"The task detect needs iou above 0, to 1, not {self.iou}")
+        if self.suppression not in SUPPRESSIONS:
+            raise unknown("suppression of the task detect", self.suppression, SUPPRESSIONS)
+        if not self.sigma > 0.0:
+            raise InputError(f"The task detect needs sigma above 0, not {self.sigma}")
         settings.check_share("detect", "least", self.least)
         settings.check_share("detect", "threshold", self.threshold)
         if self.detections < 1:
@@ -111,7 +121,10 @@ class Detect(Task):
         """Detections (B, D, 6), best first, in pixels of the input or of the image behind `view`; where there are no
         more, score 0 and label -1."""
         config = self.settings
-        found = suppressed(outputs, config.iou, config.detections, config.least)
+        if config.suppression == "soft":
+            found = soft_suppressed(outputs, Gaussian(config.sigma), config.detections, config.least)
+        else:
+            found = suppressed(outputs, config.iou, config.detections, config.least)
         if view is None:
             return found
         corners = view.boxes_to_image(found[..., :4]) * (found[..., 4:5] > 0)

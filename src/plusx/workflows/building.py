@@ -36,6 +36,8 @@ assert {finetune, scratch_small, paper, dense} == set(RECIPES.values())
 DENSE = ("boxes", "mask", "masks")
 """Kinds of targets that have a place in the image."""
 
+SUPPRESSING = ("suppression", "iou")
+"""Settings of the task detect alone, by the same names there."""
 
 Sizes: TypeAlias = frozenset[tuple[int, int]]
 """Heights and widths of images, in pixels, each once."""
@@ -255,6 +257,9 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
     for word in ("losses", "auxiliary") if name not in ("segment", "multilabel-segment") else ():
         if getattr(settings, word):
             log.warning("--%s has no effect: the task is %s, not segment", word, name)
+    for word in SUPPRESSING if name != "detect" else ():
+        if getattr(settings, word) is not None:
+            log.warning("--%s has no effect: the task is %s, not detect", word, name)
     counts = class_counts(train, len(listing.classes))
     match name:
         case "classify":
@@ -285,7 +290,8 @@ def head_config(name: str, settings: FitSettings) -> dict[str, Any]:
     if name != "detect":
         said |= {} if settings.losses is None else {"losses": list(settings.losses)}
         said |= {"auxiliary": True} if settings.auxiliary else {}
-    return said
+        return said
+    return said | {word: value for word in SUPPRESSING if (value := getattr(settings, word)) is not None}
 
 
 def class_counts(samples: tuple[Sample, ...], classes: int) -> list[int]:

@@ -91,6 +91,12 @@ class FitSettings(ReadingSettings):
         None, "of segment, summed: cross-entropy, focal, ohem-cross-entropy, dice, lovasz; none: cross-entropy"
     )
     auxiliary: bool = option(False, "of segment: train a second head on the stage before the last (deep supervision)")
+    suppression: Literal["greedy", "soft"] | None = option(
+        None, "of detect: overlapping boxes go (greedy), or lose score (soft: Bodla et al. 2017); none: greedy"
+    )
+    iou: float | None = option(
+        None, "of detect: overlap (IoU) above which greedy suppression lets a box go; none: 0.6", above=0, below=1
+    )
     image_size: int | None = option(
         None, "height and width of the network's input in pixels; none: that of the weights", least=32
     )

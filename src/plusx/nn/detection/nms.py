@@ -15,13 +15,11 @@ from torchvision.ops import nms
 
 from plusx.nn.detection.boxes import iou as aligned_iou
 
-STEPS = 32
+STEPS = 512
 """Parts of a pixel that overlaps are decided in. Corners that are moved by whole pixels then keep their exact distances
-in 32 bits up to 2²⁴ / STEPS = 524,288 pixels, and what a box suppresses does not depend on the rest of its batch.
+in 32 bits up to 2²⁴ / STEPS = 32,768 pixels, and what a box suppresses does not depend on the rest of its batch: 32
+images of 640 pixels and 80 classes side by side are as large. Beyond that the distances are rounded further.
 """
-
-COLUMNS = 64
-"""Classes beside each other before the next row: wide and high, 32 bits hold more classes and images than in a line."""
 
 Decay: TypeAlias = Callable[[Tensor], Tensor]
 """From the IoU with a better box, any shape, to the factor 0..1 that the score is multiplied with."""
@@ -112,9 +110,11 @@ def _apart(candidates: Tensor, asked: Tensor) -> Tensor:
     boxes = torch.where(asked.unsqueeze(-1), (candidates[..., :4] * STEPS).round() / STEPS, 0.0)
     boxes = boxes - boxes.min().floor()
     labels = torch.where(asked, candidates[..., 5], 0.0)
-    rows = (labels / COLUMNS).floor()
-    image = torch.arange(candidates.shape[0], device=boxes.device).unsqueeze(1)
-    shift = torch.stack((labels - rows * COLUMNS, rows + image * (rows.max() + 1)), dim=-1) * (boxes.max().ceil() + 1)
+    classes, image = labels.max() + 1, torch.arange(candidates.shape[0], device=boxes.device).unsqueeze(1)
+    columns = (classes * candidates.shape[0]).sqrt().ceil()  # a square: 32 bits hold more than in a line
+    place = image * classes + labels
+    row = (place / columns).floor()
+    shift = torch.stack((place - row * columns, row), dim=-1) * (boxes.max().ceil() + 1)
     corner = torch.tensor([-2.0, -2.0, -1.0, -1.0], device=boxes.device)
     return torch.where(asked.unsqueeze(-1), boxes + torch.cat((shift, shift), dim=-1), corner)
 
