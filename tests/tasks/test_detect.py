@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -34,6 +35,13 @@ def test_decoded_boxes_do_not_overlap_and_are_sure_enough() -> None:
     assert found.tolist() == [[*candidates[[0, 2]].tolist()[:2], [0, 0, 0, 0, 0, -1]]]
 
 
+def test_soft_suppression_keeps_what_overlaps_with_less_score() -> None:
+    candidates = torch.tensor([[[0, 0, 10, 10, 0.9, 0], [0, 0, 10, 9, 0.8, 0], [20, 20, 30, 30, 0.04, 1]]])
+    found = detect(detections=3, suppression="soft", sigma=0.4).decode(candidates)
+    assert found[0, :2, :4].tolist() == candidates[0, :2, :4].tolist()
+    assert found[0, :, 4].tolist() == pytest.approx([0.9, 0.8 * math.exp(-(0.9**2) / 0.4), 0])
+
+
 def test_decoded_boxes_lie_in_the_image_behind_the_view() -> None:
     candidates = torch.tensor([[[1.0, 2, 3, 4, 0.5, 1]]])
     found = detect(detections=2).decode(candidates, View(100, 100, (50, 50), 1, 1, (50, 50)))
@@ -65,6 +73,10 @@ def test_errors() -> None:
         detect(head_settings={"width": 3})
     with pytest.raises(InputError, match="The task detect needs iou above 0, to 1, not 0"):
         detect(iou=0)
+    with pytest.raises(InputError, match=r"Unknown suppression of the task detect 'softt'\. Did you mean soft"):
+        detect(suppression="softt")
+    with pytest.raises(InputError, match="The task detect needs sigma above 0, not 0"):
+        detect(sigma=0.0)
     with pytest.raises(InputError, match="The task detect needs least from 0 to below 1, not 1"):
         detect(least=1)
     with pytest.raises(InputError, match="The task detect needs 1 or more detections, not 0"):

@@ -266,6 +266,11 @@ def test_settings_of_other_tasks_are_told(masks: Path, boxes: Path, caplog: pyte
     assert "--losses has no effect: the task is detect, not segment" in caplog.text
     assert "--auxiliary has no effect: the task is detect, not segment" in caplog.text
     assert "--head yolo has no effect: the task is classify, which has one head" in caplog.text
+    task_config("segment", with_splits, made.recipe, FitSettings(iou=0.5))
+    assert "--iou has no effect: the task is segment, not detect" in caplog.text
+    asked = FitSettings(iou=0.5, suppression="soft", head="ssd")
+    chosen = {"classes": ["square"], "head": "ssd", "suppression": "soft", "iou": 0.5}
+    assert task_config("detect", with_splits, made.recipe, asked) == chosen
 
 
 def test_touching_objects_losses_and_deep_supervision(masks: Path, tmp_path: Path) -> None:
