@@ -187,6 +187,14 @@ def test_soft_suppression_is_figure_2(decay: Gaussian | Linear, slow: Callable[[
     assert not torch.equal(out, suppressed(batch, 0.5, 50, 0.05))
 
 
+def test_soft_suppression_of_many_is_that_of_those_asked_for() -> None:
+    batch = candidates(2, 1500, 3)
+    batch[:, :, 4] = batch[:, :, 4].flip(1)
+    few = batch[:, -900:]
+    assert float(batch[:, :-900, 4].max()) < 0.7
+    torch.testing.assert_close(soft_suppressed(batch, Gaussian(), 40, 0.7), soft_suppressed(few, Gaussian(), 40, 0.7))
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_goes_in_and_comes_out(dtype: torch.dtype) -> None:
     batch = candidates(2, 50).to(dtype)

@@ -21,6 +21,9 @@ in 32 bits up to 2²⁴ / STEPS = 32,768 pixels, and what a box suppresses does 
 images of 640 pixels and 80 classes side by side are as large. Beyond that the distances are rounded further.
 """
 
+POOL = 1000
+"""Candidates of an image that soft suppression weighs against each other, all with all."""
+
 Decay: TypeAlias = Callable[[Tensor], Tensor]
 """From the IoU with a better box, any shape, to the factor 0..1 that the score is multiplied with."""
 
@@ -62,20 +65,38 @@ def _always_kept(like: Tensor) -> Tensor:
 def soft_suppressed(candidates: Tensor, decay: Decay, detections: int, least: float) -> Tensor:
     """Soft-NMS: boxes that overlap a better one of their class lose score instead of going; sizes as in `suppressed`.
 
-    `decay`: Gaussian() or Linear(). Scores of the output are the lowered ones; what falls below `least` goes. One pass
-    an output row: several times the time of `suppressed`. Bodla et al. 2017, figure 2.
+    `decay`: Gaussian() or Linear(). Scores of the output are the lowered ones; what falls below `least` goes. Of more
+    than POOL candidates the best take part. Bodla et al. 2017, figure 2.
     """
-    scores = torch.where(_asked(candidates[..., 4], least), candidates[..., 4], 0.0)
-    found = []
-    for _ in range(min(detections, candidates.shape[1])):
+    asked = _asked(candidates[..., 4], least)
+    scores = torch.where(asked, candidates[..., 4], 0.0)
+    if candidates.shape[1] > POOL:
+        scores, order = scores.topk(POOL, dim=1)
+        candidates = _taken(candidates, order)
+    factors = _factors(candidates, scores > 0, decay).to(scores.dtype)
+    found, places = [], []
+    for _ in range(min(detections, candidates.shape[1])):  # few operations: an exported graph has all rounds in a row
         score, place = scores.max(dim=1, keepdim=True)
-        best = candidates.gather(1, place.unsqueeze(-1).expand(-1, -1, 6))
-        found.append(torch.cat((best[..., :4], score.unsqueeze(-1), best[..., 5:]), dim=-1))
-        factors = decay(aligned_iou(best[..., :4], candidates[..., :4]))
-        scores = torch.where(candidates[..., 5] == best[..., 5], scores * factors.to(scores.dtype), scores)
-        scores = torch.where(_asked(scores, least), scores, 0.0).scatter(1, place, 0.0)
-    rows = torch.cat(found, dim=1)
-    return _filled(rows, rows[..., 4] > 0, detections)
+        found.append(score)
+        places.append(place)
+        scores = scores * _taken(factors, place).squeeze(1)
+    best, score = _taken(candidates, torch.cat(places, dim=1)), torch.cat(found, dim=1)
+    rows = torch.cat((best[..., :4], score.unsqueeze(-1), best[..., 5:]), dim=-1)
+    return _filled(rows, _asked(score, least), detections)
+
+
+def _factors(candidates: Tensor, asked: Tensor, decay: Decay) -> Tensor:
+    """What each box (B, K, ·) does to the score of every other (B, ·, K); to its own, which is taken then: 0."""
+    boxes, labels = torch.where(asked.unsqueeze(-1), candidates[..., :4], 0.0), candidates[..., 5]
+    factors = decay(aligned_iou(boxes.unsqueeze(2), boxes.unsqueeze(1)))
+    same = labels.unsqueeze(2) == labels.unsqueeze(1)
+    own = torch.eye(candidates.shape[1], dtype=torch.bool, device=candidates.device)
+    return torch.where(same, factors, 1.0).masked_fill(own, 0.0)
+
+
+def _taken(rows: Tensor, places: Tensor) -> Tensor:
+    """(B, K, N), (B, D) -> (B, D, N)."""
+    return rows.gather(1, places.unsqueeze(-1).expand(-1, -1, rows.shape[2]))
 
 
 @dataclass(frozen=True, slots=True)
