@@ -42,7 +42,7 @@ class Decoding:
     """`compare` tells for each image whether a file decided as its model, (B,), and how far both are apart, (B,), in
     units of probability, of the spread of the values, or of the image's longer side. `decision` and `unit` name both
     for people. `together`: all images have to be seen at once for that. `scores`: the name of the output with what
-    `output` was decided by, where there is one.
+    `output` was decided by, where there is one. `threshold`: whether `read` shows what has the configuration's or more.
     """
 
     output: str
@@ -53,6 +53,7 @@ class Decoding:
     unit: str
     together: bool = False
     scores: str | None = None
+    threshold: bool = False
 
     def names(self, config: Config) -> tuple[str, ...]:
         return tuple(config[self.setting])
@@ -152,6 +153,7 @@ DECODINGS: Mapping[str, Decoding] = {
         compare=_above_threshold,
         decision="set of labels",
         unit="of a probability",
+        threshold=True,
     ),
     "regress": Decoding(
         output="values",
@@ -169,6 +171,7 @@ DECODINGS: Mapping[str, Decoding] = {
         compare=_same_boxes,
         decision=f"boxes of score {FAIR_SCORE} and more",
         unit="in units of the longer side",
+        threshold=True,
     ),
     "segment": Decoding(
         output="mask",

@@ -55,13 +55,14 @@ class Predictor(ABC):
     def scorer(self) -> Scorer:
         """What gives the class probabilities of windows. InputError for a model that has none."""
         raise InputError(
-            f"--tile cuts images into windows for masks; the model's task is {self.task_name}. Leave it away."
+            "--tile cuts images into windows for masks of one class a pixel; the model's task is "
+            f"{self.task_name}. Leave it away."
         )
 
     @final
     def with_threshold(self, threshold: float) -> Self:
         """The same model, which shows what has that score or more. InputError where no score is asked for."""
-        if "threshold" not in self.config:
+        if not decoding_of(self.task_name).threshold:
             raise InputError(
                 f"--threshold is the score of boxes, or of labels of several; the model's task is {self.task_name}. "
                 "Leave it away."
@@ -99,9 +100,8 @@ class Predictor(ABC):
         """The windows that `image` is cut into; None where it is shown whole."""
         if isinstance(tiling.tile, int):
             self.scorer()  # says that it has none, whatever the image
-        elif self.task_name != "segment":
-            return None
-        return tiling.window(self.card, image.shape[0], image.shape[1])
+        window = tiling.window(self.card, image.shape[0], image.shape[1])
+        return None if window is None or decoding_of(self.task_name).scores is None else window
 
     def _predict_tiled(
         self, image: Image, name: str, window: tuple[int, int], overlap: float, batch_size: int

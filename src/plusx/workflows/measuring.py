@@ -87,7 +87,10 @@ def measure_tiled(
     """
     counter = task.metrics()
     if not isinstance(counter, SegmentMetrics):
-        raise InputError(f"--tile cuts images into windows for masks; the model's task is {task.name}. Leave it away.")
+        raise InputError(
+            "--tile cuts images into windows for masks of one class a pixel; the model's task is "
+            f"{task.name}. Leave it away."
+        )
     place(task, placement)
     predictor = TorchPredictor(task, card)
     for sample in samples:
