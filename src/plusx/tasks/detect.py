@@ -13,8 +13,10 @@ from plusx.core.errors import InputError, unknown
 from plusx.core.prediction import BoxesPrediction, Prediction
 from plusx.core.task import TASKS, Task
 from plusx.core.view import View
+from plusx.nn.detection.best import best
 from plusx.nn.detection.faster_rcnn import FasterRCNN, FasterRCNNConfig
 from plusx.nn.detection.nms import Gaussian, soft_suppressed, suppressed
+from plusx.nn.detection.rt_detr import RTDETR, RTDETRConfig
 from plusx.nn.detection.ssd import SSD, SSDConfig
 from plusx.nn.detection.yolo import Yolo, YoloConfig
 from plusx.tasks import settings
@@ -36,12 +38,14 @@ class Detector(Protocol):
 @dataclass(frozen=True)
 class Head:
     """`build(stages, classes, config)` makes it, or raises InputError where the stages do not suit it; `config` is the
-    class of its settings. `output_stride`: of the backbone that it is made for.
+    class of its settings. `output_stride`: of the backbone that it is made for. `distinct`: its candidates stand for
+    different objects each, so that none suppresses another.
     """
 
     build: Callable[..., nn.Module]
     config: type[Any]
     output_stride: int = 32
+    distinct: bool = False
 
 
 HEADS: Final[Mapping[str, Head]] = MappingProxyType(
@@ -49,6 +53,7 @@ HEADS: Final[Mapping[str, Head]] = MappingProxyType(
         "yolo": Head(Yolo, YoloConfig),
         "ssd": Head(SSD, SSDConfig),
         "faster-rcnn": Head(FasterRCNN, FasterRCNNConfig),
+        "rt-detr": Head(RTDETR, RTDETRConfig, distinct=True),
     }
 )
 """By name; the first is the usual one."""
@@ -61,10 +66,10 @@ SUPPRESSIONS: Final = ("greedy", "soft")
 class DetectConfig:
     """`classes`: names in the order of the labels. `head`: of `HEADS`; `head_settings`: what differs in it.
 
-    `suppression`: "greedy": of two boxes of a class that overlap by more than `iou` the surer one stays; "soft": the
-    other one stays too, its score times exp(−IoU² / `sigma`) (Bodla et al. 2017). `least`: score of what is counted at
-    all: average precision asks for unsure boxes too. `threshold`: score of what predictions show. `detections`: of an
-    image at most.
+    `suppression`, unless the head's candidates are distinct: "greedy": of two boxes of a class that overlap by more
+    than `iou` the surer one stays; "soft": the other one stays too, its score times exp(−IoU² / `sigma`) (Bodla et al.
+    2017). `least`: score of what is counted at all: average precision asks for unsure boxes too. `threshold`: score of
+    what predictions show. `detections`: of an image at most.
     """
 
     classes: tuple[str, ...]
@@ -121,7 +126,9 @@ class Detect(Task):
         """Detections (B, D, 6), best first, in pixels of the input or of the image behind `view`; where there are no
         more, score 0 and label -1."""
         config = self.settings
-        if config.suppression == "soft":
+        if head_of(config.head).distinct:
+            found = best(outputs, config.detections, config.least)
+        elif config.suppression == "soft":
             found = soft_suppressed(outputs, Gaussian(config.sigma), config.detections, config.least)
         else:
             found = suppressed(outputs, config.iou, config.detections, config.least)
