@@ -70,7 +70,10 @@ NAMES: Final = (
     (r"^encoder\.within", "encoder.aifi.0.layers.0"),
     (r"(aifi.*)\.norm2", r"\1.final_layer_norm"),
     (r"\.attention\.", ".self_attn."),
-    (r"out_proj", "o_proj"),
+    (r"self_attn\.queries", "self_attn.q_proj"),
+    (r"self_attn\.keys", "self_attn.k_proj"),
+    (r"self_attn\.values", "self_attn.v_proj"),
+    (r"self_attn\.output", "self_attn.o_proj"),
     (r"linear(\d)", r"mlp.fc\1"),
     (r"(aifi.*|decoder.*)\.norm1", r"\1.self_attn_layer_norm"),
     (r"\.norm2", ".encoder_attn_layer_norm"),
@@ -105,18 +108,6 @@ def theirs(name: str) -> str:
     if re.search(r"(enc_bbox_head|query_pos_head|bbox_embed\.\d)\.\d", name):
         name = re.sub(r"\.(\d)\.(weight|bias)$", lambda found: f".layers.{int(found[1]) // 2}.{found[2]}", name)
     return f"model.{name}"
-
-
-def spread(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Ours under their names, with queries, keys and values apart."""
-    found = {}
-    for name, tensor in tensors.items():
-        if "in_proj_" in name:
-            for which, part in zip("qkv", tensor.chunk(3), strict=True):
-                found[theirs(name.replace("in_proj_", f"{which}_proj."))] = part
-        else:
-            found[theirs(name)] = tensor
-    return found
 
 
 class Backbone(nn.Module):
@@ -156,7 +147,7 @@ def reference(head: RTDETR, features: Features, classes: int = CLASSES) -> Any:
         )
     )
     model.model.backbone = Backbone(features)
-    model.load_state_dict(spread(head.state_dict()), strict=True)
+    model.load_state_dict({theirs(name): tensor for name, tensor in head.state_dict().items()}, strict=True)
     return model
 
 
@@ -184,7 +175,7 @@ def made(depth: int) -> dict[str, Tensor]:
     model, images = reference(head, maps()), torch.zeros(2, 3, *SIZE)
     with torch.no_grad():
         answers = model.eval()(images)
-    model.load_state_dict(spread(head.state_dict()))
+    model.load_state_dict({theirs(name): tensor for name, tensor in head.state_dict().items()})
     torch.manual_seed(0)
     noisy = noise(model)
     torch.manual_seed(0)
@@ -194,10 +185,7 @@ def made(depth: int) -> dict[str, Tensor]:
     losses = [_sum(trained.loss_dict, rf"loss_{part}(?!.*_dn)") for part in parts.values()]
     losses.append(_sum(trained.loss_dict, ".*_dn_"))
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    digests = [
-        digest(torch.cat([gradients[one] for one in spread({name: parameter})]), number)
-        for number, (name, parameter) in enumerate(head.named_parameters())
-    ]
+    digests = [digest(gradients[theirs(name)], number) for number, (name, _) in enumerate(head.named_parameters())]
     found = {"logits": answers.logits, "boxes": answers.pred_boxes, "losses": torch.stack(losses).detach()}
     found |= {"noisy_labels": noisy[0], "noisy_boxes": noisy[1], "gradients": torch.stack(digests)}
     return {f"{depth}.{name}": tensor.contiguous() for name, tensor in found.items()}

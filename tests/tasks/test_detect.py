@@ -42,6 +42,15 @@ def test_soft_suppression_keeps_what_overlaps_with_less_score() -> None:
     assert found[0, :, 4].tolist() == pytest.approx([0.9, 0.8 * math.exp(-(0.9**2) / 0.4), 0])
 
 
+def test_distinct_candidates_suppress_none() -> None:
+    small = {"channels": 8, "heads": 2, "hidden": 8, "depth": 1}
+    candidates = torch.tensor([[0, 0, 10, 10, 0.9, 0], [0, 0, 10, 9, 0.8, 0], [0, 0, 10, 9, 0.04, 1]])
+    task = detect(head="rt-detr", head_settings=small, detections=4)
+    assert task.decode(candidates[None]).tolist() == [[*candidates[:2].tolist(), *[[0, 0, 0, 0, 0, -1]] * 2]]
+    fewer = detect(head="rt-detr", head_settings=small, detections=1)
+    assert fewer.decode(candidates[None]).tolist() == [candidates[:1].tolist()]
+
+
 def test_decoded_boxes_lie_in_the_image_behind_the_view() -> None:
     candidates = torch.tensor([[[1.0, 2, 3, 4, 0.5, 1]]])
     found = detect(detections=2).decode(candidates, View(100, 100, (50, 50), 1, 1, (50, 50)))

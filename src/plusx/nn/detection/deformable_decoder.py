@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from plusx.nn.detection.deformable_attention import DeformableAttention, Memory
+from plusx.nn.detection.self_attention import SelfAttention
 
 EPS = 1e-5
 """Distance from 0 and 1 that logits of coordinates keep: Deformable DETR's code."""
@@ -68,14 +69,13 @@ class Layer(nn.Module):
 
     def __init__(self, channels: int, heads: int, hidden: int, levels: int, points: int) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
+        self.attention = SelfAttention(channels, heads)
         self.cross = DeformableAttention(channels, heads, levels, points)
         self.linear1, self.linear2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(channels) for _ in range(3))
 
     def forward(self, x: Tensor, place: Tensor, boxes: Tensor, memory: Memory, hidden: Tensor | None) -> Tensor:
-        placed = x + place
-        x = self.norm1(x + self.attention(placed, placed, x, attn_mask=hidden, need_weights=False)[0])
+        x = self.norm1(x + self.attention(x, place, hidden))
         x = self.norm2(x + self.cross(x + place, boxes, memory))
         return self.norm3(x + self.linear2(relu(self.linear1(x))))
 

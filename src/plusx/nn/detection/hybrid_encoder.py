@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate, silu
 
 from plusx.nn.conv import Activation, conv, conv_norm, conv_norm_act
+from plusx.nn.detection.self_attention import SelfAttention
 
 BLOCKS: Final = 3
 """RepVGG blocks of a fusion block: the authors' code, github.com/lyuwenyu/RT-DETR."""
@@ -53,15 +54,15 @@ class WithinScale(nn.Module):
 
     def __init__(self, channels: int, heads: int, hidden: int) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
+        self.attention = SelfAttention(channels, heads)
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.linear1, self.linear2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) -> the same shape."""
         tokens, grid = x.flatten(2).transpose(1, 2), x.shape[2:]
-        placed = tokens + sines(grid[0], grid[1], x.shape[1], x.device).to(tokens.dtype)
-        tokens = self.norm1(tokens + self.attention(placed, placed, tokens, need_weights=False)[0])
+        places = sines(grid[0], grid[1], x.shape[1], x.device).to(tokens.dtype)
+        tokens = self.norm1(tokens + self.attention(tokens, places))
         tokens = self.norm2(tokens + self.linear2(gelu(self.linear1(tokens))))
         return tokens.transpose(1, 2).unflatten(2, grid)
 

@@ -14,12 +14,14 @@ from plusx.engine.plan import Plan
 
 @dataclass(frozen=True)
 class Facts:
-    """What a recipe may depend on. `images`: of the training split. `size`: of the backbone's usual input, pixels."""
+    """What a recipe may depend on. `images`: of the training split. `size`: of the backbone's usual input, pixels.
+    `head`: the one asked for; None: the task's usual."""
 
     images: int
     kind: Kind
     classes: int
     size: int
+    head: str | None = None
 
 
 @dataclass(frozen=True)
