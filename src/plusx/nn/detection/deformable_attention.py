@@ -16,13 +16,13 @@ from torch.nn.functional import grid_sample
 
 @dataclass(frozen=True)
 class Memory:
-    """Maps of several strides as one sequence of tokens (B, S, C), finest first, each row by row.
+    """Maps of several strides beside each other, flat (B, C, S), finest first, each row by row.
 
     grids: h, w of each map. extents: height and width of what it covers in parts of the image's; 1 but where strides
     do not divide the image's sides.
     """
 
-    tokens: Tensor
+    flat: Tensor
     grids: tuple[tuple[int, int], ...]
     extents: tuple[tuple[float, float], ...]
 
@@ -32,7 +32,12 @@ class Memory:
         grids = tuple((x.shape[2], x.shape[3]) for x in maps)
         pairs = zip(grids, strides, strict=True)
         extents = tuple((h * stride / size[0], w * stride / size[1]) for (h, w), stride in pairs)
-        return Memory(torch.cat([x.flatten(2) for x in maps], dim=2).transpose(1, 2), grids, extents)
+        return Memory(torch.cat([x.flatten(2) for x in maps], dim=2), grids, extents)
+
+    @property
+    def tokens(self) -> Tensor:
+        """(B, S, C)."""
+        return self.flat.transpose(1, 2)
 
 
 @final
@@ -60,24 +65,28 @@ class DeformableAttention(nn.Module):
         offsets = self.offsets(queries).unflatten(2, (self.heads, -1, 2)).float()
         centres, sides = boxes[:, :, None, None, :2], boxes[:, :, None, None, 2:]
         places = _by_head(centres + offsets * sides * (0.5 / self.points))
-        weights = _by_head(self.weights(queries).unflatten(2, (self.heads, -1)).float().softmax(dim=-1))
-        values = self.values(memory.tokens).transpose(1, 2).float()
-        values = values.reshape(-1, values.shape[1] // self.heads, values.shape[2])
-        maps = values.split([h * w for h, w in memory.grids], dim=2)
-        near = places.split(self.points, dim=2)
-        levels = zip(maps, near, memory.grids, memory.extents, strict=True)
-        found = torch.cat([_sampled(x, at, grid, extent) for x, at, grid, extent in levels], dim=3)
-        summed = (found * weights.unsqueeze(1)).sum(dim=3)
-        return self.output(summed.view(queries.shape[0], -1, summed.shape[2]).transpose(1, 2))
+        weights = _by_head(self.weights(queries).unflatten(2, (self.heads, -1)).float()).softmax(dim=1)
+        maps = self._values(memory).split([h * w for h, w in memory.grids], dim=2)
+        parts = (maps, places.split(self.points, dim=1), weights.unsqueeze(1).split(self.points, dim=2))
+        levels = zip(*parts, memory.grids, memory.extents, strict=True)
+        found = sum((_sampled(x, at, grid, extent) * share).sum(dim=2) for x, at, share, grid, extent in levels)
+        assert isinstance(found, Tensor)
+        return self.output(found.view(queries.shape[0], -1, found.shape[2]).transpose(1, 2))
+
+    def _values(self, memory: Memory) -> Tensor:
+        """(B · heads, C / heads, S) in 32 bits, a product with the maps as they lie."""
+        weight = self.values.weight.expand(memory.flat.shape[0], -1, -1)
+        values = torch.baddbmm(self.values.bias[:, None], weight, memory.flat).float()
+        return values.view(-1, values.shape[1] // self.heads, values.shape[2])
 
 
 def _by_head(x: Tensor) -> Tensor:
-    """(B, Q, heads, ...) -> (B · heads, Q, ...)."""
-    return x.transpose(1, 2).flatten(0, 1)
+    """(B, Q, heads, points, ...) -> (B · heads, points, Q, ...)."""
+    return x.movedim(1, 3).flatten(0, 1)
 
 
 def _sampled(x: Tensor, places: Tensor, grid: tuple[int, int], extent: tuple[float, float]) -> Tensor:
-    """x (N, d, h · w) at places x, y (N, Q, points, 2) in parts of the image -> (N, d, Q, points); 0 outside."""
+    """x (N, d, h · w) at places x, y (N, points, Q, 2) in parts of the image -> (N, d, points, Q); 0 outside."""
     scale = torch.tensor([2 / extent[1], 2 / extent[0]], device=places.device)
     return grid_sample(x.unflatten(2, grid), places * scale - 1, align_corners=False)
 

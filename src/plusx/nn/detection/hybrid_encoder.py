@@ -10,7 +10,7 @@ from typing import Final, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, silu
+from torch.nn.functional import conv2d, gelu, interpolate, pad, silu
 
 from plusx.nn.conv import Activation, conv, conv_norm, conv_norm_act
 from plusx.nn.detection.self_attention import SelfAttention
@@ -86,7 +86,8 @@ class Fusion(nn.Module):
 
 @final
 class RepVGG(nn.Module):
-    """3×3 beside 1×1, each with its normalisation."""
+    """3×3 beside 1×1, each with its normalisation; outside of training one 3×3 convolution that gives the same (section
+    3.3 of its paper)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -94,7 +95,21 @@ class RepVGG(nn.Module):
         self.conv1x1 = conv_norm(conv(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return silu(self.conv3x3(x) + self.conv1x1(x))
+        if self.training:
+            return silu(self.conv3x3(x) + self.conv1x1(x))
+        wide, wide_bias = _folded(self.conv3x3)
+        point, point_bias = _folded(self.conv1x1)
+        return silu(conv2d(x, wide + pad(point, (1, 1, 1, 1)), wide_bias + point_bias, padding=1))
+
+
+def _folded(layer: nn.Sequential) -> tuple[Tensor, Tensor]:
+    """Kernel and bias of a convolution with its normalisation, statistics being fixed."""
+    weight, norm = layer.get_parameter("conv.weight"), layer.get_submodule("norm")
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale
 
 
 def sines(height: int, width: int, channels: int, device: torch.device) -> Tensor:

@@ -41,7 +41,7 @@ class QuerySelection(nn.Module):
 def first_boxes(memory: Memory) -> tuple[Tensor, Tensor]:
     """Logits of every token's first box (S, 4), and whether the token tells anything (S, 1); else its box is 1s."""
     levels = zip(memory.grids, memory.extents, strict=True)
-    made = [_of_level(grid, extent, SIDE * 2**i, memory.tokens.device) for i, (grid, extent) in enumerate(levels)]
+    made = [_of_level(grid, extent, SIDE * 2**i, memory.flat.device) for i, (grid, extent) in enumerate(levels)]
     boxes = torch.cat(made)
     told = ((boxes > MARGIN) & (boxes < 1 - MARGIN)).all(dim=1, keepdim=True)
     return torch.where(told, (boxes / (1 - boxes)).log(), torch.finfo(boxes.dtype).max), told
