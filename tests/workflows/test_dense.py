@@ -348,6 +348,13 @@ def test_mosaics_are_for_what_has_a_place(caplog: pytest.LogCaptureFixture) -> N
     assert "--mixup has no effect" in caplog.text
 
 
+@pytest.mark.parametrize(("head", "rate"), [(None, 1e-3), ("ssd", 1e-3), ("rt-detr", 1e-4)])
+def test_a_head_has_its_own_rate(boxes: Path, head: str | None, rate: float) -> None:
+    listing = read_listing(boxes / "boxes.csv", FitSettings())
+    settings = FitSettings(model="shufflenet_v2_x0_5", head=head)
+    assert design(settings, listing.with_splits({"train": listing.splits["train"]})).recipe.plan.optimizer.rate == rate
+
+
 def test_without_a_box_there_is_nothing_to_learn(tmp_path: Path) -> None:
     made = pictures(tmp_path / "images")
     rows = [f"images/{name},,,,," for name, _, _ in made]
