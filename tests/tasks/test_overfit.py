@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "yolo": {"channels": 32},
     "faster-rcnn": {"channels": 32, "hidden": 128, "before": [200, 200], "after": [100, 100]}
     | {"sizes": [[16], [32], [64], [128], [256]]},
+    "rt-detr": {"channels": 32, "heads": 4, "hidden": 64, "expansion": 0.5, "depth": 1, "queries": 20, "denoising": 4},
 }
 """Settings of heads that are large as they come."""
 

@@ -230,7 +230,8 @@ def test_every_parameter_has_a_gradient(depth: int) -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_a_batch_is_learnt_by_heart() -> None:
+@pytest.mark.slow
+def test_two_layers_learn_a_batch_by_heart() -> None:
     torch.manual_seed(0)
     images, boxes = rectangles(2, 64, (30, 14))
     backbone = FiveStrides(16)
