@@ -49,7 +49,7 @@ class Input:
 class Source:
     """Where the weights come from and in whose layout the file is."""
 
-    layout: Literal["plusx", "torchvision", "timm", "keras", "cifar"] = "plusx"
+    layout: Literal["plusx", "torchvision", "timm", "keras", "cifar", "smp"] = "plusx"
     url: str = ""  # direct address, if there is one
     repository: str = ""  # model hub repository, if there is one
     filename: str = ""

@@ -1,39 +1,27 @@
 """Backbones and models by name, with or without published weights."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, Final
 
 import torch
-from torch import Tensor
 
 from plusx.backbones.catalogue import architectures, cards
-from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.card import Card
-from plusx.core.errors import InputError, WeightsError
+from plusx.core.errors import WeightsError
 from plusx.core.task import Task
 from plusx.tasks import create as tasks
-from plusx.weights.fitting import labelled, misfit
-from plusx.weights.importing import Placed, place
-from plusx.weights.local import Loaded
+from plusx.weights import dense
+from plusx.weights.building import Order, built, changed, imported, names_of, of_backbone, placed
+from plusx.weights.fitting import labelled
 from plusx.weights.matching import Mismatch
 from plusx.weights.resolve import Resolved, Weights, published_card, resolve
-from plusx.weights.uninitialised import Uninitialised
 from plusx.weights.vocabularies import vocabulary
 
 LOG: Final = logging.getLogger("plusx")
 _NAMES_KEY: Final = {"regress": "columns"}  # of a task's configuration; "classes" for the others
-
-_CALLED_HERE: Final = {
-    "pretrained": 'weights="imagenet", or a card\'s name',
-    "num_classes": "classes",
-    "in_chans": "in_channels",
-}
-"""torchvision's and timm's words → ours."""
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -54,17 +42,17 @@ def card_for(name: str, weights: Weights = None) -> Card | None:
 
 
 def create_backbone(
-    name: str, *, weights: Weights = None, in_channels: int = 3, output_stride: int = 32, **settings: Any
+    name: str, *, weights: Weights = None, in_channels: int = 3, output_stride: int | None = None, **settings: Any
 ) -> Backbone:
     """A backbone by name; `name`, `weights`, `in_channels` and `settings` as in `create_model`.
 
-    `output_stride`: 32, 16 or 8 input pixels per pixel of the last stage.
+    `output_stride`: 32, 16 or 8 input pixels per pixel of the last stage; None: that of a plusx model file, else 32.
     """
-    meant = _changed(resolve(name, weights), settings)
-    backbone = _build(meant, in_channels, output_stride)
+    meant = changed(resolve(name, weights), settings)
+    backbone = built(meant, in_channels, output_stride)
     if meant.loaded is not None:
-        expected = _of_backbone(backbone)
-        expected.update(_imported(expected, meant, labelled(meant.architecture, settings)))
+        expected = of_backbone(backbone)
+        expected.update(imported(expected, meant, settings))
         backbone.load_state_dict({key.removeprefix("backbone."): tensor for key, tensor in expected.items()})
     return backbone
 
@@ -73,36 +61,42 @@ def create_model(
     name: str,
     *,
     task: str = "classify",
-    classes: int | Sequence[str] = 1000,
+    classes: int | Sequence[str] | None = None,
     weights: Weights = None,
     in_channels: int = 3,
-    output_stride: int = 32,
+    output_stride: int | None = None,
     **settings: Any,
 ) -> Task:
-    """A task on a backbone; its `forward(images)` gives outputs (B, classes).
+    """A task on a backbone; its `forward(images)` gives outputs, for labels (B, classes).
 
     `name`: an architecture, or architecture and tag, which means those weights. `weights`: None, "imagenet", a card's
     name, a tag, or the path of a local file in any layout. `classes`: their number or names (of `regress`: of the
-    values). Other classes than those of the weights get a new head, another number of channels an adapted first
-    convolution; both are said on the logger `plusx`. `output_stride`: 32, 16 or 8. `settings`: of the architecture,
-    e.g. zero_init_residual=True or small_input=True; InputError for one that it has not. Raises `WeightsError` where
-    anything else differs.
+    values); None: those of the weights' head, 1000 where there is none for the task. Other classes than those of the
+    weights get a new head, under boxes and masks new last layers, another number of channels an adapted first
+    convolution; all are said on the logger `plusx`. `output_stride`: 32, 16 or 8; None: as the weights' head had it,
+    else 32. `settings`: of the architecture, e.g. zero_init_residual=True or small_input=True; InputError for one that
+    it has not. Raises `WeightsError` where anything else differs.
     """
-    classes = int(classes) if isinstance(classes, Integral) else classes  # numpy's too
-    meant = _changed(resolve(name, weights), settings)
-    backbone = _build(meant, in_channels, output_stride)
-    kept = _kept_head(meant, task, classes)
-    model = tasks.create(task, backbone, kept or {_names_key(task): _names(classes)})
-    if meant.loaded is None:
-        return model
-    state, head = model.state_dict(), meant.loaded.head
-    expected = {key: tensor for key, tensor in state.items() if kept is not None or not key.startswith("head.fc.")}
-    state.update(_imported(expected, meant, labelled(meant.architecture, settings)))
-    if kept is None:
-        count, had = len(_names(classes)), "no head" if head is None else f"{head} of their own"
-        LOG.warning("%s: new untrained head for %d %s; the weights have %s", name, count, _names_key(task), had)
-    model.load_state_dict(state)
-    return model
+    meant = changed(resolve(name, weights), settings)
+    order = Order(name, task, in_channels, output_stride, settings)
+    if task in dense.TASKS:
+        return dense.create(meant, order, dense.config_for(meant, task, classes))
+    return _of_labels(meant, order, _usual(meant, task) if classes is None else classes)
+
+
+def create_task(
+    name: str,
+    task: str,
+    config: Mapping[str, Any],
+    *,
+    weights: Weights = None,
+    in_channels: int = 3,
+    output_stride: int | None = None,
+    **settings: Any,
+) -> Task:
+    """As `create_model`, for boxes or masks by the task's whole configuration; what it leaves open is the weights'."""
+    order = Order(name, task, in_channels, output_stride, settings)
+    return dense.create(changed(resolve(name, weights), settings), order, config)
 
 
 def check_model(name: str, weights: Weights = None, **settings: Any) -> None:
@@ -115,51 +109,41 @@ def check_model(name: str, weights: Weights = None, **settings: Any) -> None:
     asked = labelled(meant.architecture, settings)
     channels = 3 if meant.card is None else meant.card.input.channels
     with torch.device("meta"):
-        expected, usual = (_of_backbone(_build(one, channels)) for one in (_changed(meant, settings), meant))
+        expected, usual = (of_backbone(built(one, channels)) for one in (changed(meant, settings), meant))
+        whole = expected | dense.of_head(changed(meant, settings), channels)
     if meant.loaded is not None:
-        _placed(expected, meant.loaded, asked)
+        placed(whole, meant.loaded, asked)
     elif published is not None and (mismatch := Mismatch.between(expected, usual)):
         raise WeightsError(f"The weights {published.name} do not fit {asked}; leave that out.\n{mismatch}")
 
 
-def _changed(meant: Resolved, settings: Mapping[str, Any]) -> Resolved:
-    """With the caller's settings over those of the weights. InputError for what is a setting elsewhere alone."""
-    for key in settings:
-        if key in _CALLED_HERE:
-            raise InputError(f"Unknown setting {key!r}: here it is {_CALLED_HERE[key]}")
-    return replace(meant, settings={**meant.settings, **settings})
+def _of_labels(meant: Resolved, order: Order, classes: int | Sequence[str]) -> Task:
+    """A task of labels or values, with the classifier of the weights where it fits."""
+    classes = int(classes) if isinstance(classes, Integral) else classes  # numpy's too
+    own, stride = dense.own_head(meant.loaded), order.output_stride
+    backbone = built(meant, order.in_channels, 32 if stride is None and own is not None else stride)
+    kept, key = _kept_head(meant, order.task, classes), _names_key(order.task)
+    model = tasks.create(order.task, backbone, kept or {key: names_of(classes)})
+    if meant.loaded is None:
+        return model
+    state, new = model.state_dict(), ("head." if dense.is_dense(meant.loaded) else "head.fc.")
+    expected = {name: tensor for name, tensor in state.items() if kept is not None or not name.startswith(new)}
+    state.update(imported(expected, meant, order.settings))
+    if kept is None:
+        had = dense.described(meant.loaded)
+        text = "%s: new untrained head for %d %s; the weights have %s"
+        LOG.warning(text, order.name, len(names_of(classes)), key, had)
+    model.load_state_dict(state)
+    return model
 
 
-def _build(meant: Resolved, in_channels: int, output_stride: int = 32) -> Backbone:
-    """The network that is meant; without drawing random weights where the file's take their place."""
-    with nullcontext() if meant.loaded is None else Uninitialised():
-        return build(meant.architecture, in_channels=in_channels, output_stride=output_stride, **meant.settings)
-
-
-def _of_backbone(backbone: Backbone) -> dict[str, Tensor]:
-    """Its tensors under the names of a task."""
-    return {f"backbone.{key}": tensor for key, tensor in backbone.state_dict().items()}
-
-
-def _imported(expected: Mapping[str, Tensor], meant: Resolved, asked: str) -> dict[str, Tensor]:
-    """The file's tensors for `expected`, in its dtypes; says what was adapted. WeightsError where they do not fit."""
-    assert meant.loaded is not None
-    placed, path = _placed(expected, meant.loaded, asked), meant.loaded.checkpoint.path
-    if meant.doubt:
-        LOG.warning("%s", meant.doubt)
-    if placed.made_for is not None:
-        channels = next(tensor for tensor in expected.values() if tensor.ndim == 4).shape[1]
-        LOG.warning(
-            "%s: the first convolution was made for %d channels, adapted to %d", path, placed.made_for, channels
-        )
-    return {name: tensor.to(expected[name].dtype) for name, tensor in placed.tensors.items()}
-
-
-def _placed(expected: Mapping[str, Tensor], loaded: Loaded, asked: str) -> Placed:
-    placed = place(expected, loaded.checkpoint.tensors, loaded.layout)
-    if placed.mismatch:
-        raise misfit(loaded, asked, placed.mismatch)
-    return placed
+def _usual(meant: Resolved, task: str) -> int:
+    """As many classes as the weights' own head has, 1000 where they have none for the task."""
+    loaded = meant.loaded
+    if loaded is None or loaded.head is None:
+        return 1000
+    header = loaded.checkpoint.header
+    return loaded.head if task == ("classify" if header is None else header.task) else 1000
 
 
 def _kept_head(meant: Resolved, task: str, classes: int | Sequence[str]) -> Mapping[str, Any] | None:
@@ -171,7 +155,7 @@ def _kept_head(meant: Resolved, task: str, classes: int | Sequence[str]) -> Mapp
     if task != ("classify" if header is None else header.task):
         return None
     known = _known_names(meant) if header is None else tuple(header.config.get(key, ()))
-    names = known or _names(classes) if isinstance(classes, int) else _names(classes)
+    names = known or names_of(classes) if isinstance(classes, int) else names_of(classes)
     if known and names != known:
         return None
     if not known and not isinstance(classes, int):
@@ -185,18 +169,6 @@ def _kept_head(meant: Resolved, task: str, classes: int | Sequence[str]) -> Mapp
 def _known_names(meant: Resolved) -> tuple[str, ...] | None:
     """The class names of the weights, where their card knows them."""
     return None if meant.card is None else meant.card.classes or vocabulary(meant.card.vocabulary)
-
-
-def _names(classes: int | Sequence[str]) -> tuple[str, ...]:
-    if isinstance(classes, int):
-        if classes < 1:
-            raise InputError(f"classes is {classes}; expected their number, 1 or more, or their names")
-        return tuple(map(str, range(classes)))
-    if isinstance(classes, str):
-        raise InputError(f"classes is the text {classes!r}; expected a number or a list of names")
-    if not isinstance(classes, Iterable):
-        raise InputError(f"classes is {classes!r}; expected a whole number or a list of names")
-    return tuple(classes)
 
 
 def _names_key(task: str) -> str:

@@ -60,7 +60,8 @@ def candidates(loaded: Loaded) -> Iterator[Architecture]:
 
     The file counts statistics too, up to a third of what is trained; its head has as many outputs as it likes.
     """
-    numbers = sum(tensor.numel() for tensor in loaded.checkpoint.tensors.values())
+    tensors, is_head = loaded.checkpoint.tensors, loaded.layout.is_head
+    numbers = sum(tensor.numel() for name, tensor in tensors.items() if not is_head(name))
     least = numbers / 1.35 - _WIDEST_HEAD * (loaded.head or 0)
     for found in map(architecture, architectures()):
         most = 1.1 * numbers + _WIDEST_HEAD * found.outputs

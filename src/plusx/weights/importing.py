@@ -1,6 +1,6 @@
 """From a file's tensors to a network's: every tensor has its place, or it is said which have not."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,16 +37,22 @@ def head_size(tensors: Mapping[str, Tensor], layout: Layout) -> int | None:
 
 
 def place(
-    expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], layout: Layout, *, same_dtype: bool = True
+    expected: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor],
+    layout: Layout,
+    *,
+    same_dtype: bool = True,
+    fresh: Collection[str] = (),
 ) -> Placed:
     """A tensor of the file for every name of `expected`, whose tensors may be on the device "meta".
 
     expected: a task's names, `backbone.*` and, where the file's are wanted, `head.*`; without those of the head, what
-    the file has of it is left out. A first convolution for another number of channels is adapted. same_dtype: as in
-    `Mismatch.between`.
+    the file has of it is left out, and of a head that is wanted the names of `fresh`. A first convolution for another
+    number of channels is adapted. same_dtype: as in `Mismatch.between`.
     """
-    unwanted = [ours for ours in (*_HEAD, *_HIDDEN) if ours not in expected]
+    unwanted = [*fresh, *(ours for ours in (*_HEAD, *_HIDDEN) if ours not in expected)]
     left_out = {theirs for names in layout.names(unwanted).values() for theirs in names}
+    left_out.update(filter(layout.is_extra, tensors))
     if not any(ours.startswith("head.") for ours in expected):
         left_out.update(filter(layout.is_head, tensors))
     names = _file_names(expected, tensors, layout)

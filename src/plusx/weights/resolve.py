@@ -70,6 +70,13 @@ def published_card(name: str, weights: Weights = None) -> Card | None:
     return None
 
 
+def file_of(name: str, weights: Weights) -> Path | None:
+    """The local file that is meant; None for published weights and for none."""
+    if weights is None or published_card(name, weights) is not None:
+        return None
+    return Path(weights).expanduser()
+
+
 def _check_family(loaded: Loaded, name: str) -> None:
     """InputError for a file that holds another family's network."""
     known, path = loaded.layout.modules, loaded.checkpoint.path
@@ -135,7 +142,9 @@ def _local(name: str, loaded: Loaded) -> Resolved:
         return Resolved(made.architecture, made.build, _of_file(made, loaded), loaded)
     alike, source = readings_as(loaded, wanted), Source(loaded.layout.name, filename=path.name)
     settings = told(loaded, wanted, [*alike, loaded.layout][0])
-    made = Card(path.name, name, settings, _input_of(wanted, source), source=source)
+    head = loaded.layout.dense(loaded.checkpoint.tensors)
+    fed = _input_of(wanted, source) if head is None else head.input
+    made = Card(path.name, name, settings, fed, source=source)
     return Resolved(name, settings, made, loaded, _doubt(path, wanted, alike))
 
 

@@ -27,3 +27,21 @@ def vocabulary(name: str) -> tuple[str, ...] | None:
 
         return tuple(ResNet50_Weights.IMAGENET1K_V1.meta["categories"])
     return tuple(_CIFAR[name].split()) if name in _CIFAR else None
+
+
+def dense_vocabulary(task: str, classes: int) -> tuple[str, ...] | None:
+    """The class names that torchvision's weights for boxes (90, of COCO) or masks (21, of Pascal VOC) have in that
+    order, where a file has as many; None for others.
+
+    COCO's numbers leave some out, for which its networks have outputs all the same: "unused 12".
+    """
+    if (task, classes) == ("detect", 90):
+        from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
+
+        names = FasterRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"][1:]
+        return tuple(f"unused {number}" if name == "N/A" else name for number, name in enumerate(names, 1))
+    if (task, classes) == ("segment", 21):
+        from torchvision.models.segmentation import FCN_ResNet50_Weights
+
+        return ("background", *FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1.meta["categories"][1:])
+    return None

@@ -20,7 +20,8 @@ from plusx.data.mosaic import MixConfig
 from plusx.engine.plan import Plan
 from plusx.tasks.create import HEADS_OF, TASK_OF_KIND, create, output_stride
 from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
-from plusx.weights.create import card_for, create_backbone, create_model
+from plusx.weights.create import card_for, create_model, create_task
+from plusx.weights.dense import continued
 from plusx.weights.download import fetch
 from plusx.workflows.recipes.dense import dense
 from plusx.workflows.recipes.finetune import finetune
@@ -68,11 +69,12 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     changes = choose_build(settings, network, pretrained, min(input.size))
     config = task_config(name, listing, recipe, settings)
     if listing.kind in DENSE:
-        changes |= stride_for(name, config)
+        config, own_stride = continued(settings.model, settings.weights, name, config)
+        changes |= stride_for(name, config, own_stride)
     torch.manual_seed(settings.seed)
-    task = begun(settings, origin, name, config, {"in_channels": input.channels, **changes})
+    task = begun(settings, origin, name, config, {"in_channels": input.channels, "output_stride": 32, **changes})
     task.backbone.recompute = settings.recompute
-    card = card_of(settings, network.name, {**(origin.build if origin else {}), **changes}, origin)
+    card = card_of(settings, network.name, {**without_stride(origin), **changes}, origin)
     card = replace(card, input=input, classes=listing.classes, largest_image=largest_of(listing, sizes))
     return Design(task, card, recipe, start_of(settings, origin))
 
@@ -91,17 +93,22 @@ def begun(
     classes = config.get("classes", config.get("columns"))
     if name in HEADS_OF:
         model, weights = start_weights(settings, origin)
-        return create(name, create_backbone(model, weights=weights, **changes), config)
+        return create_task(model, name, config, weights=weights, **changes)
     loaded = load_start(settings, origin, name, classes, changes)
     task = create(name, loaded.backbone, config)
     task.head.load_state_dict(loaded.head.state_dict())  # that of the weights, where they have the same classes
     return task
 
 
-def stride_for(name: str, config: Mapping[str, Any]) -> dict[str, int]:
-    """The output stride that a dense task's head wants, where it is another than the usual 32."""
-    stride = output_stride(name, config.get("head"))
+def stride_for(name: str, config: Mapping[str, Any], own: int | None = None) -> dict[str, int]:
+    """The output stride that a dense task's head wants, or had in the weights (`own`), where it is not the usual 32."""
+    stride = own or output_stride(name, config.get("head"))
     return {} if stride == 32 else {"output_stride": stride}
+
+
+def without_stride(origin: Card | None) -> dict[str, Any]:
+    """How the weights' network is built, but for the output stride, which goes by the new head."""
+    return {key: value for key, value in (origin.build if origin else {}).items() if key != "output_stride"}
 
 
 def card_of(settings: FitSettings, network: str, build: Mapping[str, Any], origin: Card | None) -> Card:

@@ -2,18 +2,21 @@
 
 Files from before torchvision 0.13, so the published fasterrcnn_resnet50_fpn, wrap no convolution of the pyramid and of
 the proposals: inner_blocks.0.weight for inner_blocks.0.0.weight, rpn.head.conv.weight for rpn.head.conv.0.0.weight.
+Mask R-CNN and Keypoint R-CNN are the same and predict something more, RetinaNet has another head on a like pyramid.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from plusx.weights.sources.layout import COUNTER, NONE, Layout, Names, Tensors
+from plusx.weights.sources.layout import COUNTER, NONE, DenseHead, Layout, Names, Tensors, padded
 from plusx.weights.sources.resnet import torchvision
 
 _BODY: Final = "backbone.body."
 _HEADS: Final = ("backbone.fpn.", "rpn.", "roi_heads.")
+_EXTRAS: Final = {"roi_heads.mask_": "layers for masks", "roi_heads.keypoint_": "layers for keypoints"}
 _WRAPPED: Final = re.compile(r"((?:inner|layer)_blocks\.\d+\.|rpn\.head\.conv\.0\.)0\.(weight|bias)$")
+_SCORES: Final = "roi_heads.box_predictor.cls_score.weight"
 
 
 NO_EPS: Final = 1e-30
@@ -45,9 +48,14 @@ def is_head(name: str) -> bool:
     return name.startswith(_HEADS)
 
 
+def is_extra(name: str) -> bool:
+    """Whether it is of masks or keypoints."""
+    return name.startswith(tuple(_EXTRAS))
+
+
 def recognise(tensors: Tensors) -> bool:
     """A ResNet inside a detector with boxes of two steps."""
-    return f"{_BODY}layer4.0.conv1.weight" in tensors and "roi_heads.box_predictor.cls_score.weight" in tensors
+    return f"{_BODY}layer4.0.conv1.weight" in tensors and _SCORES in tensors
 
 
 def version(tensors: Tensors) -> int:
@@ -57,7 +65,14 @@ def version(tensors: Tensors) -> int:
 
 def classes(tensors: Tensors) -> int:
     """Their number, without background."""
-    return tensors["roi_heads.box_predictor.cls_score.weight"].shape[0] - 1
+    return tensors[_SCORES].shape[0] - 1
+
+
+def dense(tensors: Tensors) -> DenseHead:
+    """Boxes, suppressed as torchvision does."""
+    settings = {"head": "faster-rcnn", "head_settings": {"version": version(tensors)}, "iou": 0.5}
+    extras = [what for prefix, what in _EXTRAS.items() if any(name.startswith(prefix) for name in tensors)]
+    return DenseHead("detect", settings, classes(tensors), padded(800), left_out=" and ".join(extras))
 
 
 def settings(tensors: Tensors) -> Mapping[str, Any]:
@@ -69,4 +84,29 @@ def settings(tensors: Tensors) -> Mapping[str, Any]:
     return NONE if counted or version(tensors) == 2 else {"eps": NO_EPS}
 
 
-LAYOUT: Final = Layout("torchvision", torchvision.MODULES, recognise, names, settings=settings, is_head=is_head)
+LAYOUT: Final = Layout(
+    "torchvision",
+    torchvision.MODULES,
+    recognise,
+    names,
+    settings=settings,
+    is_head=is_head,
+    is_extra=is_extra,
+    dense=dense,
+)
+
+
+def recognise_retinanet(tensors: Tensors) -> bool:
+    """A ResNet inside a detector of one step."""
+    return f"{_BODY}layer4.0.conv1.weight" in tensors and "head.classification_head.cls_logits.weight" in tensors
+
+
+def is_retinanet_head(name: str) -> bool:
+    """Whether a tensor of the file belongs to pyramid or head."""
+    return not name.startswith(_BODY)
+
+
+RETINANET: Final = Layout(
+    "torchvision", torchvision.MODULES, recognise_retinanet, names, settings=settings, is_head=is_retinanet_head
+)
+"""Its backbone alone."""

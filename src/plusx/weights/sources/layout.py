@@ -7,6 +7,8 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from torch import Tensor
 
+from plusx.core.card import Input
+
 P = TypeVar("P")
 
 Tensors: TypeAlias = Mapping[str, Tensor]
@@ -40,6 +42,33 @@ def no_name(name: str) -> bool:
 
 
 @dataclass(frozen=True)
+class DenseHead:
+    """A head for boxes or masks, as far as a file's tensors tell it.
+
+    `settings`: of the task, but for the classes; `classes`: their number. `output_stride`: that the library gives the
+    backbone before it. `input`: what images are made into there. `left_out`: in words, what else the file predicts.
+    """
+
+    task: Literal["detect", "segment"]
+    settings: Mapping[str, Any]
+    classes: int
+    input: Input
+    output_stride: int = 32
+    left_out: str = ""
+
+
+def no_head(tensors: Tensors) -> DenseHead | None:
+    """None that is more than a classifier."""
+    return None
+
+
+def padded(short_side: int) -> Input:
+    """All of the image, as large as one of 4:3 is whose short side has these pixels; a multiple of 32."""
+    side = -(-short_side * 4 // 3 // 32) * 32
+    return Input(size=(side, side), fit="pad")
+
+
+@dataclass(frozen=True)
 class Layout:
     """`modules`: the papers' files in `plusx.backbones` whose networks it names; none for all of them.
 
@@ -49,10 +78,11 @@ class Layout:
     not tell them. `settings`: what the file says about the architecture's settings. `counterparts`: architecture → the
     model's name in that library, for those whose key names can be written. `built`: the settings that all networks of
     this layout have and the architectures have not by themselves. `is_head`: whether one of the file's names is of a
-    head that is more than a classifier.
+    head that is more than a classifier; `is_extra`: of layers that no head here has, left out with a word. `dense`:
+    that head, where plusx has it.
     """
 
-    name: Literal["plusx", "torchvision", "timm", "keras", "cifar"]
+    name: Literal["plusx", "torchvision", "timm", "keras", "cifar", "smp"]
     modules: frozenset[str]
     recognise: Callable[[Tensors], bool]
     names: Callable[[Iterable[str]], Names]
@@ -63,6 +93,8 @@ class Layout:
     counterparts: Mapping[str, str] = field(default_factory=lambda: NONE)
     built: Mapping[str, Any] = field(default_factory=lambda: NONE)
     is_head: Callable[[str], bool] = field(default=no_name)
+    is_extra: Callable[[str], bool] = field(default=no_name)
+    dense: Callable[[Tensors], DenseHead | None] = field(default=no_head)
 
 
 def one_by_one(names_of: Callable[[str], tuple[str, ...]]) -> Callable[[Iterable[str]], Names]:

@@ -13,4 +13,9 @@ def recognise(tensors: Tensors) -> bool:
     return any(name.startswith("backbone.") for name in tensors)
 
 
-LAYOUT = Layout("plusx", frozenset(), recognise, one_by_one(names))
+def is_head(name: str) -> bool:
+    """All that is not the backbone's."""
+    return name.startswith("head.")
+
+
+LAYOUT = Layout("plusx", frozenset(), recognise, one_by_one(names), is_head=is_head)

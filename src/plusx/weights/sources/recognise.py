@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from plusx.weights.sources import densenet, faster_rcnn, plusx, shufflenet_v2
+from plusx.weights.sources import densenet, faster_rcnn, plusx, segmentation, shufflenet_v2, smp
 from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.mobilenet import keras as keras_mobilenet
 from plusx.weights.sources.mobilenet import timm as timm_mobilenet
@@ -12,7 +12,11 @@ from plusx.weights.sources.xception import keras as keras_xception
 from plusx.weights.sources.xception import timm as timm_xception
 
 LAYOUTS: Final = (
-    faster_rcnn.LAYOUT,  # before plusx's, whose names begin with `backbone.` too
+    faster_rcnn.LAYOUT,
+    faster_rcnn.RETINANET,
+    segmentation.FCN,
+    segmentation.DEEPLABV3,
+    smp.UNET,  # before plusx's, whose names begin with `backbone.` too
     plusx.LAYOUT,
     keras_xception.LAYOUT,
     timm_xception.LAYOUT,
