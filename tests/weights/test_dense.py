@@ -17,7 +17,7 @@ from plusx.weights.modelfile import save_model
 
 Randomise = Callable[[nn.Module], nn.Module]
 CELLS = ["red", "white"]
-HEADS = (
+HEADS: tuple[tuple[str, dict[str, Any], set[str]], ...] = (
     ("detect", {"head": "yolo", "threshold": 0.5}, {"scores"}),
     ("detect", {"head": "ssd"}, {"head.module_list"}),
     ("detect", {"head": "faster-rcnn"}, {"box_predictor"}),
