@@ -7,7 +7,7 @@ grows with the width multiplier but does not shrink with it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import TypeAlias, final
 
 from torch import nn
 
@@ -75,21 +75,32 @@ def shapes(config: MobileNetV2Config) -> Iterator[list[Bottleneck]]:
         yield blocks
 
 
+Blocks: TypeAlias = list[list[tuple[Bottleneck, int]]]
+"""Stage by stage the blocks' shapes and strides."""
+
+
+def halving(shapes: Sequence[Sequence[Bottleneck]]) -> Blocks:
+    """The first block of every stage from conv2 on has stride 2."""
+    return [
+        [(shape, 2 if number and not index else 1) for index, shape in enumerate(blocks)]
+        for number, blocks in enumerate(shapes)
+    ]
+
+
 def stages(
     ends: tuple[nn.Module, nn.Module],
-    shapes: Sequence[Sequence[Bottleneck]],
+    shapes: Blocks,
     *,
     channels: tuple[int, int],
     strides: Strides,
     norm: Norm,
     padding: Padding,
 ) -> Iterator[tuple[Stage, nn.Sequential]]:
-    """conv1 to conv5: `stem`, blocks, `last`, the first block from conv2 on with stride 2. channels: the ends'."""
+    """conv1 to conv5: `stem`, blocks, `last`. channels: the ends'."""
     given = channels[0]
     for number, blocks in enumerate(shapes, 1):
         parts = {"stem": ends[0]} if number == 1 else {}
-        for index, shape in enumerate(blocks, 1):
-            stride = 2 if number > 1 and index == 1 else 1
+        for index, (shape, stride) in enumerate(blocks, 1):
             parts[f"block{index}"] = inverted_residual(
                 shape, strides.take(stride), stride=stride, norm=norm, padding=padding
             )
@@ -112,7 +123,9 @@ class MobileNetV2(Backbone):
         stem = conv_norm_act(conv1, norm, RELU6)
         end = conv_norm_act(conv(blocks[-1][-1].channels, last, 1), norm, RELU6)
         padding, channels = config.padding, (first, last)
-        built = list(stages((stem, end), blocks, channels=channels, strides=strides, norm=norm, padding=padding))
+        built = list(
+            stages((stem, end), halving(blocks), channels=channels, strides=strides, norm=norm, padding=padding)
+        )
         self.stages = tuple(stage for stage, _ in built)
         for stage, module in built:
             self.add_module(stage.name, module)

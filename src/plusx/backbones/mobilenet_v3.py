@@ -5,12 +5,13 @@ Vijay Vasudevan, Quoc V. Le, Hartwig Adam: Searching for MobileNetV3, 2019, arXi
 networks; Fig. 5: the fully connected layer after the pooling (`hidden`); section 5.3: squeezed to a fourth.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, final
 
-from plusx.backbones.mobilenet_v2 import stages
+from plusx.backbones.mobilenet_v2 import Blocks, halving, stages
 from plusx.backbones.variant import VARIANTS, Variant, one_of
 from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
@@ -79,6 +80,10 @@ class MobileNetV3Config:
     eps: float = 1e-3  # of normalisation
     momentum: float = 0.01  # of its running statistics: the newest batch's share (section 6.1.1)
     small_input: bool = False  # for images of about 32 pixels: the first two halvings are left out
+    spread_strided: bool = False  # where a stride becomes dilation, its own kernel is dilated too, as in torchvision
+    late_ends: bool = (
+        False  # a stage ends with the block that halves the map, not before it: torchvision's dense networks
+    )
 
     @property
     def norm(self) -> Norm:
@@ -107,6 +112,16 @@ def shapes(table: Table, width: float) -> Iterator[list[Bottleneck]]:
         yield blocks
 
 
+def late(stages: Blocks) -> Blocks:
+    """The same blocks, cut behind those that halve the map."""
+    found: Blocks = [[]]
+    for shape, stride in itertools.chain(*stages):
+        found[-1].append((shape, stride))
+        if stride == 2:
+            found.append([])
+    return found
+
+
 @final
 class MobileNetV3(Backbone):
     """Tables 1 and 2: a stage ends where the map is halved next. conv1 begins with a full 3×3 (`stem`), conv5 ends with
@@ -116,12 +131,14 @@ class MobileNetV3(Backbone):
         self, table: Table, hidden: int, config: MobileNetV3Config, in_channels: int, output_stride: int
     ) -> None:
         super().__init__()
-        strides = Strides(output_stride, left_out=2 if config.small_input else 0)
-        blocks, norm = list(shapes(table, config.width)), config.norm
-        act = blocks[-1][-1].act
+        left_out, norm = 2 if config.small_input else 0, config.norm
+        strides = Strides(output_stride, left_out, spread_strided=config.spread_strided)
+        blocks = halving(list(shapes(table, config.width)))
+        blocks = late(blocks) if config.late_ends else blocks
+        final = blocks[-1][-1][0]
+        act, thin = final.act, final.channels
         conv1 = conv(in_channels, FIRST, 3, stride=strides.take(2).stride, padding=config.padding)
         stem = conv_norm_act(conv1, norm, act)
-        thin = blocks[-1][-1].channels
         last = divisible(6 * thin)
         end = conv_norm_act(conv(thin, last, 1), norm, act)
         padding, channels = config.padding, (FIRST, last)

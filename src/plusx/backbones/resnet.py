@@ -37,6 +37,7 @@ class ResNetConfig:
     momentum: float = 0.1  # of its running statistics: the newest batch's share
     zero_init_residual: bool = False  # every F(x) begins as 0
     small_input: bool = False  # for images of about 32 pixels: conv1 is 3×3 of stride 1, conv2 has no pool
+    spread_strided: bool = False  # where a stride becomes dilation, its own kernel is dilated too, as in smp
 
     @property
     def norm(self) -> Norm:
@@ -133,7 +134,8 @@ class ResNet(Backbone):
         super().__init__()
         if config.stride_on == "1x1" and unit.expansion == 1:
             raise InputError("stride_on='1x1' has no effect without bottlenecks; leave it out")
-        strides, channels = Strides(output_stride, left_out=2 if config.small_input else 0), config.width
+        left_out, channels = 2 if config.small_input else 0, config.width
+        strides = Strides(output_stride, left_out, spread_strided=config.spread_strided)
         self.conv1 = stem(in_channels, strides.take(2).stride, config)
         stages = [Stage("conv1", channels, strides.reached)]
         pool = max_pool(3, strides.take(2).stride, config.pool_padding)

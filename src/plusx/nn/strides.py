@@ -23,11 +23,12 @@ class Strides:
     """Goes from input to output and says what each stride becomes, so that the total never exceeds `output_stride`.
 
     `left_out`: that many of the first strides above 1 become 1, without dilation: what networks for large images do to
-    take images of about 32 pixels.
+    take images of about 32 pixels. `spread_strided`: the kernel that had a stride is spread with those after it.
     """
 
-    def __init__(self, output_stride: int, left_out: int = 0) -> None:
+    def __init__(self, output_stride: int, left_out: int = 0, *, spread_strided: bool = False) -> None:
         self.output_stride = output_stride
+        self.spread_strided = spread_strided
         self.left_out = left_out
         self.reached = 1
         self.dilation = 1
@@ -40,6 +41,6 @@ class Strides:
             return Step(1, before, before)
         if self.reached * stride > self.output_stride:
             self.dilation *= stride
-            return Step(1, before, self.dilation)
+            return Step(1, self.dilation if self.spread_strided else before, self.dilation)
         self.reached *= stride
         return Step(stride, before, before)

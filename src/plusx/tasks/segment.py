@@ -69,7 +69,8 @@ class SegmentConfig:
 
     `losses`: summed; "cross-entropy", "focal", "ohem-cross-entropy", "dice", "lovasz". `auxiliary`: in training the
     stage before the last gets a head of its own, whose losses count 0.4. `dropout`: 0 to below 1; None: the head's own.
-    `class_weights`: one a class, for classes of unequal area (see `tasks.imbalance`).
+    `class_weights`: one a class, for classes of unequal area (see `tasks.imbalance`). `rates`: of the 3×3 of DeepLab's
+    pyramid; None: the head's own.
     """
 
     task: ClassVar[str] = "segment"
@@ -79,6 +80,7 @@ class SegmentConfig:
     auxiliary: bool = False
     dropout: float | None = None
     class_weights: tuple[float, ...] | None = None
+    rates: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         settings.check_names(self.task, "classes", self.classes)
@@ -89,6 +91,8 @@ class SegmentConfig:
         for loss in self.losses:
             if loss not in OF_PIXELS and loss not in OF_AREAS:
                 raise unknown(f"loss of the task {self.task}", loss, [*OF_PIXELS, *OF_AREAS])
+        if self.rates is not None and not self.head.startswith("deeplab"):
+            raise InputError(f"The head {self.head} of the task {self.task} has no rates; leave them out")
         if self.dropout is not None:
             settings.check_share(self.task, "dropout", self.dropout)
         settings.check_weights(self.task, "class_weights", self.class_weights, self.classes)
@@ -108,7 +112,9 @@ class Heads(nn.Module):
     def __init__(self, stages: tuple[Stage, ...], config: SegmentConfig) -> None:
         super().__init__()
         head, classes = HEADS[config.head], len(config.classes)
-        self.main = head.build(stages, classes, dropout=head.dropout if config.dropout is None else config.dropout)
+        changes = {"rates": config.rates} if config.rates else {}
+        dropout = head.dropout if config.dropout is None else config.dropout
+        self.main = head.build(stages, classes, dropout=dropout, **changes)
         if config.auxiliary and len(stages) < 2:
             raise InputError("auxiliary=True needs a network of two stages or more; leave it out")
         self.auxiliary = FCNHead(stages[:-1], classes) if config.auxiliary else None

@@ -12,6 +12,7 @@ from plusx.weights.importing import head_size
 from plusx.weights.reading import Checkpoint, read_checkpoint
 from plusx.weights.sources.layout import Layout
 from plusx.weights.sources.recognise import LAYOUTS, recognise
+from plusx.weights.sources.refused import why_refused
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,15 @@ def load(path: Path) -> Loaded:
     if path.is_dir():
         raise WeightsError(f"{path} is a directory. Name the file in it, such as {path / 'model.safetensors'}.")
     checkpoint = read_checkpoint(path)
+    if (why := why_refused(checkpoint.tensors)) is not None:
+        raise WeightsError(f"{path} holds {why}. Nothing of it can be used; take another file.")
     layout = recognise(checkpoint.tensors)
     if layout is None:
         some = ", ".join(list(checkpoint.tensors)[:6])
         raise WeightsError(
             f"{path} holds a network that plusx does not know (its tensors: {some}, ...). Expected a network "
-            "that `plusx models` lists, as plusx, torchvision, timm or Keras save it, or a common CIFAR checkpoint."
+            "that `plusx models` lists, as plusx, torchvision, timm or Keras save it, a common CIFAR checkpoint, or "
+            "a U-Net or DeepLabV3+ of segmentation_models_pytorch on a ResNet."
         )
     checkpoint = replace(checkpoint, tensors=layout.ordered(checkpoint.tensors))
     return Loaded(checkpoint, layout, head_size(checkpoint.tensors, layout))

@@ -5,14 +5,14 @@ from torch import nn
 from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
 from plusx.core.stage import Stage
-from plusx.nn.segmentation.deeplab import DeepLabV3Plus, ImagePooling, PooledNorm, rates
+from plusx.nn.segmentation.deeplab import DeepLabV3Plus, ImagePooling, PooledNorm, usual_rates
 from plusx.nn.segmentation.lraspp import LRASPP
 
 
 def test_rates_reach_as_far_in_the_image_at_any_stride() -> None:
-    assert rates(16) == (6, 12, 18)
-    assert rates(8) == (12, 24, 36)
-    assert rates(32) == (3, 6, 9)
+    assert usual_rates(16) == (6, 12, 18)
+    assert usual_rates(8) == (12, 24, 36)
+    assert usual_rates(32) == (3, 6, 9)
 
 
 def test_one_pooled_image_goes_through_the_running_statistics() -> None:

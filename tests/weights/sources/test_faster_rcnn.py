@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import detection
 from torchvision.models.detection import FasterRCNN as Reference
-from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
+from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_fpn, fasterrcnn_resnet50_fpn_v2
 from torchvision.models.detection._utils import overwrite_eps
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops import batched_nms
 
+from plusx.core.errors import WeightsError
 from plusx.core.task import Task
 from plusx.weights.create import create_backbone, create_model
 from plusx.weights.sources import faster_rcnn
@@ -43,7 +45,7 @@ def spread(model: nn.Module) -> nn.Module:
     with torch.inference_mode():
         maps = model.get_submodule("backbone")(torch.rand(2, 3, *SIZE, generator=generator))
         logits, moves = model.get_submodule("rpn.head")(list(maps.values()))
-        cut = model.get_submodule("roi_heads.box_head")(maps["0"][:, :, 3:10, 3:10])
+        cut = model.get_submodule("roi_heads.box_head")(nn.functional.interpolate(maps["0"], (7, 7)))
         scores, finer = model.get_submodule("roi_heads.box_predictor")(cut)
     scale = {"rpn.head.cls_logits": logits[0], "rpn.head.bbox_pred": moves[0]}
     scale |= {"roi_heads.box_predictor.cls_score": scores, "roi_heads.box_predictor.bbox_pred": finer}
@@ -106,6 +108,48 @@ def test_detections_with_resnet50(version: int, tmp_path: Path, randomise: Rando
     reference = frozen("resnet50", eps=0.0) if version == 1 else second()
     spread(randomise(reference))
     check_detections(reference, create_model("resnet50", task="detect", weights=saved(reference, tmp_path)))
+
+
+def test_detections_with_a_mobilenet(tmp_path: Path, randomise: Randomise) -> None:
+    reference = fasterrcnn_mobilenet_v3_large_fpn(
+        weights=None, weights_backbone=None, num_classes=6, rpn_score_thresh=0.05, **TRANSFORM
+    )
+    spread(randomise(reference))
+    check_detections(reference, create_model("mobilenet_v3_large", task="detect", weights=saved(reference, tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("maskrcnn_resnet50_fpn", "resnet50: of the weights these are left out: layers for masks"),
+        ("keypointrcnn_resnet50_fpn", "resnet50: of the weights these are left out: layers for keypoints"),
+        ("retinanet_resnet50_fpn", "new untrained head for 7 classes; the weights have one that plusx does not have"),
+        ("fcos_resnet50_fpn", "new untrained head for 7 classes; the weights have one that plusx does not have"),
+    ],
+)
+def test_detectors_of_which_a_part_is_used(
+    network: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reference = getattr(detection, network)(weights=None, weights_backbone=None)
+    task = create_model("resnet50", task="detect", classes=7, weights=saved(reference, tmp_path))
+    assert said in caplog.text
+    last = task.backbone.get_parameter("conv5.block3.F.layer3.conv.weight")
+    assert torch.equal(last, reference.get_parameter("backbone.body.layer4.2.conv3.weight"))
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        ("ssd300_vgg16", r"holds torchvision's SSD on a VGG, a network that plusx does not have\. Nothing of it can"),
+        ("ssdlite320_mobilenet_v3_large", r"holds torchvision's SSDlite: its MobileNetV3 has half the maps at its end"),
+    ],
+)
+def test_detectors_that_are_refused(network: str, why: str, tmp_path: Path) -> None:
+    with torch.device("meta"):
+        names = getattr(detection, network)(weights=None, weights_backbone=None).state_dict()
+    torch.save({name: torch.zeros(1) for name in names}, tmp_path / "detector.pth")
+    with pytest.raises(WeightsError, match=why):
+        create_model("mobilenet_v3_large", task="detect", weights=tmp_path / "detector.pth")
 
 
 def test_epsilon_of_version_1_matters(tmp_path: Path, randomise: Randomise) -> None:

@@ -57,6 +57,35 @@ def test_torchvisions(network: str, backbone: str, tmp_path: Path, randomise: Ra
     assert torch.equal(auxiliary, reference.get_submodule("aux_classifier.4").get_parameter("weight"))
 
 
+@pytest.mark.parametrize(("network", "head"), [("deeplabv3", "deeplabv3"), ("lraspp", "lraspp")])
+def test_torchvisions_on_mobilenet(
+    network: str,
+    head: str,
+    tmp_path: Path,
+    randomise: Randomise,
+    distance: Distance,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its stages end one block later, and the kernel that had the stride is dilated too."""
+    auxiliary = {"aux_loss": True} if network == "deeplabv3" else {}
+    reference = randomise(getattr(torchvision, f"{network}_mobilenet_v3_large")(**NEW, num_classes=5, **auxiliary))
+    task = create_model("mobilenet_v3_large", task="segment", weights=saved(reference, tmp_path))
+    assert task.config()["head"] == head
+    assert ("these are left out: the auxiliary head" in caplog.text) == bool(auxiliary)
+    check_logits(task, reference, distance)
+
+
+def test_deeplabv3_plus_of_smp(tmp_path: Path, randomise: Randomise, distance: Distance) -> None:
+    """As smp builds it by itself. Its logits are resized with corners on corners; here they are compared before."""
+    reference = randomise(smp.DeepLabV3Plus("resnet18", encoder_weights=None, classes=4))
+    task = create_model("resnet18", task="segment", weights=saved(reference, tmp_path)).eval()
+    images = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        decoded = reference.get_submodule("decoder")(reference.get_submodule("encoder")(images))
+        expected = reference.get_submodule("segmentation_head.0")(decoded)
+        assert distance(task.head(task.backbone(images)), expected) <= 1e-5
+
+
 @pytest.mark.parametrize("classes", [1, 3])
 def test_unet_of_smp(classes: int, tmp_path: Path, randomise: Randomise, distance: Distance) -> None:
     """One class there is a sigmoid: two here, of which the first has the logit 0."""

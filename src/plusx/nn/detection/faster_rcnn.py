@@ -7,6 +7,7 @@ Detection Transfer Learning with Vision Transformers, 2021, arXiv 2111.11429, se
 convolutions before the proposals, four before the classifier). Parameters, names and losses are torchvision's.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
@@ -40,6 +41,7 @@ class FasterRCNNConfig:
     version: Literal[1, 2] = 1
     channels: int = 256  # of every level
     hidden: int = 1024  # of the layer before the classifier
+    strides: tuple[int, ...] = STRIDES  # of the maps, P2 to P5; of one that stands twice the last two
     sizes: tuple[tuple[int, ...], ...] = ((32,), (64,), (128,), (256,), (512,))  # of anchors, P2 to P6, pixels
     ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # height / width
     before: tuple[int, int] = (2000, 1000)  # proposals of a level before suppression
@@ -51,11 +53,16 @@ class FasterRCNNConfig:
     def __post_init__(self) -> None:
         if self.version not in (1, 2):
             raise InputError(f"version of Faster R-CNN is {self.version!r}; expected 1 or 2")
+        if len(self.sizes) != len(self.strides) + 1:
+            raise InputError(
+                f"Faster R-CNN has anchors of {len(self.sizes)} maps; its strides {self.strides} give "
+                f"{len(self.strides)} and one more"
+            )
 
 
 @final
 class FasterRCNN(nn.Module):
-    """For backbones with maps of strides 4, 8, 16 and 32: of several with one stride the last is taken.
+    """For backbones with maps of the configured strides: of several with one stride the last is taken.
 
     Raises InputError where one is missing.
     """
@@ -63,8 +70,8 @@ class FasterRCNN(nn.Module):
     def __init__(self, stages: tuple[Stage, ...], classes: int, config: FasterRCNNConfig = FasterRCNNConfig()) -> None:
         super().__init__()
         self.config, self.classes = config, classes
-        self.maps = tuple(stage.name for stage in _taken(stages))
-        channels, norm = [stage.channels for stage in _taken(stages)], nn.BatchNorm2d if config.version == 2 else None
+        taken, norm = _taken(stages, config.strides), nn.BatchNorm2d if config.version == 2 else None
+        self.maps, channels = tuple(stage.name for stage in taken), [stage.channels for stage in taken]
         self.fpn = FeaturePyramidNetwork(channels, config.channels, LastLevelMaxPool(), norm)
         self.anchors, self.align = Anchors(config.sizes, config.ratios), PyramidAlign()
         self.rpn = _rpn(config, self.anchors.of_a_point)
@@ -123,8 +130,9 @@ class FasterRCNN(nn.Module):
         objectness, deltas = concat_box_prediction_layers(logits, moves)
         grids = [(one.shape[2], one.shape[3]) for one in maps.values()]
         # As torchvision has it: P6 has the step that spreads its points over P5, not always 64 pixels.
-        last = [STRIDES[-1] * grids[-2][axis] // grids[-1][axis] for axis in (0, 1)]
-        anchors = self.anchors(grids, [*((stride, stride) for stride in STRIDES), (last[0], last[1])])
+        strides = self.config.strides
+        last = [strides[-1] * grids[-2][axis] // grids[-1][axis] for axis in (0, 1)]
+        anchors = self.anchors(grids, [*((stride, stride) for stride in strides), (last[0], last[1])])
         images = logits[0].shape[0]
         return objectness.float().view(images, -1), deltas.float().view(images, -1, 4), anchors
 
@@ -146,8 +154,8 @@ class FasterRCNN(nn.Module):
 
         Both 0 where a box is not `there` (N,).
         """
-        levels = [maps[str(level)] for level in range(len(STRIDES))]
-        cut, rows = self.align(levels, STRIDES, boxes, there)
+        strides = self.config.strides
+        cut, rows = self.align([maps[str(level)] for level in range(len(strides))], strides, boxes, there)
         logits, codes = self.roi_heads.box_predictor(self.roi_heads.box_head(cut))
         return _in_rows(logits.float(), rows, boxes.shape[0]), _in_rows(codes.float(), rows, boxes.shape[0])
 
@@ -165,14 +173,15 @@ class FasterRCNN(nn.Module):
         return {"loss_objectness": first, "loss_rpn_box_reg": second}
 
 
-def _taken(stages: tuple[Stage, ...]) -> list[Stage]:
-    last = {stage.stride: stage for stage in stages}
-    if missing := [stride for stride in STRIDES if stride not in last]:
+def _taken(stages: tuple[Stage, ...], strides: tuple[int, ...]) -> list[Stage]:
+    wanted = Counter(strides)
+    found = {stride: [stage for stage in stages if stage.stride == stride][-count:] for stride, count in wanted.items()}
+    if missing := [stride for stride, count in wanted.items() if len(found[stride]) < count]:
         raise InputError(
-            f"Faster R-CNN needs maps of strides {', '.join(map(str, STRIDES))}; the backbone has none of "
+            f"Faster R-CNN needs maps of strides {', '.join(map(str, strides))}; the backbone has none of "
             f"{', '.join(map(str, missing))}. Build it with output_stride=32 and without small_input"
         )
-    return [last[stride] for stride in STRIDES]
+    return [stage for stride in wanted for stage in found[stride]]
 
 
 def _rpn(config: FasterRCNNConfig, of_a_point: int) -> RegionProposalNetwork:

@@ -26,7 +26,7 @@ LOW = 48
 """Maps that are left of the finer map (V3+, Table 1)."""
 
 
-def rates(stride: int) -> tuple[int, int, int]:
+def usual_rates(stride: int) -> tuple[int, int, int]:
     """6, 12 and 18 at stride 16, doubled at 8 (V3, section 4.1), so that they reach as far in the image at any."""
     return max(1, 6 * 16 // stride), max(1, 12 * 16 // stride), max(1, 18 * 16 // stride)
 
@@ -90,10 +90,13 @@ class DeepLabV3(nn.Module):
     """ASPP on the last map, a 3×3 and scores: features → logits (B, classes, h, w) on the last map's grid, which is
     best kept at a stride of 8 or 16 by dilation."""
 
-    def __init__(self, stages: tuple[Stage, ...], classes: int, *, dropout: float = 0.5) -> None:
+    def __init__(
+        self, stages: tuple[Stage, ...], classes: int, *, dropout: float = 0.5, rates: tuple[int, ...] | None = None
+    ) -> None:
+        """rates: of the 3×3; None: `usual_rates`."""
         super().__init__()
         self.last = stages[-1]
-        self.aspp = ASPP(self.last.channels, rates(self.last.stride), dropout)
+        self.aspp = ASPP(self.last.channels, rates or usual_rates(self.last.stride), dropout)
         self.layer = conv_norm_act(conv(WIDTH, WIDTH, 3))
         self.score = scores(WIDTH, classes)
         kaiming_fan_out_(self)
@@ -113,10 +116,13 @@ class DeepLabV3Plus(nn.Module):
     a map finer than its last, of stride 4 or less.
     """
 
-    def __init__(self, stages: tuple[Stage, ...], classes: int, *, dropout: float = 0.5) -> None:
+    def __init__(
+        self, stages: tuple[Stage, ...], classes: int, *, dropout: float = 0.5, rates: tuple[int, ...] | None = None
+    ) -> None:
+        """rates: of the 3×3; None: `usual_rates`."""
         super().__init__()
         self.last, self.low = stages[-1], finer(stages, 4, "DeepLabV3+")
-        self.aspp = ASPP(self.last.channels, rates(self.last.stride), dropout, apart=True)
+        self.aspp = ASPP(self.last.channels, rates or usual_rates(self.last.stride), dropout, apart=True)
         self.layer = separable_norm_act(WIDTH)
         self.reduce = conv_norm_act(conv(self.low.channels, LOW, 1))
         self.refine = separable_norm_act(LOW + WIDTH)

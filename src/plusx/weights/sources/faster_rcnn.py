@@ -6,10 +6,12 @@ Mask R-CNN and Keypoint R-CNN are the same and predict something more, RetinaNet
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from plusx.weights.sources.layout import COUNTER, NONE, DenseHead, Layout, Names, Tensors, padded
+from plusx.weights.sources.layout import COUNTER, NONE, DenseHead, Layout, Tensors, below, padded, with_body
+from plusx.weights.sources.mobilenet import torchvision as mobilenet
 from plusx.weights.sources.resnet import torchvision
 
 _BODY: Final = "backbone.body."
@@ -21,16 +23,6 @@ _SCORES: Final = "roi_heads.box_predictor.cls_score.weight"
 
 NO_EPS: Final = 1e-30
 """In place of 0, which a normalisation here may not have: added to a variance above 1e-22 it is lost in 32 bits."""
-
-
-def names(tensors: Iterable[str]) -> Names:
-    """Of a backbone of torchvision's ResNets, and of the head of `plusx.nn.detection.faster_rcnn`."""
-    tensors = list(tensors)
-    body = torchvision.LAYOUT.names([tensor for tensor in tensors if tensor.startswith("backbone.")])
-    return {
-        tensor: tuple(f"{_BODY}{name}" for name in body[tensor]) if tensor in body else _of_head(tensor)
-        for tensor in tensors
-    }
 
 
 def _of_head(tensor: str) -> tuple[str, ...]:
@@ -84,15 +76,43 @@ def settings(tensors: Tensors) -> Mapping[str, Any]:
     return NONE if counted or version(tensors) == 2 else {"eps": NO_EPS}
 
 
+_NAMES: Final = with_body(torchvision.LAYOUT, below(_BODY), _of_head)
+
 LAYOUT: Final = Layout(
     "torchvision",
     torchvision.MODULES,
     recognise,
-    names,
+    _NAMES,
     settings=settings,
     is_head=is_head,
     is_extra=is_extra,
     dense=dense,
+)
+
+
+def recognise_mobilenet(tensors: Tensors) -> bool:
+    """A MobileNetV3 inside a detector with boxes of two steps."""
+    return f"{_BODY}1.block.0.0.weight" in tensors and _SCORES in tensors
+
+
+def dense_mobilenet(tensors: Tensors) -> DenseHead:
+    """The last two maps of stride 32 and a pooled one, anchors of every size on each.
+
+    As fasterrcnn_mobilenet_v3_large_fpn has it; the same weights for small images (_320_fpn) end with 150 proposals.
+    """
+    small = {"strides": [32, 32], "sizes": [[32, 64, 128, 256, 512]] * 3, "least": 0.05}
+    told = dense(tensors)
+    return replace(told, settings={**told.settings, "head_settings": {"version": 1, **small}})
+
+
+MOBILENET: Final = Layout(
+    "torchvision",
+    mobilenet.V3.modules,
+    recognise_mobilenet,
+    with_body(mobilenet.V3, below(_BODY), _of_head),
+    is_head=is_head,
+    built={"eps": 1e-5, "momentum": 0.1, "late_ends": True},
+    dense=dense_mobilenet,
 )
 
 
@@ -107,6 +127,6 @@ def is_retinanet_head(name: str) -> bool:
 
 
 RETINANET: Final = Layout(
-    "torchvision", torchvision.MODULES, recognise_retinanet, names, settings=settings, is_head=is_retinanet_head
+    "torchvision", torchvision.MODULES, recognise_retinanet, _NAMES, settings=settings, is_head=is_retinanet_head
 )
 """Its backbone alone."""

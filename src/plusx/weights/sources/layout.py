@@ -106,6 +106,24 @@ def one_by_one(names_of: Callable[[str], tuple[str, ...]]) -> Callable[[Iterable
     return names
 
 
+def with_body(
+    body: Layout, renamed: Callable[[str], str], head: Callable[[str], tuple[str, ...]]
+) -> Callable[[Iterable[str]], Names]:
+    """For networks whose backbone has the names of a classifier, `renamed`, and whose head is named by `head`."""
+
+    def names(tensors: Iterable[str]) -> Names:
+        tensors = list(tensors)
+        found = body.names([tensor for tensor in tensors if tensor.startswith("backbone.")])
+        return {tensor: tuple(map(renamed, found[tensor])) if tensor in found else head(tensor) for tensor in tensors}
+
+    return names
+
+
+def below(prefix: str) -> Callable[[str], str]:
+    """A classifier's name of a layer, put below `prefix`; there the layers of a MobileNet are not below `features`."""
+    return lambda name: prefix + name.removeprefix("features.")
+
+
 def at_places(
     place: Callable[[str], P | None], names: Callable[[P], tuple[str, ...]]
 ) -> Callable[[str], tuple[str, ...]]:

@@ -15,7 +15,11 @@ LAYOUTS: Final = (
     faster_rcnn.LAYOUT,
     faster_rcnn.RETINANET,
     segmentation.FCN,
+    faster_rcnn.MOBILENET,
     segmentation.DEEPLABV3,
+    segmentation.MOBILE_DEEPLABV3,
+    segmentation.LRASPP,
+    smp.DEEPLABV3_PLUS,
     smp.UNET,  # before plusx's, whose names begin with `backbone.` too
     plusx.LAYOUT,
     keras_xception.LAYOUT,

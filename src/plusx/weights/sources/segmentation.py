@@ -3,12 +3,13 @@
 A backbone's own names without its classifier; of a MobileNet, those below `features`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from plusx.weights.sources.layout import DenseHead, Layout, Names, Tensors, padded
+from plusx.weights.sources.layout import DenseHead, Layout, Tensors, below, padded, with_body
+from plusx.weights.sources.mobilenet import torchvision as mobilenet
 from plusx.weights.sources.resnet import torchvision
 
 MAIN, AUXILIARY = "head.main.", "head.auxiliary."
@@ -35,6 +36,16 @@ DEEPLABV3_LAYERS: Final = MappingProxyType(
     }
 )
 
+LRASPP_LAYERS: Final = MappingProxyType(
+    {
+        "layer.conv": "cbr.0",
+        "layer.norm": "cbr.1",
+        "gate.conv": "scale.1",
+        "score_low": "low_classifier",
+        "score": "high_classifier",
+    }
+)
+
 
 def of_layers(tensor: str, prefix: str, layers: Mapping[str, str], there: str) -> tuple[str, ...]:
     """The name of a tensor below `prefix` by a table of its layers, put below `there`; none for other tensors."""
@@ -44,17 +55,8 @@ def of_layers(tensor: str, prefix: str, layers: Mapping[str, str], there: str) -
     return (f"{there}{layers[layer]}.{variable}",) if layer in layers else ()
 
 
-def names(layers: Mapping[str, str], tensors: Iterable[str]) -> Names:
-    """Of a dilated ResNet and a head of these layers."""
-    tensors = list(tensors)
-    body = torchvision.LAYOUT.names([tensor for tensor in tensors if tensor.startswith("backbone.")])
-    return {
-        tensor: tuple(f"backbone.{name}" for name in body[tensor])
-        if tensor in body
-        else of_layers(tensor, MAIN, layers, "classifier.")
-        or of_layers(tensor, AUXILIARY, FCN_LAYERS, "aux_classifier.")
-        for tensor in tensors
-    }
+def _of_head(layers: Mapping[str, str], tensor: str) -> tuple[str, ...]:
+    return of_layers(tensor, MAIN, layers, "classifier.") or of_layers(tensor, AUXILIARY, FCN_LAYERS, "aux_classifier.")
 
 
 def is_head(name: str) -> bool:
@@ -62,8 +64,8 @@ def is_head(name: str) -> bool:
     return name.startswith(("classifier.", "aux_classifier."))
 
 
-def _recognise(mark: str, tensors: Tensors) -> bool:
-    return "backbone.layer4.0.conv1.weight" in tensors and "classifier.4.weight" in tensors and mark in tensors
+def _recognise(first: str, last: str, tensors: Tensors) -> bool:
+    return {f"backbone.{first}.weight", f"classifier.{last}.weight"} <= tensors.keys()
 
 
 def _dense(head: str, tensors: Tensors) -> DenseHead:
@@ -71,17 +73,44 @@ def _dense(head: str, tensors: Tensors) -> DenseHead:
     return DenseHead("segment", settings, tensors["classifier.4.weight"].shape[0], padded(520), output_stride=8)
 
 
-def _layout(head: str, layers: Mapping[str, str], mark: str) -> Layout:
-    known: Callable[[Tensors], bool] = partial(_recognise, mark)
+def _of_resnet(head: str, layers: Mapping[str, str], mark: str) -> Layout:
     return Layout(
         "torchvision",
         torchvision.MODULES,
-        known,
-        partial(names, layers),
+        partial(_recognise, "layer4.0.conv1", mark),
+        with_body(torchvision.LAYOUT, below("backbone."), partial(_of_head, layers)),
         is_head=is_head,
         dense=partial(_dense, head),
     )
 
 
-FCN: Final = _layout("fcn", FCN_LAYERS, "classifier.0.weight")
-DEEPLABV3: Final = _layout("deeplabv3", DEEPLABV3_LAYERS, "classifier.0.convs.0.0.weight")
+FCN: Final = _of_resnet("fcn", FCN_LAYERS, "0")
+DEEPLABV3: Final = _of_resnet("deeplabv3", DEEPLABV3_LAYERS, "0.convs.0.0")
+
+
+def is_auxiliary(name: str) -> bool:
+    """Whether a tensor of the file belongs to the head of deep supervision."""
+    return name.startswith("aux_classifier.")
+
+
+def _dense_mobilenet(head: str, scores: str, tensors: Tensors) -> DenseHead:
+    settings = {"head": head, "rates": [12, 24, 36]} if head == "deeplabv3" else {"head": head}
+    left_out = "the auxiliary head, which is on a map inside a stage" if any(map(is_auxiliary, tensors)) else ""
+    return DenseHead("segment", settings, tensors[scores].shape[0], padded(520), 16, left_out)
+
+
+def _of_mobilenet(head: str, layers: Mapping[str, str], mark: str, scores: str) -> Layout:
+    return Layout(
+        "torchvision",
+        mobilenet.V3.modules,
+        partial(_recognise, "1.block.0.0", mark),
+        with_body(mobilenet.V3, below("backbone."), partial(_of_head, layers)),
+        is_head=is_head,
+        is_extra=is_auxiliary,
+        built={"spread_strided": True, "late_ends": True},
+        dense=partial(_dense_mobilenet, head, f"classifier.{scores}.weight"),
+    )
+
+
+MOBILE_DEEPLABV3: Final = _of_mobilenet("deeplabv3", DEEPLABV3_LAYERS, "0.convs.0.0", "4")
+LRASPP: Final = _of_mobilenet("lraspp", LRASPP_LAYERS, "low_classifier", "high_classifier")

@@ -4,16 +4,17 @@ The encoder is a ResNet as torchvision names it, without its classifier. One cla
 two, the first of which always has the logit 0, which is the same.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
-from plusx.weights.sources.layout import DenseHead, Layout, Names, Tensors, padded
+from plusx.weights.sources.layout import DenseHead, Layout, Tensors, below, padded, with_body
 from plusx.weights.sources.resnet import torchvision
-from plusx.weights.sources.segmentation import MAIN, of_layers
+from plusx.weights.sources.segmentation import ASPP_LAYERS, MAIN, of_layers
 
 SCORE: Final = "segmentation_head.0.weight"
 
@@ -28,16 +29,25 @@ UNET_LAYERS: Final = MappingProxyType(
 )
 
 
-def names(tensors: Iterable[str], layers: Mapping[str, str] = UNET_LAYERS) -> Names:
-    """Of a ResNet and a head of these layers."""
-    tensors = list(tensors)
-    body = torchvision.LAYOUT.names([tensor for tensor in tensors if tensor.startswith("backbone.")])
-    return {
-        tensor: tuple(f"encoder.{name}" for name in body[tensor])
-        if tensor in body
-        else of_layers(tensor, MAIN, layers, "")
-        for tensor in tensors
+DEEPLABV3_PLUS_LAYERS: Final = MappingProxyType(
+    {
+        **{f"aspp.{ours}": f"decoder.aspp.0.{theirs}" for ours, theirs in ASPP_LAYERS.items()},
+        **{
+            f"aspp.branches.{branch}.conv.{kind}": f"decoder.aspp.0.convs.{branch}.0.{index}"
+            for branch in (1, 2, 3)
+            for index, kind in enumerate(("depthwise", "pointwise"))
+        },
+        "layer.conv.depthwise": "decoder.aspp.1.0",
+        "layer.conv.pointwise": "decoder.aspp.1.1",
+        "layer.norm": "decoder.aspp.2",
+        "reduce.conv": "decoder.block1.0",
+        "reduce.norm": "decoder.block1.1",
+        "refine.conv.depthwise": "decoder.block2.0.0",
+        "refine.conv.pointwise": "decoder.block2.0.1",
+        "refine.norm": "decoder.block2.1",
+        "score": "segmentation_head.0",
     }
+)
 
 
 def is_head(name: str) -> bool:
@@ -45,11 +55,8 @@ def is_head(name: str) -> bool:
     return name.startswith(("decoder.", "segmentation_head."))
 
 
-def recognise(tensors: Tensors) -> bool:
-    """A ResNet, and blocks of two convolutions on the way up."""
-    return (
-        "encoder.layer4.0.conv1.weight" in tensors and "decoder.blocks.0.conv1.0.weight" in tensors and SCORE in tensors
-    )
+def _recognise(mark: str, tensors: Tensors) -> bool:
+    return {"encoder.layer4.0.conv1.weight", f"decoder.{mark}.weight", SCORE} <= tensors.keys()
 
 
 def imported(name: str, array: Tensor) -> Tensor:
@@ -58,10 +65,26 @@ def imported(name: str, array: Tensor) -> Tensor:
     return torch.cat((torch.zeros_like(array), array)) if of_scores else array
 
 
-def dense(tensors: Tensors) -> DenseHead:
-    """Masks; images as large as torchvision's networks take them, of which the file says nothing."""
-    settings: dict[str, Any] = {"head": "unet"}
-    return DenseHead("segment", settings, max(2, tensors[SCORE].shape[0]), padded(520))
+def _dense(settings: Mapping[str, Any], output_stride: int, tensors: Tensors) -> DenseHead:
+    """Images as large as torchvision's networks take them, of which the file says nothing."""
+    return DenseHead("segment", settings, max(2, tensors[SCORE].shape[0]), padded(520), output_stride)
 
 
-UNET: Final = Layout("smp", torchvision.MODULES, recognise, names, imported=imported, is_head=is_head, dense=dense)
+def _layout(layers: Mapping[str, str], mark: str, settings: Mapping[str, Any], output_stride: int) -> Layout:
+    return Layout(
+        "smp",
+        torchvision.MODULES,
+        partial(_recognise, mark),
+        with_body(torchvision.LAYOUT, below("encoder."), lambda tensor: of_layers(tensor, MAIN, layers, "")),
+        imported=imported,
+        is_head=is_head,
+        built={"spread_strided": True} if output_stride < 32 else {},
+        dense=partial(_dense, settings, output_stride),
+    )
+
+
+UNET: Final = _layout(UNET_LAYERS, "blocks.0.conv1.0", {"head": "unet"}, 32)
+DEEPLABV3_PLUS: Final = _layout(
+    DEEPLABV3_PLUS_LAYERS, "aspp.0.convs.1.0.0", {"head": "deeplabv3+", "rates": [12, 24, 36]}, 16
+)
+"""As it is built by itself: output stride and rates may be others there, which no file tells."""
