@@ -10,6 +10,7 @@ import torch
 import torchvision
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torchvision.models import detection, segmentation
 
 from plusx.backbones.create import build
 from plusx.core.errors import InputError, StorageError, WeightsError
@@ -116,3 +117,72 @@ def test_unknown_layout(tmp_path: Path) -> None:
 def test_folder_that_is_not_there(tmp_path: Path, name: str) -> None:
     with pytest.raises(StorageError, match=rf"nowhere/{name} could not be written: No such file or directory"):
         save_as(tmp_path / "nowhere" / name, create_model("resnet18"), "torchvision")
+
+
+DENSE: dict[str, Callable[[], nn.Module]] = {
+    "fasterrcnn_resnet50_fpn": lambda: detection.fasterrcnn_resnet50_fpn(
+        weights=None, weights_backbone=None, num_classes=4
+    ),
+    "fasterrcnn_resnet50_fpn_v2": lambda: detection.fasterrcnn_resnet50_fpn_v2(
+        weights=None, weights_backbone=None, num_classes=4
+    ),
+    "fasterrcnn_mobilenet_v3_large_fpn": lambda: detection.fasterrcnn_mobilenet_v3_large_fpn(
+        weights=None, weights_backbone=None, num_classes=4
+    ),
+    "fcn_resnet50": lambda: segmentation.fcn_resnet50(
+        weights=None, weights_backbone=None, num_classes=4, aux_loss=True
+    ),
+    "deeplabv3_resnet50": lambda: segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=4),
+    "deeplabv3_mobilenet_v3_large": lambda: segmentation.deeplabv3_mobilenet_v3_large(
+        weights=None, weights_backbone=None, num_classes=4
+    ),
+    "lraspp_mobilenet_v3_large": lambda: segmentation.lraspp_mobilenet_v3_large(
+        weights=None, weights_backbone=None, num_classes=4
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.slow] * (name not in {"fcn_resnet50", "fasterrcnn_mobilenet_v3_large_fpn"})
+        )
+        for name in DENSE
+    ],
+)
+def test_torchvision_gets_boxes_and_masks_back(name: str, tmp_path: Path, randomise: Randomise) -> None:
+    """All names, all tensors, and nothing else."""
+    theirs = randomise(DENSE[name]())
+    torch.save(theirs.state_dict(), tmp_path / "w.pth")
+    backbone = "mobilenet_v3_large" if "mobilenet" in name else "resnet50"
+    task = create_model(backbone, task="detect" if "rcnn" in name else "segment", weights=tmp_path / "w.pth")
+    assert save_as(tmp_path / "back.pth", task, "torchvision") == name
+    back, expected = torch.load(tmp_path / "back.pth", weights_only=True), theirs.state_dict()
+    assert back.keys() == expected.keys()
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in back.items())
+
+
+@pytest.mark.slow
+def test_frozen_normalisation_without_epsilon_is_written_with_one(
+    tmp_path: Path, randomise: Randomise, distance: Distance
+) -> None:
+    """As of the published fasterrcnn_resnet50_fpn, read with its statistics alone."""
+    theirs = randomise(DENSE["fasterrcnn_resnet50_fpn"]())
+    uncounted = {key: tensor for key, tensor in theirs.state_dict().items() if "num_batches" not in key}
+    torch.save(uncounted, tmp_path / "w.pth")
+    task = create_model("resnet50", task="detect", weights=tmp_path / "w.pth").eval()
+    assert save_as(tmp_path / "back.pth", task, "torchvision") == "fasterrcnn_resnet50_fpn"
+    theirs.load_state_dict(torch.load(tmp_path / "back.pth", weights_only=True), strict=True)
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        expected = theirs.get_submodule("backbone.body")(images)["3"]
+        assert distance(task.backbone(images)["conv5"], expected) <= 1e-5
+
+
+def test_a_detector_that_torchvision_has_not(tmp_path: Path) -> None:
+    task = create_model("resnet18", task="detect", classes=2)
+    with pytest.raises(WeightsError, match=r"has no network for boxes or masks built like this one; it has fasterrcnn"):
+        save_as(tmp_path / "w.pth", task, "torchvision")
+    with pytest.raises(WeightsError, match=r"^timm has no network for boxes or masks built like this one\. To use"):
+        save_as(tmp_path / "w.pth", task, "timm")

@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import plusx
+from plusx.backbones.create import build
 from plusx.cli import results
-from plusx.core.card import Input
+from plusx.core.card import Card, Input
 from plusx.core.errors import DataError, InputError
 from plusx.core.prediction import BoxesPrediction, MaskPrediction, MasksPrediction
 from plusx.data.augment.combine import InTurn
+from plusx.tasks.create import create
+from plusx.weights.modelfile import save_model
 from plusx.workflows.building import choose_recipe, design, task_config
 from plusx.workflows.fit import fit
 from plusx.workflows.loading import training_batches
@@ -353,6 +358,44 @@ def test_a_head_has_its_own_rate(boxes: Path, head: str | None, rate: float) -> 
     listing = read_listing(boxes / "boxes.csv", FitSettings())
     settings = FitSettings(model="shufflenet_v2_x0_5", head=head)
     assert design(settings, listing.with_splits({"train": listing.splits["train"]})).recipe.plan.optimizer.rate == rate
+
+
+def test_training_goes_on_from_torchvisions_detector(
+    boxes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its head, but for the layers of its classes; its ε and its suppression; another head takes the backbone."""
+    torch.manual_seed(0)
+    theirs = FasterRCNN(resnet_fpn_backbone(backbone_name="resnet18", weights=None), num_classes=4)
+    torch.save(theirs.state_dict(), tmp_path / "detector.pth")
+    listing = read_listing(boxes / "boxes.csv", FitSettings())
+    with_splits = listing.with_splits({"train": listing.splits["train"], "val": listing.splits["train"]})
+    settings = FitSettings(model="resnet18", weights=str(tmp_path / "detector.pth"))
+    made = design(settings, with_splits)
+    assert made.task.config()["head"] == "faster-rcnn"
+    assert (made.task.config()["iou"], made.card.input.size) == (0.5, (256, 256))
+    kept = made.task.get_parameter("head.roi_heads.box_head.fc6.weight")
+    assert torch.equal(kept, theirs.get_parameter("roi_heads.box_head.fc6.weight"))
+    assert "new untrained last layers for 1 classes; they have 3 of their own" in caplog.text
+    other = design(replace(settings, head="yolo"), with_splits)
+    assert other.task.config()["head"] == "yolo"
+    assert "new untrained head yolo for 1 classes; the weights have the head faster-rcnn of the task" in caplog.text
+    before = theirs.get_parameter("backbone.body.layer4.1.conv2.weight")
+    for task in (made.task, other.task):
+        assert torch.equal(task.backbone.get_parameter("conv5.block2.F.layer2.conv.weight"), before)
+
+
+def test_training_goes_on_from_a_run_of_another_stride(masks: Path, tmp_path: Path) -> None:
+    run = tmp_path / "model.safetensors"
+    build_as = {"output_stride": 16}
+    task = create("segment", build("resnet20", **build_as), {"classes": ["a", "b", "c"], "head": "fcn"})
+    save_model(run, task, Card("before", "resnet20", build=build_as, classes=("a", "b", "c")))
+    listing = read_listing(masks, FitSettings(task="segment"))
+    with_splits = listing.with_splits({"train": listing.splits["train"], "val": listing.splits["train"]})
+    made = design(FitSettings(task="segment", model="resnet20", weights=str(run)), with_splits)
+    assert made.task.config()["head"] == "fcn"
+    assert made.card.build["output_stride"] == 16
+    other = design(FitSettings(task="segment", model="resnet20", weights=str(run), head="fcn32s"), with_splits)
+    assert "output_stride" not in other.card.build
 
 
 def test_without_a_box_there_is_nothing_to_learn(tmp_path: Path) -> None:

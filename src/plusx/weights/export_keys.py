@@ -1,6 +1,7 @@
 """plusx models under other libraries' key names, so that those load them strictly."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, get_args
 
@@ -8,12 +9,12 @@ import torch
 from torch import Tensor
 
 from plusx.core.card import Card
-from plusx.core.errors import InputError, WeightsError, unknown
+from plusx.core.errors import WeightsError, unknown
 from plusx.core.storage import replacing
 from plusx.core.task import Task
 from plusx.weights.counterparts import Counterpart, LayoutName, counterpart, momentum_of, why_not
+from plusx.weights.dense_counterparts import dense_counterpart, renamed
 from plusx.weights.modelfile import write_tensors
-from plusx.weights.sources.layout import Layout
 
 LOG: Final = logging.getLogger("plusx")
 
@@ -28,17 +29,24 @@ def save_as(path: Path, task: Task, layout: LayoutName, made: Card | None = None
     """
     if layout not in get_args(LayoutName):
         raise unknown("layout", layout, get_args(LayoutName))
+    if type(task).dense:
+        name, tensors = dense_counterpart(task, layout)
+        _write(path, tensors)
+        return name
     twin = counterpart(task.backbone, layout)
     if twin is None:
         raise WeightsError(why_not(task.backbone, layout, made))
-    tensors = renamed(task, twin.layout)
+    _write(path, renamed(task, twin.layout))
+    _tell_momentum(task, twin)
+    return twin.name
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
     if path.suffix in (".pt", ".pth"):
         with replacing(path) as temporary:
             torch.save(tensors, temporary)
     else:
         write_tensors(path, tensors, {"format": "pt"})
-    _tell_momentum(task, twin)
-    return twin.name
 
 
 def _tell_momentum(task: Task, twin: Counterpart) -> None:
@@ -47,13 +55,3 @@ def _tell_momentum(task: Task, twin: Counterpart) -> None:
     if ours != theirs:
         text = "momentum of normalisation is %s here, %s in %s's %s: set it there before the network is trained further"
         LOG.warning(text, ours, theirs, twin.layout.name, twin.name)
-
-
-def renamed(task: Task, layout: Layout) -> dict[str, Tensor]:
-    """The task's tensors in `layout`; raises `InputError` for a task whose head is not the architecture's own."""
-    tensors, state = {}, task.state_dict()
-    for ours, theirs in layout.names(state).items():
-        if not theirs:
-            raise InputError(f"{ours} of the task {task.name} has no counterpart in {layout.name}")
-        tensors[theirs[0]] = layout.exported(ours, state[ours].detach().cpu()).contiguous()
-    return tensors

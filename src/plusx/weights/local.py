@@ -10,7 +10,7 @@ from plusx.core.card import Card
 from plusx.core.errors import WeightsError
 from plusx.weights.importing import head_size
 from plusx.weights.reading import Checkpoint, read_checkpoint
-from plusx.weights.sources.layout import Layout
+from plusx.weights.sources.layout import Layout, Tensors
 from plusx.weights.sources.recognise import LAYOUTS, recognise
 from plusx.weights.sources.refused import why_refused
 
@@ -55,9 +55,14 @@ def readings_as(loaded: Loaded, wanted: Architecture) -> list[Layout]:
 
 def told(loaded: Loaded, wanted: Architecture, layout: Layout) -> dict[str, Any]:
     """Settings that the file and its layout tell; a plain network stays plain."""
+    return told_of(loaded.checkpoint.tensors, wanted, layout)
+
+
+def told_of(tensors: Tensors, wanted: Architecture, layout: Layout) -> dict[str, Any]:
+    """As `told`, of a file's tensors."""
     if wanted.settings.get("shortcut") == "none":
         return {}
-    known = {**layout.built, **layout.settings(loaded.checkpoint.tensors)}
+    known = {**layout.built, **layout.settings(tensors)}
     return {key: value for key, value in known.items() if key in wanted.settings}
 
 

@@ -50,6 +50,11 @@ def convert_file(path: Path, to: LayoutName, out: Path) -> str:
 
 def written(task: Task, made: Card, to: LayoutName, out: Path) -> str:
     """Writes the file; says how the library builds the network that it is for."""
-    name, outputs = save_as(out, task, to, made), len(task.state_dict()["head.fc.bias"])
+    name = save_as(out, task, to, made)
+    if type(task).dense:
+        classes = len(task.config()["classes"])
+        background = 1 if task.name == "detect" else 0  # a class of its own there, the first
+        return f"{out}, for {to}'s {name} with num_classes={classes + background}"
+    outputs = len(task.state_dict()["head.fc.bias"])
     channels = f", in_chans={made.input.channels}" if made.input.channels != 3 else ""  # timm's word; none elsewhere
     return f"{out}, for {to}'s {name} with num_classes={outputs}{channels}"

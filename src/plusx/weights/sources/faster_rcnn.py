@@ -87,6 +87,7 @@ LAYOUT: Final = Layout(
     is_head=is_head,
     is_extra=is_extra,
     dense=dense,
+    dense_counterparts={"resnet50": "fasterrcnn_resnet50_fpn"},
 )
 
 
@@ -113,6 +114,7 @@ MOBILENET: Final = Layout(
     is_head=is_head,
     built={"eps": 1e-5, "momentum": 0.1, "late_ends": True},
     dense=dense_mobilenet,
+    dense_counterparts={"mobilenet_v3_large": "fasterrcnn_mobilenet_v3_large_fpn"},
 )
 
 

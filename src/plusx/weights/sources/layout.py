@@ -79,7 +79,7 @@ class Layout:
     model's name in that library, for those whose key names can be written. `built`: the settings that all networks of
     this layout have and the architectures have not by themselves. `is_head`: whether one of the file's names is of a
     head that is more than a classifier; `is_extra`: of layers that no head here has, left out with a word. `dense`:
-    that head, where plusx has it.
+    that head, where plusx has it; `dense_counterparts`: architecture → the whole network's name there.
     """
 
     name: Literal["plusx", "torchvision", "timm", "keras", "cifar", "smp"]
@@ -95,6 +95,7 @@ class Layout:
     is_head: Callable[[str], bool] = field(default=no_name)
     is_extra: Callable[[str], bool] = field(default=no_name)
     dense: Callable[[Tensors], DenseHead | None] = field(default=no_head)
+    dense_counterparts: Mapping[str, str] = field(default_factory=lambda: NONE)
 
 
 def one_by_one(names_of: Callable[[str], tuple[str, ...]]) -> Callable[[Iterable[str]], Names]:

@@ -81,6 +81,7 @@ def _of_resnet(head: str, layers: Mapping[str, str], mark: str) -> Layout:
         with_body(torchvision.LAYOUT, below("backbone."), partial(_of_head, layers)),
         is_head=is_head,
         dense=partial(_dense, head),
+        dense_counterparts={name: f"{head}_{name}" for name in ("resnet50", "resnet101")},
     )
 
 
@@ -109,6 +110,7 @@ def _of_mobilenet(head: str, layers: Mapping[str, str], mark: str, scores: str) 
         is_extra=is_auxiliary,
         built={"spread_strided": True, "late_ends": True},
         dense=partial(_dense_mobilenet, head, f"classifier.{scores}.weight"),
+        dense_counterparts={"mobilenet_v3_large": f"{head}_mobilenet_v3_large"},
     )
 
 
