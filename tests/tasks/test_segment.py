@@ -144,6 +144,7 @@ def test_config_is_json_that_builds_an_equal_task(auxiliary: bool, backbone: Bac
         "auxiliary": auxiliary,
         "dropout": None,
         "class_weights": [1.0, 2.0, 3.0],
+        "rates": None,
     }
     again = Segment(backbone, settings.read(SegmentConfig, "segment", config))
     again.load_state_dict(task.state_dict())
@@ -242,3 +243,14 @@ def test_an_auxiliary_head_needs_two_stages() -> None:
 
     with pytest.raises(InputError, match="auxiliary=True needs a network of two stages or more; leave it out"):
         made(Single(), "fcn", auxiliary=True)
+
+
+def test_rates_are_those_of_deeplab(backbone: Backbone) -> None:
+    rates = {
+        part.dilation[0]
+        for part in made(backbone, "deeplabv3", rates=(2, 3, 5)).head.modules()
+        if isinstance(part, nn.Conv2d)
+    }
+    assert rates == {1, 2, 3, 5}
+    with pytest.raises(InputError, match="The head unet of the task segment has no rates; leave them out"):
+        made(backbone, "unet", rates=(2, 3, 5))

@@ -7,8 +7,9 @@ from plusx.core.errors import InputError
 from plusx.core.task import Task
 from plusx.weights.counterparts import LayoutName
 from plusx.weights.create import create_model
+from plusx.weights.dense import own_head
 from plusx.weights.export_keys import save_as
-from plusx.weights.local import load
+from plusx.weights.local import Loaded, load
 from plusx.weights.modelfile import load_model
 from plusx.weights.vocabularies import VOCABULARY_SIZES
 from plusx.workflows.models import abbreviated, facts_of
@@ -25,10 +26,18 @@ def facts_of_file(path: Path) -> dict[str, str]:
         facts |= {"task": header.task, **facts_of(header.card)}
     numbers = sum(tensor.numel() for tensor in tensors.values())
     facts["tensors"] = f"{len(tensors)}, {abbreviated(numbers)} numbers"
-    facts["outputs"] = "none: the file has no head" if loaded.head is None else str(loaded.head)
+    facts["outputs"] = outputs_of(loaded)
     if header is not None and (names := header.card.classes):
         facts["classes"] = ", ".join(names[:_SHOWN]) + (f", and {len(names) - _SHOWN} more" if names[_SHOWN:] else "")
     return facts
+
+
+def outputs_of(loaded: Loaded) -> str:
+    """How many, and under boxes and masks of which head."""
+    own = own_head(loaded)
+    if own is not None:
+        return f"{len(own.classes)} classes, head {own.name} (--task {own.task})"
+    return "none: the file has no head that plusx has" if loaded.head is None else str(loaded.head)
 
 
 def convert_card(meant: Card, path: Path, to: LayoutName, out: Path) -> str:

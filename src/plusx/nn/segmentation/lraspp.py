@@ -2,7 +2,7 @@
 
 Andrew Howard et al.: Searching for MobileNetV3, 2019, arXiv 1905.02244, section 6.4 and Fig. 10. As in torchvision, the
 gate pools the whole map, where the paper pools 49×49 points with a stride; and the finer map is the end of its stage,
-where torchvision takes the stage's first block.
+where torchvision takes the stage's first block (which a network built with late_ends=True has there).
 """
 
 from typing import final

@@ -18,17 +18,17 @@ from plusx.weights.sources.segmentation import ASPP_LAYERS, MAIN, of_layers
 
 SCORE: Final = "segmentation_head.0.weight"
 
+_UP: Final = MappingProxyType(
+    {"doubled": "conv1.0", "layers.norm": "conv1.1", "layers.layer2.conv": "conv2.0", "layers.layer2.norm": "conv2.1"}
+)
 UNET_LAYERS: Final = MappingProxyType(
     {
-        f"up{stride}.layers.layer{layer}.{kind}": f"decoder.blocks.{block}.conv{layer}.{index}"
+        f"up{stride}.{ours}": f"decoder.blocks.{block}.{theirs}"
         for block, stride in enumerate((16, 8, 4, 2, 1))
-        for layer in (1, 2)
-        for index, kind in enumerate(("conv", "norm"))
+        for ours, theirs in _UP.items()
     }
     | {"score": "segmentation_head.0"}
 )
-
-
 DEEPLABV3_PLUS_LAYERS: Final = MappingProxyType(
     {
         **{f"aspp.{ours}": f"decoder.aspp.0.{theirs}" for ours, theirs in ASPP_LAYERS.items()},
