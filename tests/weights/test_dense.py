@@ -23,6 +23,7 @@ HEADS: tuple[tuple[str, dict[str, Any], set[str]], ...] = (
     ("detect", {"head": "faster-rcnn"}, {"box_predictor"}),
     ("segment", {"head": "unet", "class_weights": [1.0, 2.0]}, {"main.score"}),
     ("segment", {"head": "deeplabv3", "auxiliary": True}, {"main.score", "auxiliary.score"}),
+    ("multilabel-segment", {"head": "unet-paper", "threshold": 0.4}, {"main.score"}),
     ("segment", {"head": "lraspp"}, {"main.score", "main.score_low"}),
 )
 
@@ -46,6 +47,18 @@ def tensors_that_differ(ours: Task, theirs: Task) -> set[str]:
     }
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_an_auxiliary_head_comes_or_goes(
+    before: bool, tmp_path: Path, randomise: Randomise, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, first = run(tmp_path, "segment", {"head": "fcn", "auxiliary": before}, randomise)
+    task = create_task("resnet18", "segment", {"classes": CELLS, "auxiliary": not before}, weights=path)
+    assert ("new untrained auxiliary head; the weights have none" in caplog.text) == (not before)
+    theirs = first.state_dict()
+    kept = {key: tensor for key, tensor in task.state_dict().items() if "auxiliary" not in key}
+    assert all(torch.equal(tensor, theirs[key]) for key, tensor in kept.items())
+
+
 @pytest.mark.parametrize(("task", "config", "last"), HEADS, ids=[config["head"] for _, config, _ in HEADS])
 def test_a_run_goes_on(
     task: str,
@@ -59,7 +72,7 @@ def test_a_run_goes_on(
     check_model("resnet18", path)
     same = create_model("resnet18", task=task, weights=path)
     assert tensors_that_differ(same, before) == set()
-    assert same.config() == before.config() | ({"class_weights": None} if task == "segment" else {})
+    assert same.config() == before.config() | ({"class_weights": None} if task != "detect" else {})
     assert str(same.backbone) == str(before.backbone)
     assert caplog.text == ""
     other = create_model("resnet18", task=task, weights=path, classes=["a", "b", "c"])

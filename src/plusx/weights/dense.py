@@ -19,7 +19,7 @@ from plusx.weights.vocabularies import dense_vocabulary
 
 LOG: Final = logging.getLogger("plusx")
 
-TASKS: Final = ("detect", "segment")
+TASKS: Final = tuple(tasks.HEADS_OF)
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,9 @@ def create(meant: Resolved, order: Order, config: Mapping[str, Any]) -> Task:
     if meant.loaded is None:
         return model
     classes = tuple(config["classes"])
-    fresh = frozenset() if kept is None or kept.same_classes(classes) else class_layers(order.task, backbone, config)
+    last = frozenset() if kept is None or kept.same_classes(classes) else class_layers(order.task, backbone, config)
     state = model.state_dict()
+    fresh = last if kept is None else last | _other_layers(kept, backbone, state)
     expected = {
         key: tensor
         for key, tensor in state.items()
@@ -119,8 +120,15 @@ def create(meant: Resolved, order: Order, config: Mapping[str, Any]) -> Task:
     }
     state.update(imported(expected, meant, order.settings, fresh))
     model.load_state_dict(state)
-    _tell(meant.loaded, order, config, kept, fresh)
+    _tell(meant.loaded, order, config, kept, last)
     return model
+
+
+def _other_layers(own: OwnHead, backbone: Backbone, state: Mapping[str, Tensor]) -> frozenset[str]:
+    """What one of the file's head and the task's has and the other has not: an auxiliary head."""
+    with torch.device("meta"):
+        theirs = {f"head.{key}" for key in tasks.create(own.task, backbone, own.config).head.state_dict()}
+    return frozenset(theirs ^ {key for key in state if key.startswith("head.")})
 
 
 def config_for(meant: Resolved, task: str, classes: int | Sequence[str] | None) -> dict[str, Any]:
@@ -158,7 +166,7 @@ def described(loaded: Loaded) -> str:
     return "one that plusx does not have" if is_dense(loaded) else "no head"
 
 
-def _tell(loaded: Loaded, order: Order, config: Mapping[str, Any], kept: OwnHead | None, fresh: frozenset[str]) -> None:
+def _tell(loaded: Loaded, order: Order, config: Mapping[str, Any], kept: OwnHead | None, last: frozenset[str]) -> None:
     """On the log: what becomes of the file's head."""
     name, count = order.name, len(config["classes"])
     if kept is None:
@@ -169,7 +177,9 @@ def _tell(loaded: Loaded, order: Order, config: Mapping[str, Any], kept: OwnHead
         return
     if kept.left_out:
         LOG.warning("%s: of the weights these are left out: %s", name, kept.left_out)
-    if fresh:
+    if config.get("auxiliary") and not kept.config.get("auxiliary"):
+        LOG.warning("%s: new untrained auxiliary head; the weights have none", name)
+    if last:
         text = "%s: the weights' head %s, with new untrained last layers for %d classes; they have %d of their own"
         LOG.warning(text, name, kept.name, count, len(kept.classes))
     elif not kept.named and tuple(config["classes"]) != kept.classes:
