@@ -48,6 +48,7 @@ def test_timm_loads_it(
 ) -> None:
     task = create_model(ours, classes=5)
     randomise(task)
+    task.backbone.channels_last = ()  # timm's order of summing, as in `parity.timm_pair`
     assert save_as(tmp_path / "w.safetensors", task, "timm") == theirs
     model = timm.create_model(theirs, num_classes=5).eval()
     model.load_state_dict(load_file(tmp_path / "w.safetensors"), strict=True)
