@@ -97,7 +97,7 @@ def test_predictions_are_named_boxes() -> None:
     assert isinstance(prediction, BoxesPrediction)
     assert prediction.boxes == (Box("b", 0.5, 1, 2, 3, 4),)
     unsure = detect(threshold=0.6).predict(torch.tensor([[[1.0, 2, 3, 4, 0.5, 1]]]), ["a.jpg"])
-    assert unsure == [BoxesPrediction("a.jpg", ())]
+    assert unsure == [BoxesPrediction("a.jpg", (), ("a", "b"))]
     assert prediction.to_json()["boxes"] == [{"label": "b", "score": 0.5, "x1": 1, "y1": 2, "x2": 3, "y2": 4}]
 
 

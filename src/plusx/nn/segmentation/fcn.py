@@ -33,7 +33,9 @@ class FCN(nn.Module):
         self.names: list[str] = []
         for stage in summed(stages, stride):
             score = scores(stage.channels, classes)
-            begin_scores_(score, std=0.0 if self.names else 0.01)
+            begin_scores_(score)
+            if self.names:
+                nn.init.zeros_(score.weight)
             self.names.append(stage.name)
             self.add_module(f"score{len(self.names)}", score)
 

@@ -45,9 +45,14 @@ def scores(channels: int, classes: int, kernel: int = 1) -> nn.Conv2d:
     return with_bias(conv(channels, classes, kernel))
 
 
-def begin_scores_(*layers: nn.Conv2d, std: float = 0.01) -> None:
-    """Weights ~ N(0, std²), biases zero: all classes begin about equally likely, whatever their number."""
+def begin_scores_(*layers: nn.Conv2d) -> None:
+    """Weights uniform in ± 1 / √(inputs of a point), as torchvision leaves them; biases zero.
+
+    Weights that begin nearer to zero all follow the most frequent class at first, since the maps before them are never
+    negative: what belongs to another class then ends as no activation at all, where the bias alone can learn.
+    """
     for layer in layers:
-        nn.init.normal_(layer.weight, std=std)
+        bound = layer.weight[0].numel() ** -0.5
+        nn.init.uniform_(layer.weight, -bound, bound)
         assert layer.bias is not None
         nn.init.zeros_(layer.bias)
