@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from plusx.core.targets import VOID, Boxes, Mask
+from plusx.core.masks import VOID, Mask
+from plusx.core.targets import Boxes
 
 COLOURS = np.array([(250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0), (0, 250, 250), (250, 0, 250)], dtype=np.uint8)
 """By class; the ground is black, which is the class after the last in masks."""

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusx.core.errors import DataError
-from plusx.core.targets import LEAST_SHARE, Boxes, Label, Labels, Mask, Masks, Target, Value
+from plusx.core.masks import Mask, Masks
+from plusx.core.targets import LEAST_SHARE, Boxes, Label, Labels, Target, Value
 
 
 def test_labels_may_be_none_at_all() -> None:

@@ -10,7 +10,8 @@ import torch
 from painted import GROUND, painted, seen, surroundings
 from plusx.core.card import Input
 from plusx.core.errors import InputError
-from plusx.core.targets import LEAST_SHARE, VOID, Boxes, Label, Mask
+from plusx.core.masks import VOID, Mask
+from plusx.core.targets import LEAST_SHARE, Boxes, Label
 from plusx.data.jitter import JitterConfig, JitterTransform
 from plusx.nn.preprocess import fit_to_input, mean_colour
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from plusx.core.errors import DataError
-from plusx.core.targets import Mask
+from plusx.core.masks import Mask
 from plusx.data.masks import Colours, Instances, MaskFile, Values, read_colours, read_stored, read_values
 
 RNG = np.random.default_rng(0)

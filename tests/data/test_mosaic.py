@@ -14,8 +14,9 @@ from painted import COLOURS, painted, seen
 from plusx.core.batch import Batch
 from plusx.core.card import Input
 from plusx.core.errors import DataError, InputError
+from plusx.core.masks import VOID, Mask
 from plusx.core.sample import Sample
-from plusx.core.targets import VOID, Boxes, Mask
+from plusx.core.targets import Boxes
 from plusx.data.encode import encoder
 from plusx.data.jitter import JitterConfig, JitterTransform
 from plusx.data.loader import Loader

@@ -10,7 +10,7 @@ import pytest
 from pycocotools import mask as pycocotools_mask
 
 from plusx.core.errors import DataError
-from plusx.core.targets import Mask
+from plusx.core.masks import Mask
 from plusx.data.regions import MaskRegions, Region, Runs, filled, shape_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own

@@ -11,8 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from plusx.core.errors import DataError, InputError
+from plusx.core.masks import Mask
 from plusx.core.sample import Kind, Listing, Sample
-from plusx.core.targets import Boxes, Label, Labels, Mask, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, Target, Value
 from plusx.data.split import with_validation
 
 

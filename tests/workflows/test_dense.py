@@ -22,13 +22,14 @@ from plusx.core.prediction import BoxesPrediction, MaskPrediction, MasksPredicti
 from plusx.data.augment.combine import InTurn
 from plusx.tasks.create import create
 from plusx.weights.modelfile import save_model
-from plusx.workflows.building import choose_recipe, design, task_config
+from plusx.workflows.building import choose_recipe, design
 from plusx.workflows.fit import fit
 from plusx.workflows.loading import training_batches
 from plusx.workflows.predict import predict, predict_to_text
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.settings import FitSettings
+from plusx.workflows.task_settings import task_config
 
 QUICK: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "image_size": 64}
 SIDES = ((48, 64), (64, 40), (50, 50), (70, 64))

@@ -14,8 +14,9 @@ from pycocotools.cocoeval import COCOeval
 
 from plusx.core.card import Card
 from plusx.core.errors import DataError, InputError
+from plusx.core.masks import LazyMask
 from plusx.core.prediction import BoxesPrediction, MaskPrediction, Prediction
-from plusx.core.targets import Boxes, LazyMask
+from plusx.core.targets import Boxes
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.read import read
 from plusx.data.regions import filled

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from plusx.core.targets import Target
 
@@ -11,6 +11,8 @@ ImageSource: TypeAlias = Path | Any | Callable[[], Any]
 """A file; an image in memory (uint8 array H×W, H×W×C, or a PIL image); or a function that returns one."""
 
 Kind = Literal["label", "labels", "value", "boxes", "mask", "masks"]
+DENSE: Final = ("boxes", "mask", "masks")
+"""Kinds of targets that have a place in the image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from plusx.core.errors import DataError
+from plusx.core.masks import Mask, Masks
 from plusx.core.sample import Kind
-from plusx.core.targets import Boxes, Label, Labels, Mask, Masks, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, Target, Value
 
 Encode: TypeAlias = Callable[[Target], Tensor]
 

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from plusx.core.masks import VOID
 from plusx.core.prediction import Box, BoxesPrediction, MaskPrediction
-from plusx.core.targets import VOID
 from plusx.data.masks_out.connected import connected
 from plusx.data.masks_out.outlines import outlines
 

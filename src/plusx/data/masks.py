@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plusx.core.errors import DataError
-from plusx.core.targets import VOID, LazyMask, Mask, Masks
+from plusx.core.masks import VOID, LazyMask, Mask, Masks
 from plusx.data.images import decoded, file_bytes, printable, upright
 from plusx.data.pixels import as_array
 

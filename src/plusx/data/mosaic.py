@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from plusx.core.errors import InputError
-from plusx.core.sample import Kind
+from plusx.core.sample import DENSE, Kind
 from plusx.core.targets import Target
 from plusx.core.view import View
 from plusx.data.jitter import JitterTransform
@@ -53,7 +53,7 @@ class MixConfig:
         for name in ("mosaic", "mixup", "until"):
             if not 0 <= vars(self)[name] <= 1:
                 raise InputError(f"{name} {vars(self)[name]} must lie between 0 and 1")
-        if self.mosaic and self.kind not in ("boxes", "mask", "masks"):
+        if self.mosaic and self.kind not in DENSE:
             raise InputError(f"a mosaic joins boxes or masks; targets of kind {self.kind!r} belong to a whole image")
         if self.mixup and self.kind != "boxes":
             raise InputError(f"mixup of whole images keeps the boxes of both; it has no meaning for {self.kind!r}")

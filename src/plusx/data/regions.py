@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plusx.core.errors import DataError
-from plusx.core.targets import VOID, LazyMask, Mask, Masks
+from plusx.core.masks import VOID, LazyMask, Mask, Masks
 
 Outline: TypeAlias = tuple[NDArray[np.float32], ...]
 """Polygons, (N, 2) x, y in pixels from the upper left corner of the picture; together one region."""

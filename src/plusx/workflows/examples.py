@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from plusx.core.card import Card
 from plusx.core.details import ImageScore
 from plusx.core.errors import PlusxError
+from plusx.core.masks import Mask
 from plusx.core.prediction import BoxesPrediction, MaskPrediction
 from plusx.core.sample import Listing, Sample
-from plusx.core.targets import Boxes, Mask
+from plusx.core.targets import Boxes
 from plusx.core.task import Task
 from plusx.data.images import read_image
 from plusx.deploy.torch_predictor import TorchPredictor

@@ -9,9 +9,9 @@ import torch
 from plusx.core.card import Card
 from plusx.core.details import Details
 from plusx.core.errors import DataError, InputError
+from plusx.core.masks import Mask
 from plusx.core.prediction import MaskPrediction
 from plusx.core.sample import Listing, Sample
-from plusx.core.targets import Mask
 from plusx.core.task import Task
 from plusx.data.images import read_image
 from plusx.deploy.tiling import Tiling

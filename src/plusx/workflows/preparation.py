@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from plusx.core.errors import DataError, InputError
+from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Kind, Listing
-from plusx.core.targets import Boxes, Label, Labels, LazyMask, Mask, Masks, Target, Value
+from plusx.core.targets import Boxes, Label, Labels, Target, Value
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
 from plusx.data.inspection.mask_checks import UNUSABLE_MASK

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plusx.core.errors import DataError
+from plusx.core.masks import LazyMask, Masks
 from plusx.core.sample import Listing
-from plusx.core.targets import LazyMask, Masks
 from plusx.data.formats.read import ReadOptions, read
 
 SIZE = (6, 8)

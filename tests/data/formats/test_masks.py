@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from plusx.core.errors import DataError
+from plusx.core.masks import LazyMask
 from plusx.core.sample import Listing
-from plusx.core.targets import LazyMask
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.read import read
 from plusx.data.masks import Colours, Instances, MaskFile, Values

@@ -8,7 +8,8 @@ from torchvision import tv_tensors
 
 from boxed import found
 from plusx.core.errors import DataError
-from plusx.core.targets import Boxes, LazyMask
+from plusx.core.masks import LazyMask
+from plusx.core.targets import Boxes
 from plusx.data.formats.read import ReadOptions, read
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (3, 6, 8, 3), dtype=np.uint8)

@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from plusx.core.masks import Mask, Masks
 from plusx.core.sample import Listing, Sample
-from plusx.core.targets import Mask, Masks, Target
+from plusx.core.targets import Target
 from plusx.data.audit import audit
 from plusx.data.inspection.finding import Finding
 from plusx.data.masks import MaskFile, Values

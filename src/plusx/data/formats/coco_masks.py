@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import DataError, unknown
-from plusx.core.targets import VOID, LazyMask
+from plusx.core.masks import VOID, LazyMask
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.folders import visible_folders
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown

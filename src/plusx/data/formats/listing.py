@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from plusx.core.errors import DataError
+from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Kind, Listing, Sample
-from plusx.core.targets import Label, Labels, LazyMask, Mask, Masks, Target, Value
+from plusx.core.targets import Label, Labels, Target, Value
 from plusx.data.formats.boxes import targets_of
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
 from plusx.data.formats.format import Entries, Entry, counted, shown

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from plusx.core.errors import DataError, unknown
-from plusx.core.targets import VOID
+from plusx.core.masks import VOID
 from plusx.data.formats.format import counted, shown
 from plusx.data.formats.mask_table import VOID_NAMES, ClassTable
 from plusx.data.masks import (

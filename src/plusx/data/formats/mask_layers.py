@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import DataError, unknown
-from plusx.core.targets import VOID
+from plusx.core.masks import VOID
 from plusx.data.formats.classes import class_name, natural_order
 from plusx.data.formats.folders import Walk, direct_images, unwrapped, visible_folders
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown

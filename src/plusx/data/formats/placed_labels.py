@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plusx.core.errors import DataError
+from plusx.core.masks import VOID, LazyMask, Masks
 from plusx.core.sample import ImageSource, Kind
-from plusx.core.targets import VOID, LazyMask, Masks
 from plusx.data.formats.boxes import Drawn, Form, Row, drawn
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.format import is_instance_of

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from plusx.core.errors import DataError
-from plusx.core.targets import Mask, Masks, Target
+from plusx.core.masks import Mask, Masks
+from plusx.core.targets import Target
 from plusx.data.inspection.box_checks import BOX_CHECKS
 from plusx.data.inspection.finding import Finding, Severity
 from plusx.data.inspection.mask_checks import MASK_CHECKS

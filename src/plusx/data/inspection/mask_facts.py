@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plusx.core.errors import DataError
-from plusx.core.targets import VOID, LazyMask, Mask, Masks
+from plusx.core.masks import VOID, LazyMask, Mask, Masks
 from plusx.data.masks import MaskFile, MaskLayers
 from plusx.data.regions import MaskRegions, RegionLayers
 

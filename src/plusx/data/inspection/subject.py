@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Listing, Sample
-from plusx.core.targets import Boxes, Label, Labels, LazyMask, Mask, Masks, Target
+from plusx.core.targets import Boxes, Label, Labels, Target
 from plusx.data.inspection.facts import Facts
 from plusx.data.inspection.mask_facts import MaskFacts, mask_facts
 
@@ -64,7 +65,7 @@ class Subject:
 
     @property
     def has_classes(self) -> bool:
-        return self.listing.kind in ("label", "labels", "boxes", "mask", "masks")
+        return self.listing.kind != "value"
 
 
 def classes_of(target: Target | None) -> Iterable[int]:

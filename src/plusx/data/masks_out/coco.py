@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from plusx.core.masks import VOID
 from plusx.core.storage import write_text
-from plusx.core.targets import VOID
 from plusx.data.boxes_out.coco import write_results
 from plusx.data.masks_out.connected import connected
 from plusx.data.masks_out.run_lengths import encoded

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from plusx.core.details import ClassScore, Confusion, Details, ImageScore
 from plusx.core.errors import InputError
-from plusx.core.targets import VOID
+from plusx.core.masks import VOID
 from plusx.tasks.metrics import checks
 from plusx.tasks.metrics.boundary import BoundaryScores
 from plusx.tasks.metrics.counts import Counts

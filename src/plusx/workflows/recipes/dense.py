@@ -1,5 +1,6 @@
 """Training detectors and segmentation networks on few images."""
 
+from plusx.core.sample import DENSE
 from plusx.data.jitter import JitterConfig
 from plusx.data.mosaic import MixConfig
 from plusx.engine.optimizers.adamw import AdamW
@@ -23,7 +24,7 @@ def dense(facts: Facts) -> Recipe:
         epochs=40, optimizer=AdamW(rate=rate, weight_decay=0.05), schedule=Cosine(warmup=0.1), ema=0.99, clip=10.0
     )
     transform = JitterConfig(scale=(0.8, 1.25), brightness=0.2, contrast=0.2, saturation=0.2)
-    placed = facts.kind in ("boxes", "mask", "masks")
+    placed = facts.kind in DENSE
     return Recipe(
         plan,
         batch_size=8,
