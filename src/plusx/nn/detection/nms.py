@@ -24,6 +24,9 @@ images of 640 pixels and 80 classes side by side are as large. Beyond that the d
 POOL = 1000
 """Candidates of an image that soft suppression weighs against each other, all with all."""
 
+SQUARE = 25_000
+"""Pairs of boxes that cost a CPU as much as one more call."""
+
 Decay: TypeAlias = Callable[[Tensor], Tensor]
 """From the IoU with a better box, any shape, to the factor 0..1 that the score is multiplied with."""
 
@@ -39,7 +42,21 @@ def suppressed(candidates: Tensor, iou: float, detections: int, least: float) ->
     if len(candidates) == 0:
         return candidates.new_zeros((0, detections, 6))
     # The time of a call grows with the square of its boxes: 32 images of 1,000 took 2.9 s at once, 0.15 s one by one.
-    return torch.cat([_suppressed(image, iou, detections, least) for image in candidates.split(1)])
+    return torch.cat([_of_image(image, iou, detections, least) for image in candidates.split(1)])
+
+
+def _of_image(candidates: Tensor, iou: float, detections: int, least: float) -> Tensor:
+    """(1, K, 6) -> (1, detections, 6), class by class where that is faster."""
+    asked = candidates[0, _asked(candidates[0, :, 4], least)]
+    scores, labels = asked[:, 4].float(), asked[:, 5]
+    counts = labels.unique(return_counts=True)[1].tolist()
+    if len(asked) ** 2 < SQUARE * len(counts):
+        return _suppressed(candidates, iou, detections, least)
+    boxes, groups = _rounded(asked[:, :4].float()), labels.argsort(stable=True).split(counts)
+    kept = [own[nms(boxes[own], scores[own], iou)] for own in groups]
+    rows = torch.cat(kept).sort().values if kept else scores.new_zeros(0, dtype=torch.int64)
+    best = asked[rows[scores[rows].argsort(descending=True, stable=True)[:detections]]]
+    return _filled(best.unsqueeze(0), best.new_ones((1, len(best)), dtype=torch.bool), detections)
 
 
 def _suppressed(candidates: Tensor, iou: float, detections: int, least: float) -> Tensor:
@@ -123,12 +140,16 @@ def _asked(scores: Tensor, least: float) -> Tensor:
     return (scores >= least) & (scores > 0)
 
 
+def _rounded(boxes: Tensor) -> Tensor:
+    return (boxes * STEPS).round() / STEPS
+
+
 def _apart(candidates: Tensor, asked: Tensor) -> Tensor:
     """The boxes, moved so far that no box touches one of another image or class: (B, K, 4).
 
     What is not asked for becomes one box in a corner of its own, of which a single one stays: quickly done with.
     """
-    boxes = torch.where(asked.unsqueeze(-1), (candidates[..., :4] * STEPS).round() / STEPS, 0.0)
+    boxes = torch.where(asked.unsqueeze(-1), _rounded(candidates[..., :4]), 0.0)
     boxes = boxes - boxes.min().floor()
     labels = torch.where(asked, candidates[..., 5], 0.0)
     classes, image = labels.max() + 1, torch.arange(candidates.shape[0], device=boxes.device).unsqueeze(1)
