@@ -21,6 +21,7 @@ HEADS: tuple[tuple[str, dict[str, Any], set[str]], ...] = (
     ("detect", {"head": "yolo", "threshold": 0.5}, {"scores"}),
     ("detect", {"head": "ssd"}, {"head.module_list"}),
     ("detect", {"head": "faster-rcnn"}, {"box_predictor"}),
+    ("detect", {"head": "rt-detr"}, {"decoder.scores", "labels", "selection.score"}),
     ("segment", {"head": "unet", "class_weights": [1.0, 2.0]}, {"main.score"}),
     ("segment", {"head": "deeplabv3", "auxiliary": True}, {"main.score", "auxiliary.score"}),
     ("multilabel-segment", {"head": "unet-paper", "threshold": 0.4}, {"main.score"}),

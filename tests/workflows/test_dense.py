@@ -22,7 +22,7 @@ from plusx.core.prediction import BoxesPrediction, MaskPrediction, MasksPredicti
 from plusx.data.augment.combine import InTurn
 from plusx.tasks.create import create
 from plusx.weights.modelfile import save_model
-from plusx.workflows.building import choose_recipe, design
+from plusx.workflows.building import choose_recipe, design, design_again
 from plusx.workflows.fit import fit
 from plusx.workflows.loading import training_batches
 from plusx.workflows.predict import predict, predict_to_text
@@ -361,6 +361,15 @@ def test_a_head_has_its_own_rate(boxes: Path, head: str | None, rate: float) -> 
     assert design(settings, listing.with_splits({"train": listing.splits["train"]})).recipe.plan.optimizer.rate == rate
 
 
+def test_the_weights_head_has_its_rate(boxes: Path, tmp_path: Path) -> None:
+    task = create("detect", build("shufflenet_v2_x0_5"), {"classes": ["a"], "head": "rt-detr"})
+    save_model(tmp_path / "model.safetensors", task, Card("before", "shufflenet_v2_x0_5", classes=("a",)))
+    listing = read_listing(boxes / "boxes.csv", FitSettings())
+    settings = FitSettings(model="shufflenet_v2_x0_5", weights=str(tmp_path / "model.safetensors"))
+    made = design(settings, listing.with_splits({"train": listing.splits["train"]}))
+    assert (made.task.config()["head"], made.recipe.plan.optimizer.rate) == ("rt-detr", 1e-4)
+
+
 def test_training_goes_on_from_torchvisions_detector(
     boxes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -377,6 +386,9 @@ def test_training_goes_on_from_torchvisions_detector(
     kept = made.task.get_parameter("head.roi_heads.box_head.fc6.weight")
     assert torch.equal(kept, theirs.get_parameter("roi_heads.box_head.fc6.weight"))
     assert "new untrained last layers for 1 classes; they have 3 of their own" in caplog.text
+    saved = {"card": made.card.to_json(), "start": made.start, "plan": made.recipe.plan.to_json()}
+    again = design_again(settings, with_splits, {**saved, "task": {"name": "detect", **made.task.config()}})
+    assert again.task.config() == made.task.config()
     other = design(replace(settings, head="yolo"), with_splits)
     assert other.task.config()["head"] == "yolo"
     assert "new untrained head yolo for 1 classes; the weights have the head faster-rcnn of the task" in caplog.text

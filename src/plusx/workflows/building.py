@@ -56,13 +56,14 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     origin = card_for(settings.model, settings.weights)
     pretrained = origin is not None or settings.weights is not None
     network = architecture(origin.architecture if origin else settings.model)
-    facts = Facts(len(listing.splits["train"]), listing.kind, len(listing.classes), network.size, settings.head)
+    own, own_stride = own_config(settings, name)
+    head = own.get("head", settings.head)
+    facts = Facts(len(listing.splits["train"]), listing.kind, len(listing.classes), network.size, head)
     recipe = choose_recipe(settings, facts, pretrained)
     input = choose_input(origin, settings, recipe, facts, sizes)  # noqa: A001 - the noun of core.card
     changes = choose_build(settings, network, pretrained, min(input.size))
-    config = task_config(name, listing, recipe, settings)
+    config = {**own, **task_config(name, listing, recipe, settings)}
     if listing.kind in DENSE:
-        config, own_stride = continued(settings.model, settings.weights, name, config)
         changes |= stride_for(name, config, own_stride)
     torch.manual_seed(settings.seed)
     task = begun(settings, origin, name, config, {"in_channels": input.channels, "output_stride": 32, **changes})
@@ -91,6 +92,14 @@ def begun(
     task = create(name, loaded.backbone, config)
     task.head.load_state_dict(loaded.head.state_dict())  # that of the weights, where they have the same classes
     return task
+
+
+def own_config(settings: FitSettings, name: str) -> tuple[Mapping[str, Any], int | None]:
+    """What the weights' own head says of the task `name`, and the output stride before it; nothing where it has none or
+    another head is asked for."""
+    if name not in HEADS_OF:
+        return {}, None
+    return continued(settings.model, settings.weights, name, {} if settings.head is None else {"head": settings.head})
 
 
 def stride_for(name: str, config: Mapping[str, Any], own: int | None = None) -> dict[str, int]:
@@ -125,7 +134,10 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
     recipe = replace(recipe, plan=replace(plan, epochs=settings.epochs or plan.epochs))
     backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
     backbone.recompute = settings.recompute
-    return Design(create(name, backbone, task_config(name, listing, recipe, settings)), card, recipe, start)
+    config = task_config(name, listing, recipe, settings)
+    if name in HEADS_OF:  # with what the weights said of their head
+        config = {**{key: value for key, value in saved["task"].items() if key != "name"}, **config}
+    return Design(create(name, backbone, config), card, recipe, start)
 
 
 RANDOM = "random weights"
