@@ -27,7 +27,7 @@ class DoubledConv2d(nn.Conv2d):
     def __init__(self, in_channels: int, beside: int, channels: int) -> None:
         """in_channels: of the map to be doubled; beside: of the other, 0 without one."""
         super().__init__(in_channels + beside, channels, 3, padding=1, bias=False)
-        self.split = (in_channels, beside)
+        self.doubled = in_channels
 
     def forward(self, input: Tensor, beside: Tensor | None = None) -> Tensor:  # noqa: A002 (nn.Conv2d calls it so)
         """input: B, in_channels, h, w; beside: B, beside, H, W, to whose size `input` is brought where that is not
@@ -37,7 +37,7 @@ class DoubledConv2d(nn.Conv2d):
         if size != (2 * height, 2 * width) or not _worth(input):
             doubled = interpolate(input, size=size, mode="nearest")
             return super().forward(doubled if beside is None else torch.cat((doubled, beside), dim=1))
-        own, other = self.weight.split(self.split, dim=1)
+        own, other = self.weight[:, : self.doubled], self.weight[:, self.doubled :]
         found = pixel_shuffle(conv2d(input, _summed(own), padding=1), 2)[:, :, 1:-1, 1:-1]
         return found if beside is None else found + conv2d(beside, other, padding=1)
 
