@@ -1,11 +1,12 @@
 """Runs in a second process that are stopped from outside."""
 
+import os
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ SHELL = [word for name, value in PYTHON.items() for word in (f"--{name.replace('
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
-def begin(data: Path, run: Path, before: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
+def begin(
+    data: Path, run: Path, before: Callable[[], None] | None = None, more: Sequence[str] = ()
+) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [PLUSX, "fit", data, *SHELL, "--no-export", "--out", run],
+        [PLUSX, "fit", data, *SHELL, "--no-export", "--out", run, *more],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -71,6 +74,18 @@ def test_ctrl_c_saves_and_the_continued_run_ends_with_the_same_bits(tmp_path: Pa
     one, other = load_file(continued.model), load_file(straight.model)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_termination_of_the_whole_group_saves_too(tmp_path: Path) -> None:
+    """As `timeout` and schedulers send it: the loading processes get it as well."""
+    data = colour_folder(tmp_path / "data")
+    process = begin(data, tmp_path / "run", before=os.setsid, more=["--workers", "2"])
+    wait_for_steps(tmp_path / "run", process)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "everything is saved" in errors
+    assert "Traceback" not in errors
 
 
 def test_a_full_disk_is_said_in_one_message(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from plusx.core.targets import Target
 from plusx.core.view import View
 from plusx.data.encode import Encode, stacked
 from plusx.data.mosaic import Key, Mix, Picture
-from plusx.data.processes import forking, ignore_interrupt, starting
+from plusx.data.processes import forking, ignore_interrupt, outlive_termination, starting
 from plusx.data.reduced import read_reduced
 from plusx.data.sampler import IN_ORDER, Order, batch_bounds, repeats
 from plusx.data.transforms import Transform
@@ -199,4 +199,5 @@ def _as_it_is(answer: Any) -> Any:
 
 def _start_worker(worker: int) -> None:
     ignore_interrupt()
+    outlive_termination()
     torch.set_num_threads(1)

@@ -31,6 +31,18 @@ def ignore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+GRACE = 20
+"""Seconds that a loading process goes on after SIGTERM."""
+
+
+def outlive_termination() -> None:
+    """For loading processes: `timeout` and schedulers send SIGTERM to the whole group, and the parent still needs a batch
+    to end its step and save. They end with the parent, or GRACE seconds later."""
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(GRACE))
+
+
 @contextmanager
 def starting() -> Iterator[None]:
     """Children started inside never see Ctrl-C, not even before `ignore_interrupt`; the parent gets it afterwards.
