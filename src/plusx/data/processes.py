@@ -36,8 +36,8 @@ GRACE = 20
 
 
 def outlive_termination() -> None:
-    """For loading processes: `timeout` and schedulers send SIGTERM to the whole group, and the parent still needs a batch
-    to end its step and save. They end with the parent, or GRACE seconds later."""
+    """For loading processes: `timeout` and schedulers send SIGTERM to the whole group, and the parent still needs a
+    batch to end its step and save. They end with the parent, or GRACE seconds later."""
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(GRACE))
