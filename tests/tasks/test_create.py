@@ -45,7 +45,9 @@ EXAMPLES = {
             "classes": ["ant", "bee", "cat"],
             "head": "yolo",
             "head_settings": {"strides": [2, 4], "channels": 16},
+            "suppression": "greedy",
             "iou": 0.6,
+            "sigma": 0.5,
             "least": 0.05,
             "threshold": 0.25,
             "detections": 10,
@@ -56,6 +58,7 @@ EXAMPLES = {
         {
             "classes": ["ant", "bee", "cat"],
             "head": "deeplabv3",
+            "rates": None,
             "losses": ["cross-entropy"],
             "auxiliary": False,
             "dropout": 0.0,

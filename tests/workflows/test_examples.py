@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +6,6 @@ from torch import Tensor, nn
 
 from plusx.core.card import Card
 from plusx.core.details import ImageScore
-from plusx.core.prediction import BoxesPrediction, Prediction
 from plusx.core.sample import Listing, Sample
 from plusx.core.targets import Boxes
 from plusx.workflows.examples import chosen_images, examples
@@ -43,9 +41,12 @@ class Finder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return images
 
-    def predict(self, outputs: Tensor, names: Sequence[str], view: Any = None) -> list[Prediction]:
-        rows = [(1, 1, 11, 11, 0.9, 0), (30, 30, 40, 40, 0.8, 1)]
-        return [BoxesPrediction.of(name, ("a", "b"), rows) for name in names]
+    def config(self) -> dict[str, Any]:
+        return {"classes": ["a", "b"], "threshold": 0.25}
+
+    def decode(self, outputs: Tensor, view: Any = None) -> Tensor:
+        rows = [[1.0, 1, 11, 11, 0.9, 0], [30, 30, 40, 40, 0.8, 1]]
+        return torch.tensor([rows] * len(outputs))
 
 
 def test_examples_say_what_is_missed_and_what_is_gone_has_no_picture() -> None:
