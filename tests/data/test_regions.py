@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,20 @@ def test_regions_are_painted_in_their_order() -> None:
     assert mask.scale(2, 0.5) == mask.load().scale(2, 0.5)
     assert mask.joined(mask) == mask.load()
     assert pickle.loads(pickle.dumps(mask)).load() == mask.load()
+
+
+def test_run_lengths_cost_what_they_reach_not_the_image() -> None:
+    """Predictions come back as thousands of regions an image."""
+    side, mask = 1000, np.zeros((1000, 1000), np.uint8)
+    mask[400:410, 600:620] = 1
+    shape = shape_of({"size": [side, side], "counts": coco.encode(np.asfortranarray(mask))["counts"]}, (side, side), "")
+    regions = MaskRegions((side, side), (Region(1, shape),))
+    tracemalloc.start()
+    loaded = regions.load()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal(loaded.values, mask)
+    assert most < 1.2 * side * side
 
 
 def test_run_lengths_of_another_size_are_refused() -> None:

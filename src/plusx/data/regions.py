@@ -159,8 +159,21 @@ def _parts(shape: Outline | Runs, size: tuple[int, int], name: str) -> Iterator[
     if shape.size != size:
         found, expected = (f"{width}×{height}" for height, width in (shape.size, size))
         raise DataError(f"{name}: run lengths of {found} pixels for an image of {expected}; they must be equal.")
-    values = np.arange(len(shape.counts)) % 2 == 1
-    yield (slice(None), slice(None)), np.repeat(values, shape.counts).reshape(size, order="F")
+    yield from _filled_runs(shape)
+
+
+def _filled_runs(shape: Runs) -> Iterator[tuple[Window, NDArray[np.bool_]]]:
+    """The columns that the runs reach, and of these the rows; nothing for a region without pixels."""
+    height, ends = shape.size[0], np.cumsum(shape.counts)
+    full = np.flatnonzero(shape.counts[1::2]) * 2 + 1  # runs inside
+    if not len(full):
+        return
+    left, right = int(ends[full[0] - 1]) // height, -(-int(ends[full[-1]]) // height)
+    counts = np.diff(ends.clip(left * height, right * height), prepend=left * height)
+    columns = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(right - left, height)
+    rows = np.flatnonzero(columns.any(axis=0))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    yield (slice(top, bottom), slice(left, right)), columns[:, top:bottom].T
 
 
 def _filled_polygon(polygon: NDArray[np.float32], size: tuple[int, int]) -> tuple[Window, NDArray[np.bool_]]:
