@@ -13,6 +13,7 @@ from plusx.core.prediction import (
     LabelPrediction,
     LabelsPrediction,
     MaskPrediction,
+    MasksPrediction,
     Prediction,
     ValuePrediction,
 )
@@ -55,6 +56,24 @@ def test_files_have_the_images_names_and_none_is_lost(tmp_path: Path) -> None:
     names = {"photo", "y_photo", "y_photo 2", "照片"}
     assert {path.name for path in tmp_path.iterdir()} == {f"{n}{end}" for n in names for end in (".png", ".mask.png")}
     assert np.array_equal(np.asarray(Image.open(tmp_path / "照片.mask.png")), MASK)
+
+
+def test_masks_of_pictures_that_are_called_like_masks_are_not_lost(tmp_path: Path) -> None:
+    """A folder that an earlier call wrote."""
+    for name, mask in (("in/a.mask.png", MASK), ("in/a.png", 1 - MASK)):
+        keep(tmp_path, GREY, MaskPrediction.of(name, CLASSES, mask), CLASSES)
+    kept = {path.name: np.asarray(Image.open(path)) for path in tmp_path.glob("*.mask.png")}
+    assert {"a.mask.png", "a.mask.mask.png", "in_a.mask.png"} == kept.keys()
+    assert np.array_equal(kept["a.mask.mask.png"], MASK)
+    assert np.array_equal(kept["in_a.mask.png"], 1 - MASK)
+
+
+def test_every_class_has_a_file_of_its_own(tmp_path: Path) -> None:
+    classes, masks = ("x/y", "x_y", "z"), np.zeros((3, 80, 120), np.bool_)
+    masks[1] = True
+    keep(tmp_path, GREY, MasksPrediction.of("a.png", classes, masks), classes)
+    kept = {path.name: np.asarray(Image.open(path)).any() for path in tmp_path.glob("*.mask.png")}
+    assert kept == {"a.x_y 0.mask.png": False, "a.x_y 1.mask.png": True, "a.z.mask.png": False}
 
 
 def test_what_cannot_be_drawn_or_kept(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -105,21 +106,34 @@ def keep(folder: Path, pixels: NDArray[np.uint8], prediction: Prediction, classe
     NAME is the image's without its suffix; where another image had it, with the folder it lies in before it, and so on.
     StorageError when the disk refuses.
     """
-    name = _free_name(folder, prediction.name)
-    _write(folder / f"{name}.png", drawn(pixels, prediction, classes))
+    files = {".png": drawn(pixels, prediction, classes)}
     if isinstance(prediction, MaskPrediction):
-        _write(folder / f"{name}.mask.png", indexed(prediction))
+        files[".mask.png"] = indexed(prediction)
     if isinstance(prediction, MasksPrediction):
-        for label, mask in zip(prediction.classes, prediction.masks, strict=True):
-            _write(folder / f"{name}.{_plain(label).replace('/', '_')}.mask.png", Image.fromarray(mask))
+        masks = zip(_in_file_names(prediction.classes), prediction.masks, strict=True)
+        files |= {f".{name}.mask.png": Image.fromarray(mask) for name, mask in masks}
+    name = _free_name(folder, prediction.name, files)
+    for ending, picture in files.items():
+        _write(folder / f"{name}{ending}", picture)
 
 
-def _free_name(folder: Path, image: str) -> str:
+def _in_file_names(classes: Sequence[str]) -> list[str]:
+    """Those that would be the same there have their index behind them."""
+    names = [_plain(label).replace("/", "_") for label in classes]
+    counts = Counter(map(str.casefold, names))
+    return [name if counts[name.casefold()] == 1 else f"{name} {index}" for index, name in enumerate(names)]
+
+
+def _free_name(folder: Path, image: str, endings: Iterable[str]) -> str:
+    """With none of the endings there yet."""
     path = PurePath(_plain(image))
     parts = [*path.parent.parts, path.stem or "image"]
     longer = ["_".join(part.strip("/") for part in parts[-count:]) for count in range(1, len(parts) + 1)]
     numbered = (f"{longer[-1]} {number}" for number in itertools.count(2))
-    return next(name for name in itertools.chain(longer, numbered) if not (folder / f"{name}.png").exists())
+    free = (
+        name for name in itertools.chain(longer, numbered) if not any((folder / f"{name}{e}").exists() for e in endings)
+    )
+    return next(free)
 
 
 def _plain(name: str) -> str:
