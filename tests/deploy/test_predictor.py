@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from plusx.backbones.create import build
 from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
-from plusx.core.prediction import Box, BoxesPrediction, LabelPrediction, LabelsPrediction, ValuePrediction
-from plusx.deploy.predictor import PIXELS, OnnxPredictor, batches, usable_threads
+from plusx.core.prediction import Box, BoxesPrediction, LabelPrediction, LabelsPrediction, Prediction, ValuePrediction
+from plusx.deploy.predictor import PIXELS, OnnxPredictor, Predictor, batches, usable_threads
 from plusx.deploy.torch_predictor import TorchPredictor
 from plusx.tasks.create import create
 
@@ -186,6 +187,25 @@ class TestBatches:
     def test_hold_few_large_images(self) -> None:
         assert batches([(2**12, 2**11, 3)] * 5, 32) == [[0, 1], [2, 3], [4]]
         assert batches([(PIXELS, 2, 3)] * 2, 32) == [[0], [1]]
+
+    @pytest.mark.parametrize(("task", "most"), [("segment", 2), ("multilabel-segment", 2), ("classify", 12)])
+    def test_hold_fewer_images_of_masks_the_more_classes_there_are(self, task: str, most: int) -> None:
+        """100 classes of 12 images of 512 x 512 pixels were 1.3 GB."""
+        predictor = Counting(task, [str(index) for index in range(100)])
+        predictor.predict([np.zeros((512, 512, 3), np.uint8)] * 12, ["a"] * 12)
+        assert max(predictor.counts) == most
+
+
+class Counting(Predictor):
+    """Notes how many images it gets at once."""
+
+    def __init__(self, task: str, classes: list[str]) -> None:
+        self.card, self.task_name, self.config = Card("toy", "toy"), task, {"classes": classes}
+        self.counts: list[int] = []
+
+    def predict_batch(self, images: NDArray[np.uint8], names: Sequence[str]) -> list[Prediction]:
+        self.counts.append(len(images))
+        return [Prediction(name) for name in names]
 
 
 def test_threads_are_those_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

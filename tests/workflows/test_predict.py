@@ -37,6 +37,8 @@ CLASSES = ("rose", "tulip", "daisy", "玫瑰")
 class Brightness(Predictor):
     """Says how bright an image is, and keeps what it was asked."""
 
+    task_name = "regress"
+
     def __init__(self) -> None:
         self.card = Card("brightness", "none")
         self.batches: list[tuple[int, ...]] = []

@@ -43,6 +43,7 @@ class Decoding:
     units of probability, of the spread of the values, or of the image's longer side. `decision` and `unit` name both
     for people. `together`: all images have to be seen at once for that. `scores`: the name of the output with what
     `output` was decided by, where there is one. `threshold`: whether `read` shows what has the configuration's or more.
+    `maps`: whether each class has a number for every pixel.
     """
 
     output: str
@@ -54,6 +55,7 @@ class Decoding:
     together: bool = False
     scores: str | None = None
     threshold: bool = False
+    maps: bool = False
 
     def names(self, config: Config) -> tuple[str, ...]:
         return tuple(config[self.setting])
@@ -181,6 +183,7 @@ DECODINGS: Mapping[str, Decoding] = {
         decision=f"class for {1 - TOLERANCE:.1%} of the pixels and more",
         unit="of the pixels",
         scores="scores",
+        maps=True,
     ),
     "multilabel-segment": Decoding(
         output="masks",
@@ -189,5 +192,6 @@ DECODINGS: Mapping[str, Decoding] = {
         compare=_same_pixels,
         decision=f"classes for {1 - TOLERANCE:.1%} of the pixels and more",
         unit="of the pixels and classes",
+        maps=True,
     ),
 }

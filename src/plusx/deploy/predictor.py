@@ -28,8 +28,8 @@ Image: TypeAlias = NDArray[np.uint8]
 PIXELS = 2**24
 """At most this many pixels are given to the network's preprocessing at once: some 200 MB as float RGB."""
 
-WINDOW_PIXELS = 2**21
-"""The same of windows, whose class probabilities come out of it as well: 32 of 256 × 256 pixels."""
+SCORES = 2**26
+"""At most this many numbers come out of a model of masks at once, one a pixel and class: 256 MB."""
 
 ERROR = 3
 """ONNX Runtime's level of logging below which it stays silent."""
@@ -87,7 +87,7 @@ class Predictor(ABC):
             self._check(image, name)
         windows = [self._window(image, tiling) for image in images]
         found: dict[int, Prediction] = {}
-        for indices in batches([image.shape for image in images], batch_size):
+        for indices in batches([image.shape for image in images], batch_size, self._pixels()):
             if (window := windows[indices[0]]) is None:
                 batch = np.stack([images[index] for index in indices])
                 found.update(zip(indices, self.predict_batch(batch, [names[i] for i in indices]), strict=True))
@@ -95,6 +95,12 @@ class Predictor(ABC):
                 for i in indices:
                     found[i] = self._predict_tiled(images[i], names[i], window, tiling.overlap, batch_size)
         return [found[index] for index in range(len(images))]
+
+    def _pixels(self) -> int:
+        """At most so many at once."""
+        decoding = decoding_of(self.task_name)
+        classes = len(self.config.get(decoding.setting, ())) if decoding.maps else 0
+        return min(PIXELS, SCORES // max(1, classes))
 
     def _window(self, image: Image, tiling: Tiling) -> tuple[int, int] | None:
         """The windows that `image` is cut into; None where it is shown whole."""
@@ -106,7 +112,7 @@ class Predictor(ABC):
     def _predict_tiled(
         self, image: Image, name: str, window: tuple[int, int], overlap: float, batch_size: int
     ) -> Prediction:
-        step = max(1, min(batch_size, WINDOW_PIXELS // (window[0] * window[1])))
+        step = max(1, min(batch_size, self._pixels() // (window[0] * window[1])))
         mask = blended(self.scorer(), image, window, overlap, batch_size=step, progress=teller(name))
         return MaskPrediction.of(name, self.config["classes"], mask)
 
@@ -120,14 +126,14 @@ class Predictor(ABC):
             )
 
 
-def batches(shapes: Sequence[tuple[int, ...]], batch_size: int) -> list[list[int]]:
-    """Positions of equal shapes, at most `batch_size` and PIXELS at a time, in the order of their first."""
+def batches(shapes: Sequence[tuple[int, ...]], batch_size: int, pixels: int = PIXELS) -> list[list[int]]:
+    """Positions of equal shapes, at most `batch_size` and `pixels` at a time, in the order of their first."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for index, shape in enumerate(shapes):
         groups.setdefault(shape, []).append(index)
     found = []
     for shape, indices in groups.items():
-        step = max(1, min(batch_size, PIXELS // (shape[0] * shape[1])))
+        step = max(1, min(batch_size, pixels // (shape[0] * shape[1])))
         found += [indices[start : start + step] for start in range(0, len(indices), step)]
     return sorted(found)
 
