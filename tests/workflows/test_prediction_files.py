@@ -22,6 +22,7 @@ from plusx.data.formats.read import read
 from plusx.data.regions import filled
 from plusx.deploy.predictor import Predictor
 from plusx.workflows.predict import predict_to_text
+from plusx.workflows.prediction_files import files_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 KINDS = ("background", "cell", "细胞")
@@ -170,3 +171,10 @@ def test_what_cannot_be_written(photos: Path, tmp_path: Path) -> None:
         predict_to_text(Detector(), photos, format="coco", out=photos)
     with pytest.raises(DataError, match=r"image\[0\] is in no file here"):
         predict_to_text(Detector(), np.zeros((1, HEIGHT, WIDTH, 3), np.uint8), format="coco", out=tmp_path / "out")
+
+
+def test_names_without_a_suffix_keep_their_dots(tmp_path: Path) -> None:
+    names = ["a.jpg", "v1.5/a", "v1"]
+    found = [BoxesPrediction(name, (), KINDS) for name in names]
+    list(files_for("geojson", "detect", tmp_path / "out").write(found, KINDS))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.geojson", "v1.5_a.geojson", "v1.geojson"}

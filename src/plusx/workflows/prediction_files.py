@@ -62,8 +62,7 @@ def _geojson(predictions: Iterator[Prediction], out: Path, classes: tuple[str, .
         content = collection(one)
         features += len(content["features"])
         out.mkdir(parents=True, exist_ok=True)
-        stem = Path(_free_name(one, taken)).stem
-        write_small(out / f"{stem}.geojson", json.dumps(content, ensure_ascii=False) + "\n")
+        write_small(out / _free_name(one, taken, ".geojson"), json.dumps(content, ensure_ascii=False) + "\n")
     return _told(out, "geojson", len(taken), f"{features} features")
 
 
@@ -87,8 +86,10 @@ def _placed(predictions: Iterator[Prediction], to: Written, out: Path) -> Iterat
         yield one, image
 
 
-def _free_name(prediction: Prediction, taken: set[str]) -> str:
+def _free_name(prediction: Prediction, taken: set[str], suffix: str | None = None) -> str:
+    """The image's, with another `suffix` where one is given."""
     path = Path(re.sub(r'[:*?"<>|\\]', "_", prediction.name))
+    path = path if suffix is None else path.with_suffix(suffix)
     return free_name(path, str(path.relative_to(path.anchor)), taken)
 
 
