@@ -47,10 +47,14 @@ def test_of_equally_near_names_those_that_begin_alike_come_first() -> None:
     assert nearest("net.a1", ["net.ra_in1k", "net.a1_in1k", "net.a3_in1k"])[0] == "net.a1_in1k"
 
 
-def test_unknown_says_what_and_the_three_nearest() -> None:
+def test_unknown_says_what_and_the_three_nearest_and_of_few_names_all() -> None:
     error = unknown("model", "resnet-50", KNOWN)
     assert isinstance(error, InputError)
-    assert str(error) == "Unknown model 'resnet-50'. Did you mean resnet50, resnet18, resnet34?"
+    assert str(error) == (
+        "Unknown model 'resnet-50'. Did you mean resnet50, resnet18, resnet34? "
+        "There are also resnext50_32x4d, wide_resnet50_2."
+    )
+    assert str(unknown("model", "b", map(str, range(100)))).endswith("?")
     assert str(unknown("model", "a", ())) == "Unknown model 'a'."
 
 

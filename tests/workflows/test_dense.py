@@ -251,7 +251,7 @@ def test_a_head_of_another_task_is_named_before_the_audit(
     boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plusx.workflows.fit.prepare", None)
-    with pytest.raises(InputError, match="Unknown head of the task detect 'unet'"):
+    with pytest.raises(InputError, match="--head unet is of the task segment; here it is detect, whose heads are yolo"):
         fit(boxes / "boxes.csv", head="unet", out=tmp_path / "b", **QUICK)
 
 

@@ -49,7 +49,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"model": "resnet18.a1_in1k", "small_input": "yes"}, r"resnet18\.a1_in1k do not fit resnet18 with small_inpu"),
         ({"model": "resnet20", "small_input": "yes"}, "--small-input yes: resnet20 is built for small images already"),
         ({"head": "unett"}, "Unknown head 'unett'. Did you mean unet, "),
-        ({"task": "segment", "head": "yolo"}, "Unknown head of the task segment 'yolo'"),
+        ({"task": "segment", "head": "yolo"}, "--head yolo is of the task detect; here it is segment, whose"),
         ({"task": "segment", "losses": ("dise",)}, "Unknown loss of the task segment 'dise'. Did you mean dice"),
         ({"task": "detect", "model": "resnet20", "head": "ssd"}, "SSD needs maps of strides 8, 16, 32; the bac"),
         ({"task": "segment", "head": "fcn16s", "image_size": 64}, "FCN-16s needs .*small that is --small-input no"),

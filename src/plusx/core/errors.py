@@ -54,8 +54,12 @@ class StorageError(PlusxError, OSError):
     """A file could not be written (disk full, no permission); what was there before is untouched."""
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The `count` known names that look most like `name`, best first; of equals those that begin alike."""
+FEW = 20
+"""So many names are all said: more than there are heads, losses or formats, fewer than there are networks."""
+
+
+def nearest(name: str, known: Iterable[str], count: int | None = 3) -> list[str]:
+    """The `count` known names (None: all) most like `name`, best first; of equals those that begin alike."""
     matcher = difflib.SequenceMatcher(b=name.lower())  # remembers b
 
     def likeness(candidate: str) -> tuple[float, int]:
@@ -67,7 +71,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
-    """The error for a name that is not in a list of names: says which three come nearest."""
-    candidates = nearest(name, known)
-    hint = f" Did you mean {', '.join(candidates)}?" if candidates else ""
-    return InputError(f"Unknown {what} {name!r}.{hint}")
+    """The error for a name that is not in a list of names: says which three come nearest, and of few all the others."""
+    every = nearest(name, known, None)
+    hint = f" Did you mean {', '.join(every[:3])}?" if every else ""
+    others = f" There are also {', '.join(every[3:])}." if 3 < len(every) <= FEW else ""
+    return InputError(f"Unknown {what} {name!r}.{hint}{others}")

@@ -82,6 +82,10 @@ def check_head(settings: FitSettings, task: str) -> None:
     if task == "auto" and settings.head is not None and settings.head not in every:
         raise unknown("head", settings.head, every)
     if task in HEADS_OF:
+        if settings.head in every and settings.head not in HEADS_OF[task]:
+            its = next(other for other, heads in HEADS_OF.items() if settings.head in heads)
+            known = ", ".join(HEADS_OF[task])
+            raise InputError(f"--head {settings.head} is of the task {its}; here it is {task}, whose heads are {known}")
         config = {"classes": ["any"], **head_config(task, settings)}
         origin = card_for(settings.model, settings.weights)
         network = architecture(origin.architecture if origin else settings.model)

@@ -217,7 +217,7 @@ def _from_below(annotation: Mapping[str, Any]) -> tuple[bool, float]:
 
 def _index(name: str, classes: tuple[str, ...], place: str) -> int:
     if name not in classes:
-        raise DataError(f"{place}: {unknown('class', name, classes)} Known are {shown(classes)}.")
+        raise DataError(f"{place}: {unknown('class', name, classes)}")
     return classes.index(name)
 
 

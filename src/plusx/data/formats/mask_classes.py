@@ -96,7 +96,7 @@ def _reordered(found: Classes, asked: tuple[str, ...], path: Path) -> Classes:
     """The same with the classes in another order, or among others. DataError for one that is not asked for."""
     strange = next((name for name in found.names if name not in asked), None)
     if strange is not None:
-        raise DataError(f"{path}: {unknown('class', strange, asked)} Known are {shown(asked)}.")
+        raise DataError(f"{path}: {unknown('class', strange, asked)}")
     coding = found.coding
     if isinstance(coding, Instances):
         if found.names != asked:

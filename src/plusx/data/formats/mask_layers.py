@@ -65,7 +65,7 @@ def _check_known(folders: Sequence[Mapping[str, Path]], classes: tuple[str, ...]
     for named in folders:
         strange = next((name for name in named if name not in classes), None)
         if strange is not None:
-            raise DataError(f"{named[strange]}: {unknown('class', strange, classes)} Known are {shown(classes)}.")
+            raise DataError(f"{named[strange]}: {unknown('class', strange, classes)}")
 
 
 def _masks(place: Place, folders: Mapping[str, Path]) -> dict[Path, dict[str, Path]]:
