@@ -16,6 +16,7 @@ from plusx.data.images import IMAGE_SUFFIXES, printable
 
 LAYOUT = "class folders: DATA/cat/1.jpg, DATA/dog/2.jpg; or DATA/train/cat/1.jpg, DATA/val/cat/3.jpg"
 TABLE = "a table beside the images with the columns image and label"
+DENSE = "Boxes: COCO JSON, Pascal VOC XML, YOLO with data.yaml, or CSV; masks: DATA/images/1.jpg, DATA/masks/1.png."
 
 SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information", "__pycache__"})
@@ -39,7 +40,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
     check_distinct(Counter({name: counts[name] for name in classes}))
     if len(counts) == 1 and options.classes is None:
         only = f"{counted(len(entries), 'image')} in the one class folder {entries[0].label!r}"
-        raise DataError(f"{root} holds {only}; at least two classes are needed. Expected {LAYOUT}; or {TABLE}.")
+        raise DataError(f"{root} holds {only}; at least two classes are needed. Expected {LAYOUT}; or {TABLE}. {DENSE}")
     return Entries(entries, "label", tuple(natural_order(classes)), root=root, notes=tuple(walk.notes()))
 
 
@@ -174,7 +175,7 @@ def _class_folders(folder: Path, split: Split, root: Path, classes: set[str], wa
 def _no_images(root: Path, walk: Walk) -> DataError:
     held = f"{counted(walk.loose, 'image')} but no class folders" if walk.loose else "no images"
     rest = f" (other files: {walk.kinds()})"
-    return DataError(f"{root} holds {held}{rest if walk.others else ''}. Expected {LAYOUT}; or {TABLE}.")
+    return DataError(f"{root} holds {held}{rest if walk.others else ''}. Expected {LAYOUT}; or {TABLE}. {DENSE}")
 
 
 FORMATS.register("folders")(Format(recognise, read, LAYOUT, rank=10))
