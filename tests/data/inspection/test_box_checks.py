@@ -56,7 +56,7 @@ def test_boxes_over_the_edge() -> None:
 def test_images_without_boxes_are_counted() -> None:
     (finding,) = found(box_checks.without_boxes, [])
     assert (finding.code, finding.severity, finding.split) == ("no-boxes", "note", "train")
-    assert finding.message == "1 of 2 images in train have no boxes: all of them is background"
+    assert finding.message == "1 of 2 images in train have no boxes, all background: a"
 
 
 def test_classes_are_counted_by_images_and_ignored_boxes_are_not() -> None:
@@ -66,4 +66,5 @@ def test_classes_are_counted_by_images_and_ignored_boxes_are_not() -> None:
     images = tuple(Inspected("train", s, Facts(s.name, HEIGHT, WIDTH)) for s in samples)
     subject = Subject(Listing({"train": samples}, "boxes", ("cat", "dog")), images)
     assert subject.counts == {"train": {0: 2}}
-    assert [f.code for check in CHECKS for f in check(subject)] == ["class-empty"]
+    (empty,) = (finding for check in CHECKS for finding in check(subject))
+    assert (empty.code, empty.message) == ("class-empty", "Class 'dog' has no box in a readable image")

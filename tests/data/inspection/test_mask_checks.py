@@ -57,9 +57,9 @@ def test_what_is_wrong_with_masks(tmp_path: Path) -> None:
 
 def test_classes_without_pixels(tmp_path: Path) -> None:
     [missing] = findings(tmp_path, [Mask(grid(0, 1, 0, 0, 0))], (*CLASSES, "never"))["class-empty"]
-    assert missing.message == "Class 'never' has no readable image"
+    assert missing.message == "Class 'never' has no pixel in a readable image"
     found = findings(tmp_path, [Masks(np.stack([grid(0, 1, 1, 0, 0), grid(0, 0, 0, 0, 0)]))], ("a", "b"))
-    assert found["class-empty"][0].message == "Class 'b' has no readable image"
+    assert found["class-empty"][0].message == "Class 'b' has no pixel in a readable image"
 
 
 @pytest.mark.parametrize("same", [True, False])

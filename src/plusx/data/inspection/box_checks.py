@@ -11,6 +11,7 @@ from plusx.data.inspection.subject import Inspected, Subject
 
 SMALLEST_BOX = 2  # pixels of a side; one pixel is what a click without a drag leaves
 WHOLE = 0.99  # share of the image's area
+_NAMED = 3
 OUTSIDE = 0.01  # pixels beyond the edge that rounding explains
 
 
@@ -57,10 +58,11 @@ def outside_boxes(subject: Subject) -> Iterator[Finding]:
 def without_boxes(subject: Subject) -> Iterator[Finding]:
     """How many images of a split show nothing to be found."""
     for split, samples in subject.listing.splits.items():
-        targets = [sample.target for sample in samples if isinstance(sample.target, Boxes)]
-        empty = sum(not len(boxes) for boxes in targets)
+        pairs = [(sample.name, sample.target) for sample in samples if isinstance(sample.target, Boxes)]
+        empty = [name for name, boxes in pairs if not len(boxes)]
         if empty:
-            message = f"{empty} of {len(targets)} images in {split} have no boxes: all of them is background"
+            named = f"{', '.join(empty[:_NAMED])}{f' and {len(empty) - _NAMED} more' if len(empty) > _NAMED else ''}"
+            message = f"{len(empty)} of {len(pairs)} images in {split} have no boxes, all background: {named}"
             advice = "Right for images without objects; remove those that nobody has annotated."
             yield Finding("no-boxes", "note", message, advice, split=split)
 

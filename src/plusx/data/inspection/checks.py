@@ -91,10 +91,11 @@ def empty_classes(subject: Subject) -> Iterator[Finding]:
     """Classes without any readable image."""
     if subject.has_classes:
         seen = set().union(*subject.counts.values())
+        part = {"boxes": "box in a ", "mask": "pixel in a ", "masks": "pixel in a "}.get(subject.listing.kind, "")
         for index, name in enumerate(subject.listing.classes):
             if index not in seen:
                 advice = "Add images, or remove the class: the model would have an output that never learns."
-                yield Finding("class-empty", "warning", f"Class {name!r} has no readable image", advice)
+                yield Finding("class-empty", "warning", f"Class {name!r} has no {part}readable image", advice)
 
 
 def one_class(subject: Subject) -> Iterator[Finding]:
