@@ -90,9 +90,9 @@ class Located:
             text = f"{len(self._missing)} of {self._asked} annotated images are not there: {shown(self._missing)}"
             if options.missing_files == "error" or len(self._missing) == self._asked:
                 places = shown([base for finder in self._finders for base in finder.bases], 4)
+                skip = ", or leave them out: --missing-files skip" if len(self._missing) < self._asked else ""
                 raise DataError(
-                    f"{source}: {text}. Looked in {places}. Put the files there, remove their annotations, or leave "
-                    "them out with missing_files='skip'."
+                    f"{source}: {text}. Looked in {places}. Put the files there, remove their annotations{skip}."
                 )
             notes.append(f"{text}; left out")
         if self._turned:
