@@ -23,7 +23,12 @@ def test_every_public_name_is_a_documented_function(name: str) -> None:
 
 
 def test_dir_lists_what_there_is() -> None:
-    assert dir(plusx) == sorted([*PUBLIC, "__version__"])
+    assert dir(plusx) == sorted([*PUBLIC, "PlusxError", "__version__"])
+
+
+def test_the_error_to_catch_is_at_hand() -> None:
+    with pytest.raises(plusx.PlusxError, match="nowhere does not exist"):
+        plusx.check("nowhere")
 
 
 def test_what_type_checkers_see_is_what_there_is() -> None:

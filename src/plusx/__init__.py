@@ -11,6 +11,7 @@ Names are loaded when they are first used, so that `import plusx` costs next to 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from plusx.core.errors import PlusxError as PlusxError
     from plusx.weights.create import create_backbone as create_backbone
     from plusx.weights.create import create_model as create_model
     from plusx.weights.create import list_models as list_models
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "PlusxError": "plusx.core.errors",
     "check": "plusx.workflows.check",
     "convert": "plusx.workflows.convert",
     "create_backbone": "plusx.weights.create",

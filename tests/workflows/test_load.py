@@ -1,6 +1,7 @@
 """What `plusx.load` gives."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from plusx.deploy.export import export
 from plusx.tasks.create import create
 from plusx.weights.modelfile import save_model
 from plusx.workflows.load import load
+from plusx.workflows.predict import predict
+from plusx.workflows.run import Run
 
 CLASSES = ("rose", "玫瑰")
 
@@ -49,6 +52,16 @@ def test_it_predicts_lists_and_names_what_cannot_be_read(run: Path, tmp_path: Pa
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"(?s)^1 of 1 images could not be read:\n.*a\.png: "):
         model.predict(tmp_path / "a.png")
+
+
+def test_what_fit_gives_stands_for_its_directory(run: Path) -> None:
+    assert repr(load(Run(run, {}))) == repr(load(run))
+
+
+def test_predict_says_that_an_open_model_predicts_by_itself(run: Path) -> None:
+    opened: Any = load(run)
+    with pytest.raises(InputError, match=r"^model: found Model, expected a run, .* model\.predict\(images\)"):
+        predict(opened, np.zeros((50, 50, 3), np.uint8))
 
 
 def test_an_unfinished_run_has_none(tmp_path: Path) -> None:

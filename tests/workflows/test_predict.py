@@ -293,5 +293,5 @@ def test_an_exported_file_never_loads_torch(run: Path, photos: Path) -> None:
 
 def test_open_predictor_takes_no_other_thing() -> None:
     wrong: Any = 3
-    with pytest.raises(TypeError):
+    with pytest.raises(InputError, match=r"^model: found int, expected a run, its path or a model file"):
         open_predictor(wrong)

@@ -1,6 +1,7 @@
 """evaluate: a trained model on labelled images."""
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -38,7 +39,7 @@ class Evaluation:
 
 
 @takes(EvaluateSettings)
-def evaluate(run: str | Path, data: Any = None, **settings: Any) -> Evaluation:
+def evaluate(run: str | os.PathLike[str], data: Any = None, **settings: Any) -> Evaluation:
     """Measure the model of a run directory or model file on `data`; without `data`, on the run's own, split as it was.
 
     What is not said of how to read `data` is as in the run: the columns, where `data` has them, and the separator; an

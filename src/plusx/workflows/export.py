@@ -1,5 +1,6 @@
 """export: a file to deploy, kept only when it gives the model's own results."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Exported:
 
 
 @takes(ExportSettings)
-def export(run: str | Path, **settings: Any) -> Exported:
+def export(run: str | os.PathLike[str], **settings: Any) -> Exported:
     """Make a file to deploy from a run directory or model file, and compare both on up to 500 images.
 
     The images are the run's validation images, or those of `data` (a folder, a file, a pattern). DisagreementError,

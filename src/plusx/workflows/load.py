@@ -1,6 +1,6 @@
 """load: a finished model in Python."""
 
-from pathlib import Path
+import os
 from typing import Any
 
 from plusx.core.card import Card
@@ -52,8 +52,8 @@ class Model:
         return results
 
 
-def load(path: str | Path, *, runtime: Runtime = "auto") -> Model:
-    """The model of a run directory, of a model.onnx or of a model.safetensors.
+def load(path: str | os.PathLike[str], *, runtime: Runtime = "auto") -> Model:
+    """The model of a run, of its directory, of a model.onnx or of a model.safetensors.
 
     runtime: of a run directory, "auto" takes the exported file where there is one, "torch" the model file.
     """

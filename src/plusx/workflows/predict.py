@@ -94,6 +94,11 @@ def open_predictor(model: Model, *, runtime: Runtime = "auto") -> Predictor:
         from plusx.deploy.torch_predictor import TorchPredictor
 
         return TorchPredictor(*model)
+    if not isinstance(model, (str, os.PathLike)):
+        raise InputError(
+            f"model: found {type(model).__name__}, expected a run, its path or a model file. What plusx.load gives "
+            "predicts by itself: model.predict(images)."
+        )
     path = Path(model)
     if path.is_dir():
         path = _file_of_run(RunDirectory(path), runtime)

@@ -10,13 +10,16 @@ from plusx.workflows.directory import RunDirectory
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory and its figures. `plusx.load(run.path)` gives the model."""
+    """A run directory and its figures. It stands for its path: `plusx.load(run)` gives the model."""
 
     path: Path
     metrics: Mapping[str, float]  # of the best weights on the validation images
     history: tuple[Mapping[str, float], ...] = ()  # one mapping an epoch
     agreement: str | None = None  # how the exported file compares with the model; None when it was not made
     test_metrics: Mapping[str, float] = field(default_factory=dict)  # on the test split; empty where there is none
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     @property
     def model(self) -> Path:
