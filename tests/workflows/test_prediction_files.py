@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ def mask_of(name: str) -> NDArray[np.uint8]:
 class Detector(Predictor):
     task_name = "detect"
     card = Card("a", "resnet20", classes=KINDS)
+    config = MappingProxyType({"threshold": 0.25, "least": 0.05})
 
     def predict_batch(self, images: Any, names: Sequence[str]) -> list[Prediction]:
         return [BoxesPrediction.of(name, KINDS, ROWS.get(Path(name).stem, [])) for name in names]
@@ -95,6 +97,22 @@ def test_boxes_are_read_again(photos: Path, tmp_path: Path, to: str, capsys: pyt
         assert isinstance(found, Boxes)
         assert found.labels.tolist() == [row[5] for row in full]
         assert found.corners == pytest.approx(np.array([row[:4] for row in full]).reshape(-1, 4), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "threshold", "said"),
+    [
+        ("b", None, ["no box has a score of 0.25 or more; less sure ones: --threshold 0.05"]),
+        ("b", 0.05, ["no box has a score of 0.05 or more"]),
+        ("", None, []),
+    ],
+)
+def test_where_there_is_no_box_the_threshold_is_said(
+    name: str, threshold: float | None, said: list[str], photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="plusx")
+    predict_to_text(Detector(), photos / name, threshold=threshold)
+    assert caplog.messages == said
 
 
 def test_yolo_has_the_score_in_a_sixth_column(photos: Path, tmp_path: Path) -> None:

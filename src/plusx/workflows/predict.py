@@ -5,14 +5,14 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias, Union
 
 from plusx.core.errors import InputError, PlusxError, StorageError
-from plusx.core.prediction import LabelPrediction, Prediction
+from plusx.core.prediction import Box, BoxesPrediction, LabelPrediction, Prediction
 from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
 from plusx.deploy.tiling import Tile, Tiling
 from plusx.workflows.directory import RunDirectory
@@ -205,14 +205,24 @@ def predict_to_text(model: Model, images: Images, **settings: Any) -> int:
             print(line, file=stream, flush=True)  # an interruption leaves all that came before
     failed = counts[Unreadable]
     if failed:
-        log.warning("%d of %d images could not be read", failed, counts.total())
+        log.warning("%d of %d images could not be read", failed, counts.total() - counts[Box])
+    if counts[BoxesPrediction] and not counts[Box]:
+        log.info(_without_boxes(predictor.config, asked.threshold))
     return 1 if failed else 0
 
 
+def _without_boxes(config: Mapping[str, Any], asked: float | None) -> str:
+    shown, least = config.get("threshold", 0.0) if asked is None else asked, config.get("least", 0.0)
+    further = f"; less sure ones: --threshold {least:g}" if shown > least else ""
+    return f"no box has a score of {shown:g} or more{further}"
+
+
 def _told(results: Iterator[Prediction | Unreadable], counts: Counter[type]) -> Iterator[Prediction | Unreadable]:
-    """The results, counted by type; on the way the log names what could not be read."""
+    """The results and their boxes, counted by type; on the way the log names what could not be read."""
     for one in results:
         counts[type(one)] += 1
+        if isinstance(one, BoxesPrediction):
+            counts[Box] += len(one.boxes)
         if isinstance(one, Unreadable):
             log.warning("%s: %s", one.name, one.reason)
         yield one
