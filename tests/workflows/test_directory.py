@@ -95,6 +95,26 @@ def test_a_place_that_is_no_text_is_refused_and_shown(tmp_path: Path) -> None:
         place_for(tmp_path / os.fsdecode("花".encode() + b"\xff"), False, "run")
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_directory_with_other_things_is_no_run_to_overwrite_or_go_on_with(overwrite: bool, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"it is not a run, and --overwrite leaves it alone\. Give another --out\.$"):
+        place_for(tmp_path, overwrite, "run")
+
+
+def test_a_place_below_a_file_is_said_before_any_image_is_read(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(StorageError, match=r"1 cannot be created: .*notes\.txt is a file\. Give another place"):
+        place_for(tmp_path / "notes.txt" / "runs" / "1", False, "run")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_place_that_may_not_be_written_to_is_said_before_any_image_is_read(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(StorageError, match=r"cannot be created: .*locked may not be written to\. Give another --out"):
+        place_for(tmp_path / "locked" / "run", False, "run")
+
+
 def test_a_run_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be written to: No such file"), held(RunDirectory(tmp_path / "a")):
         pass

@@ -85,19 +85,22 @@ def place_for(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
     """Where a new run may go: `out`, or the first free one of runs/<name>, runs/<name>-2, ... Creates nothing.
 
     InputError if `out` holds anything and `overwrite` was not said, or holds something that is no run, or is no text.
+    StorageError where no directory can be made.
     """
     path = out if out is not None else _free(Path("runs"), name)
     _check_text(path)
+    _check_parent(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file; --out needs the name of a directory")
     if path.is_dir() and any(path.iterdir()):
+        if not (path / "settings.json").is_file():
+            raise InputError(
+                f"{path} holds files but no settings.json: it is not a run, and --overwrite leaves it alone. "
+                "Give another --out."
+            )
         if not overwrite:
             raise InputError(
                 f"{path} exists and is not empty. Give another --out, say --overwrite, or go on with --resume {path}"
-            )
-        if not (path / "settings.json").is_file():
-            raise InputError(
-                f"{path} holds files but no settings.json: it is not a run, and --overwrite leaves it alone"
             )
     return RunDirectory(path)
 
@@ -113,6 +116,15 @@ def _check_text(path: Path) -> None:
             f"{shown} cannot hold a run: Python reads names of files as "
             f"{sys.getfilesystemencoding()} here, and this one is none. Set PYTHONUTF8=1, or give another --out."
         ) from None
+
+
+def _check_parent(path: Path) -> None:
+    """What `create` would meet, said before any image is read."""
+    parent = next(one for one in path.absolute().parents if one.exists())
+    if not parent.is_dir():
+        raise StorageError(f"{path} cannot be created: {parent} is a file. Give another place with --out.")
+    if not path.exists() and not os.access(parent, os.W_OK | os.X_OK):
+        raise StorageError(f"{path} cannot be created: {parent} may not be written to. Give another --out.")
 
 
 def create(run: RunDirectory, *, overwrite: bool = False, fixed: bool = True) -> RunDirectory:
