@@ -53,6 +53,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"task": "segment", "losses": ("dise",)}, "Unknown loss of the task segment 'dise'. Did you mean dice"),
         ({"task": "detect", "model": "resnet20", "head": "ssd"}, "SSD needs maps of strides 8, 16, 32; the bac"),
         ({"task": "segment", "head": "fcn16s", "image_size": 64}, "FCN-16s needs .*small that is --small-input no"),
+        ({"task": "segment", "losses": ("dice", "dice"), "image_size": 64}, r"twice: dice\. Give each its own name\.$"),
         ({"frozen_norm": True}, r"--frozen-norm keeps the statistics of weights, and none are named\. Name some"),
     ],
 )

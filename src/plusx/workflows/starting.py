@@ -1,6 +1,8 @@
 """What a new run cannot begin with, said before any image is read."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -91,10 +93,22 @@ def check_head(settings: FitSettings, task: str) -> None:
         network = architecture(origin.architecture if origin else settings.model)
         pretrained = origin is not None or settings.weights is not None
         changes = choose_build(settings, network, pretrained, settings.image_size or LARGE) | stride_for(task, config)
-        try:
-            with torch.device("meta"):  # shapes alone
-                create(task, build(network.name, **{**(origin.build if origin else {}), **changes}), config)
-        except InputError as error:
-            if not changes.get("small_input"):
-                raise
+        built = {**(origin.build if origin else {}), **changes}
+        error = _carries(task, network.name, built, config)
+        if error and changes.get("small_input") and not _carries(task, network.name, built | LARGE_INPUT, config):
             raise InputError(f"{error}. For images this small that is --small-input no") from error
+        if error:
+            raise error
+
+
+LARGE_INPUT = {"small_input": False}
+
+
+def _carries(task: str, network: str, built: Mapping[str, Any], config: Mapping[str, Any]) -> InputError | None:
+    """Why there is no such task on such a network, if there is none."""
+    try:
+        with torch.device("meta"):  # shapes alone
+            create(task, build(network, **built), config)
+    except InputError as error:
+        return error
+    return None
