@@ -81,6 +81,9 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
         InputError, match=r"There is no run .*resnet18\. Give the directory that `plusx fit` wrote, or a m"
     ):
         model_file(tmp_path / "resnet18")
+    (tmp_path / "cells.onnx").write_bytes(b"graph")
+    with pytest.raises(InputError, match=r"cells\.onnx is an exported file, .* Give the run it comes from"):
+        model_file(tmp_path / "cells.onnx")
 
 
 def test_every_file_that_export_writes_belongs_to_the_run(tmp_path: Path) -> None:

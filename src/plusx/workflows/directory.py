@@ -13,7 +13,7 @@ from typing import Any
 from plusx.core.errors import InputError, StorageError
 from plusx.core.locking import locked_at_once
 from plusx.core.storage import write_text
-from plusx.deploy.files import WRITTEN
+from plusx.deploy.files import SUFFIXES, WRITTEN
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -72,6 +72,11 @@ class RunDirectory:
 def model_file(path: Path) -> Path:
     """That of a run directory, or the file itself. InputError where there is neither, and for a directory without."""
     if path.is_file():
+        if path.suffix in SUFFIXES.values():
+            raise InputError(
+                f"{path} is an exported file, and a model file is needed. Give the run it comes from, or that run's "
+                "model.safetensors."
+            )
         return path
     if not path.is_dir():
         raise InputError(f"There is no run {path}. Give the directory that `plusx fit` wrote, or a model file.")
