@@ -84,7 +84,10 @@ def _print(lines: Iterable[str]) -> int:
     return 0
 
 
-_DATA: Final = "a folder with one folder of images a class, or a CSV, TSV or Parquet table"
+_DATA: Final = (
+    "a folder with one folder of images a class, or a CSV, TSV or Parquet table; boxes: COCO, Pascal VOC, YOLO, CSV; "
+    "masks: images/ and masks/, or COCO"
+)
 _BOXES: Final = "a folder, file or table with boxes: COCO JSON, Pascal VOC XML, YOLO's data.yaml, CSV"
 _RUN: Final = "directory that `plusx fit` wrote, or a model file"
 
@@ -113,7 +116,7 @@ _GRAMMARS: Final = (
     (
         check,
         CheckInShell,
-        (Positional("DATA", f"{_DATA}; or boxes: COCO, Pascal VOC, YOLO, CSV"),),
+        (Positional("DATA", _DATA),),
         ("flowers/", "flowers/ --strict --json"),
     ),
     (
