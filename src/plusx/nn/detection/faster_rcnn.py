@@ -7,7 +7,6 @@ Detection Transfer Learning with Vision Transformers, 2021, arXiv 2111.11429, se
 convolutions before the proposals, four before the classifier). Parameters, names and losses are torchvision's.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
@@ -27,6 +26,7 @@ from plusx.core.stage import Stage
 from plusx.nn.detection.anchors import Anchors
 from plusx.nn.detection.boxes import clipped, pairwise_iou
 from plusx.nn.detection.ground_truth import Truth, judged, of_images
+from plusx.nn.detection.maps import at_strides
 from plusx.nn.detection.proposals import Found, moved, proposals
 from plusx.nn.detection.roi_align import PyramidAlign
 
@@ -70,7 +70,10 @@ class FasterRCNN(nn.Module):
     def __init__(self, stages: tuple[Stage, ...], classes: int, config: FasterRCNNConfig = FasterRCNNConfig()) -> None:
         super().__init__()
         self.config, self.classes = config, classes
-        taken, norm = _taken(stages, config.strides), nn.BatchNorm2d if config.version == 2 else None
+        taken, norm = (
+            at_strides(stages, config.strides, "Faster R-CNN"),
+            nn.BatchNorm2d if config.version == 2 else None,
+        )
         self.maps, channels = tuple(stage.name for stage in taken), [stage.channels for stage in taken]
         self.fpn = FeaturePyramidNetwork(channels, config.channels, LastLevelMaxPool(), norm)
         self.anchors, self.align = Anchors(config.sizes, config.ratios), PyramidAlign()
@@ -171,17 +174,6 @@ class FasterRCNN(nn.Module):
         codes = self.rpn.box_coder.encode(matched, everywhere)
         first, second = self.rpn.compute_loss(objectness, deltas.reshape(-1, 4), labels, codes)
         return {"loss_objectness": first, "loss_rpn_box_reg": second}
-
-
-def _taken(stages: tuple[Stage, ...], strides: tuple[int, ...]) -> list[Stage]:
-    wanted = Counter(strides)
-    found = {stride: [stage for stage in stages if stage.stride == stride][-count:] for stride, count in wanted.items()}
-    if missing := [stride for stride, count in wanted.items() if len(found[stride]) < count]:
-        raise InputError(
-            f"Faster R-CNN needs maps of strides {', '.join(map(str, strides))}; the backbone has none of "
-            f"{', '.join(map(str, missing))}. Build it with output_stride=32 and without small_input"
-        )
-    return [stage for stride in wanted for stage in found[stride]]
 
 
 def _rpn(config: FasterRCNNConfig, of_a_point: int) -> RegionProposalNetwork:

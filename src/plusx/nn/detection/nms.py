@@ -47,7 +47,7 @@ def suppressed(candidates: Tensor, iou: float, detections: int, least: float) ->
 
 def _of_image(candidates: Tensor, iou: float, detections: int, least: float) -> Tensor:
     """(1, K, 6) -> (1, detections, 6), class by class where that is faster."""
-    asked = candidates[0, _asked(candidates[0, :, 4], least)]
+    asked = candidates[0, counted(candidates[0, :, 4], least)]
     scores, labels = asked[:, 4].float(), asked[:, 5]
     counts = labels.unique(return_counts=True)[1].tolist()
     if len(asked) ** 2 < SQUARE * len(counts):
@@ -56,12 +56,12 @@ def _of_image(candidates: Tensor, iou: float, detections: int, least: float) -> 
     kept = [own[nms(boxes[own], scores[own], iou)] for own in groups]
     rows = torch.cat(kept).sort().values if kept else scores.new_zeros(0, dtype=torch.int64)
     best = asked[rows[scores[rows].argsort(descending=True, stable=True)[:detections]]]
-    return _filled(best.unsqueeze(0), best.new_ones((1, len(best)), dtype=torch.bool), detections)
+    return filled(best.unsqueeze(0), best.new_ones((1, len(best)), dtype=torch.bool), detections)
 
 
 def _suppressed(candidates: Tensor, iou: float, detections: int, least: float) -> Tensor:
     images, rows = candidates.shape[:2]
-    asked = _asked(candidates[..., 4], least)
+    asked = counted(candidates[..., 4], least)
     scores = torch.where(asked, candidates[..., 4], 0.0).float()
     boxes = torch.cat((_apart(candidates.float(), asked).reshape(-1, 4), _always_kept(scores)))
     kept = nms(boxes, torch.cat((scores.reshape(-1), scores.new_full((2,), -1.0))), iou)
@@ -71,7 +71,7 @@ def _suppressed(candidates: Tensor, iou: float, detections: int, least: float) -
     order = torch.where(asked, order, images * rows)
     key, place = order.topk(min(detections, rows), dim=1, largest=False)
     best = candidates.gather(1, place.unsqueeze(-1).expand(-1, -1, 6))
-    return _filled(best, key < images * rows, detections)
+    return filled(best, key < images * rows, detections)
 
 
 def _always_kept(like: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def soft_suppressed(candidates: Tensor, decay: Decay, detections: int, least: fl
     `decay`: Gaussian() or Linear(). Scores of the output are the lowered ones; what falls below `least` goes. Of more
     than POOL candidates the best take part. Bodla et al. 2017, figure 2.
     """
-    asked = _asked(candidates[..., 4], least)
+    asked = counted(candidates[..., 4], least)
     scores = torch.where(asked, candidates[..., 4], 0.0)
     if candidates.shape[1] > POOL:
         scores, order = scores.topk(POOL, dim=1)
@@ -99,7 +99,7 @@ def soft_suppressed(candidates: Tensor, decay: Decay, detections: int, least: fl
         scores = scores * _taken(factors, place).squeeze(1)
     best, score = _taken(candidates, torch.cat(places, dim=1)), torch.cat(found, dim=1)
     rows = torch.cat((best[..., :4], score.unsqueeze(-1), best[..., 5:]), dim=-1)
-    return _filled(rows, _asked(score, least), detections)
+    return filled(rows, counted(score, least), detections)
 
 
 def _factors(candidates: Tensor, asked: Tensor, decay: Decay) -> Tensor:
@@ -136,7 +136,7 @@ class Linear:
         return torch.where(overlap >= self.iou, 1 - overlap, 1.0)
 
 
-def _asked(scores: Tensor, least: float) -> Tensor:
+def counted(scores: Tensor, least: float) -> Tensor:
     return (scores >= least) & (scores > 0)
 
 
@@ -161,7 +161,7 @@ def _apart(candidates: Tensor, asked: Tensor) -> Tensor:
     return torch.where(asked.unsqueeze(-1), boxes + torch.cat((shift, shift), dim=-1), corner)
 
 
-def _filled(rows: Tensor, found: Tensor, detections: int) -> Tensor:
+def filled(rows: Tensor, found: Tensor, detections: int) -> Tensor:
     """(B, at most `detections`, 6) -> (B, detections, 6), the rule for empty rows applied."""
     empty = torch.tensor([0.0, 0, 0, 0, 0, -1], device=rows.device, dtype=rows.dtype)
     missing = (0, 0, 0, detections - rows.shape[1])

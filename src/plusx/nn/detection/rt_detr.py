@@ -26,6 +26,7 @@ from plusx.nn.detection.deformable_decoder import Answers, Decoder
 from plusx.nn.detection.denoising import Noised, hidden, noised, pairs_of
 from plusx.nn.detection.ground_truth import Truth, of_images
 from plusx.nn.detection.hybrid_encoder import HybridEncoder
+from plusx.nn.detection.maps import at_strides
 from plusx.nn.detection.matching import Objects, Pairs, matched, sides
 from plusx.nn.detection.query_selection import QuerySelection
 from plusx.nn.detection.set_losses import outside_ignored, set_losses
@@ -74,7 +75,7 @@ class RTDETR(nn.Module):
 
     def __init__(self, stages: tuple[Stage, ...], classes: int, config: RTDETRConfig = RTDETRConfig()) -> None:
         super().__init__()
-        taken, sizes = _taken(stages), (config.channels, config.heads, config.hidden)
+        taken, sizes = at_strides(stages, STRIDES, "RT-DETR"), (config.channels, config.heads, config.hidden)
         self.config, self.classes = config, classes
         self.maps = tuple(stage.name for stage in taken)
         self.encoder = HybridEncoder([stage.channels for stage in taken], *sizes, config.expansion)
@@ -150,13 +151,3 @@ def _summed(
     """The losses of several layers' answers together; what lies in ignored boxes is not taught to be nothing."""
     parts = [set_losses(one, objects, pairs, outside_ignored(one, truths, size)) for one, pairs in found]
     return {name: torch.stack([part[name] for part in parts]).sum() for name in parts[0]}
-
-
-def _taken(stages: Sequence[Stage]) -> list[Stage]:
-    last = {stage.stride: stage for stage in stages}
-    if missing := [stride for stride in STRIDES if stride not in last]:
-        raise InputError(
-            f"RT-DETR needs maps of strides {', '.join(map(str, STRIDES))}; the backbone has none of "
-            f"{', '.join(map(str, missing))}. Build it with output_stride=32 and without small_input"
-        )
-    return [last[stride] for stride in STRIDES]

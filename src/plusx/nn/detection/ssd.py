@@ -7,7 +7,6 @@ have any size.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, final
@@ -24,6 +23,7 @@ from plusx.nn.conv import named
 from plusx.nn.detection.boxes import centres_from_corners, clipped, corners_from_centres, pairwise_iou
 from plusx.nn.detection.default_boxes import default_boxes, shapes
 from plusx.nn.detection.ground_truth import Truth, judged, of_images
+from plusx.nn.detection.maps import at_strides
 
 STRIDES: Final = (8, 16, 32)
 VARIANCES: Final = (0.1, 0.2)
@@ -83,7 +83,7 @@ class SSD(nn.Module):
 
     def __init__(self, stages: tuple[Stage, ...], classes: int, config: SSDConfig = SSDConfig()) -> None:
         super().__init__()
-        taken, style = _taken(stages), STYLES[config.style]
+        taken, style = at_strides(stages, STRIDES, "SSD"), STYLES[config.style]
         self.config, self.classes = config, classes
         self.maps, self.sides = tuple(stage.name for stage in taken), shapes(style.scales, style.ratios)
         channels = [stage.channels for stage in taken]
@@ -185,13 +185,3 @@ def _extra(in_channels: int, channels: int) -> nn.Sequential:
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
     return named(conv1=first, act1=nn.ReLU(inplace=True), conv2=second, act2=nn.ReLU(inplace=True))
-
-
-def _taken(stages: Sequence[Stage]) -> list[Stage]:
-    last = {stage.stride: stage for stage in stages}
-    if missing := [stride for stride in STRIDES if stride not in last]:
-        raise InputError(
-            f"SSD needs maps of strides {', '.join(map(str, STRIDES))}; the backbone has none of "
-            f"{', '.join(map(str, missing))}. Build it with output_stride=32 and without small_input"
-        )
-    return [last[stride] for stride in STRIDES]

@@ -6,6 +6,7 @@ that nothing is cropped. `UNet`, the usual form today, is thinner and has neares
 up-convolution: the decoder of segmentation_models_pytorch's Unet.
 """
 
+from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import Final, final
 
@@ -23,8 +24,36 @@ CHANNELS: Final = MappingProxyType({16: 256, 8: 128, 4: 64, 2: 32, 1: 16})
 """Stride → maps of the decoder there; segmentation_models_pytorch's decoder_channels."""
 
 
+class Expansive(nn.Module, ABC):
+    """From the last map to stride 1, step by step: what both decoders share. `kernel`: of the scores."""
+
+    def __init__(self, stages: tuple[Stage, ...], classes: int, dropout: float, kernel: int) -> None:
+        super().__init__()
+        self.last = stages[-1]
+        self.dropout = nn.Dropout(dropout)
+        channels = self.last.channels
+        finer = [stride for stride in CHANNELS if stride < self.last.stride]
+        for stride in finer:
+            up, channels = self.up(channels, deepest(stages, stride), stride)
+            self.add_module(f"up{stride}", up)
+        self.ups = [f"up{stride}" for stride in finer]
+        self.score = scores(channels, classes, kernel)
+        kaiming_fan_out_(self)
+        begin_scores_(self.score)
+
+    @abstractmethod
+    def up(self, in_channels: int, skip: Stage | None, stride: int) -> tuple[nn.Module, int]:
+        """The step from in_channels maps to `stride`, beside `skip`; and the number of its maps."""
+
+    def forward(self, features: Features) -> Tensor:
+        x = self.dropout(features[self.last.name])
+        for name in self.ups:
+            x = self.get_submodule(name)(x, features)
+        return self.score(x)
+
+
 @final
-class UNet(nn.Module):
+class UNet(Expansive):
     """From the last map to stride 1: every step doubles the map, takes the backbone's deepest map of that stride
     beside it where there is one, and convolves twice.
 
@@ -33,24 +62,10 @@ class UNet(nn.Module):
     """
 
     def __init__(self, stages: tuple[Stage, ...], classes: int, *, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.last = stages[-1]
-        self.dropout = nn.Dropout(dropout)
-        channels = self.last.channels
-        for stride, given in CHANNELS.items():
-            if stride < self.last.stride:
-                self.add_module(f"up{stride}", Up(channels, deepest(stages, stride), given))
-                channels = given
-        self.ups = [f"up{stride}" for stride in CHANNELS if stride < self.last.stride]
-        self.score = scores(channels, classes, 3)
-        kaiming_fan_out_(self)
-        begin_scores_(self.score)
+        super().__init__(stages, classes, dropout, kernel=3)
 
-    def forward(self, features: Features) -> Tensor:
-        x = self.dropout(features[self.last.name])
-        for name in self.ups:
-            x = self.get_submodule(name)(x, features)
-        return self.score(x)
+    def up(self, in_channels: int, skip: Stage | None, stride: int) -> tuple[nn.Module, int]:
+        return Up(in_channels, skip, CHANNELS[stride]), CHANNELS[stride]
 
 
 @final
@@ -72,7 +87,7 @@ class Up(nn.Module):
 
 
 @final
-class UNetPaper(nn.Module):
+class UNetPaper(Expansive):
     """From the last map to stride 1 as in Fig. 1: every step is a 2×2 up-convolution to as many maps as the backbone's
     deepest one of that stride has, that map beside them, and two 3×3; then the scores, 1×1. Where there is no map of a
     stride, half of the maps go on alone. In the paper's network both are the same.
@@ -82,26 +97,11 @@ class UNetPaper(nn.Module):
     """
 
     def __init__(self, stages: tuple[Stage, ...], classes: int, *, dropout: float = 0.5) -> None:
-        super().__init__()
-        self.last = stages[-1]
-        self.dropout = nn.Dropout(dropout)
-        channels = self.last.channels
-        finer = [stride for stride in CHANNELS if stride < self.last.stride]
-        for stride in finer:
-            skip = deepest(stages, stride)
-            given = max(1, channels // 2) if skip is None else skip.channels
-            self.add_module(f"up{stride}", UpConvolution(channels, skip, given))
-            channels = given
-        self.ups = [f"up{stride}" for stride in finer]
-        self.score = scores(channels, classes)
-        kaiming_fan_out_(self)
-        begin_scores_(self.score)
+        super().__init__(stages, classes, dropout, kernel=1)
 
-    def forward(self, features: Features) -> Tensor:
-        x = self.dropout(features[self.last.name])
-        for name in self.ups:
-            x = self.get_submodule(name)(x, features)
-        return self.score(x)
+    def up(self, in_channels: int, skip: Stage | None, stride: int) -> tuple[nn.Module, int]:
+        given = max(1, in_channels // 2) if skip is None else skip.channels
+        return UpConvolution(in_channels, skip, given), given
 
 
 @final
