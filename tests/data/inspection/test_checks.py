@@ -71,6 +71,19 @@ def test_leaks() -> None:
     assert (copies.message, copies.split) == ("The same image: 5 (val), 6 (val)", "val")
 
 
+def test_of_the_same_images_that_of_train_or_the_first_stays_and_of_contradicting_ones_none() -> None:
+    rows = [("val", "5", Label(0), _facts("a")), ("val", "6", Label(0), _facts("a")), *GOOD]
+    (leak,) = _found(checks.leaks, _subject(rows))
+    assert (leak.images, leak.excluded) == (("5", "6", "1"), ("5", "6"))
+    (copies,) = _found(checks.duplicates, _subject(rows))
+    assert (copies.images, copies.excluded) == (("5", "6"), ("6",))
+    (apart,) = _found(checks.contradictions, _subject([*rows, ("val", "7", Label(1), _facts("a"))]))
+    assert apart.images == apart.excluded == ("5", "6", "1", "7")
+    twice = [*GOOD, ("train", "1", Label(0), _facts("a"))]  # one name, which stays
+    (copies,) = _found(checks.duplicates, _subject(twice))
+    assert (copies.images, copies.excluded) == (("1",), ())
+
+
 def test_broken_copies_are_no_leak() -> None:
     broken = Facts("x", problem="cut-off")
     rows = [*GOOD, ("train", "5", Label(0), broken), ("val", "6", Label(0), broken)]

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from plusx.core.errors import DataError
@@ -24,7 +25,8 @@ def unreadable(subject: Subject) -> Iterator[Finding]:
     for image in subject.images:
         if image.facts.problem:
             message = f"{image.place}: {image.facts.detail}"
-            yield _about(image, image.facts.problem, "error", message, _UNREADABLE_ADVICE[image.facts.problem])
+            found = _about(image, image.facts.problem, "error", message, _UNREADABLE_ADVICE[image.facts.problem])
+            yield replace(found, excluded=found.names)
 
 
 _UNREADABLE_ADVICE = {
@@ -40,7 +42,7 @@ def leaks(subject: Subject) -> Iterator[Finding]:
     for group in subject.same:
         if len({image.split for image in group}) > 1:
             advice = "Keep it in one split only: results on images that were trained on are too good."
-            yield Finding("leak", "error", f"The same image in several splits: {_places(group)}", advice)
+            yield _of_group("leak", "error", "The same image in several splits", advice, group)
 
 
 def contradictions(subject: Subject) -> Iterator[Finding]:
@@ -48,7 +50,8 @@ def contradictions(subject: Subject) -> Iterator[Finding]:
     for group in subject.same:
         if len({_content(image.sample.target) for image in group}) > 1:
             advice = "Decide which label is right and remove the others."
-            yield Finding("contradiction", "error", f"The same image with different labels: {_places(group)}", advice)
+            found = _of_group("contradiction", "error", "The same image with different labels", advice, group)
+            yield replace(found, excluded=found.images)
 
 
 def _content(target: Target | None) -> Any:
@@ -67,7 +70,7 @@ def duplicates(subject: Subject) -> Iterator[Finding]:
             inside = [image for image in group if image.split == split]
             if len(inside) > 1:
                 advice = "Remove the copies, unless the image is meant to count more than others."
-                yield Finding("duplicate", "warning", f"The same image: {_places(inside)}", advice, split=split)
+                yield replace(_of_group("duplicate", "warning", "The same image", advice, inside), split=split)
 
 
 def missing_classes(subject: Subject) -> Iterator[Finding]:
@@ -167,6 +170,14 @@ CHECKS: tuple[Check, ...] = (
 
 def _about(image: Inspected, code: str, severity: Severity, message: str, advice: str) -> Finding:
     return Finding(code, severity, message, advice, image.sample.name, image.split)
+
+
+def _of_group(code: str, severity: Severity, message: str, advice: str, group: list[Inspected]) -> Finding:
+    """About images of which one is enough: that of train, or the first, stays when a fix list leaves out the others."""
+    names = tuple(dict.fromkeys(image.sample.name for image in group))
+    kept = min(group, key=lambda image: image.split != "train").sample.name
+    others = tuple(name for name in names if name != kept)
+    return Finding(code, severity, f"{message}: {_places(group)}", advice, images=names, excluded=others)
 
 
 _SHOWN = 4
