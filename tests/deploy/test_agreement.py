@@ -18,6 +18,7 @@ from plusx.core.task import Task
 from plusx.data.images import read_image
 from plusx.deploy import agreement
 from plusx.deploy.agreement import Agreement, compare, export_agreeing
+from plusx.deploy.decoding import decoding_of
 from plusx.deploy.export import Format, export
 from plusx.deploy.predictor import OnnxPredictor
 from plusx.tasks.create import create
@@ -209,3 +210,20 @@ def test_on_photos(name: str, model: Models, exported: Files, tmp_path: Path) ->
     result = compare(model(name).task, model(name).card, path, (read_image(file) for file in files))
     assert result.top1_agreement == 1.0
     assert result.largest_difference < 1e-4
+
+
+def boxes(*rows: list[float]) -> Any:
+    return np.array([[*rows, *[[0.0] * 6] * (3 - len(rows))]], dtype=np.float32)
+
+
+def test_the_surest_box_counts_whatever_its_score() -> None:
+    compare = decoding_of("detect").compare
+    faint, elsewhere = [10, 10, 20, 20, 0.05, 1], [50, 10, 60, 20, 0.05, 1]
+    (same,), (distance,) = compare(boxes(faint), boxes(faint), {}, (100, 100))
+    assert same
+    assert distance == 0
+    (same,), (distance,) = compare(boxes(faint), boxes(elsewhere), {}, (100, 100))
+    assert not same
+    assert distance == pytest.approx(0.4)
+    (same,), _ = compare(boxes(), boxes(), {}, (100, 100))
+    assert same

@@ -10,6 +10,7 @@ from torch import nn
 
 from plusx.backbones.create import build
 from plusx.core.card import Card
+from plusx.core.errors import InputError
 from plusx.core.task import Task
 from plusx.tasks import create as tasks
 from plusx.weights.create import check_model, create_model, create_task
@@ -86,3 +87,9 @@ def test_a_run_goes_on(
         name.rpartition(".")[0] for name in new
     }
     assert renamed.config()["head"] == config["head"]
+
+
+@pytest.mark.parametrize("task", ["detect", "segment", "multilabel-segment"])
+def test_classes_that_nobody_knows_are_asked_for(task: str) -> None:
+    with pytest.raises(InputError, match=r"How many classes the task .* has is not known.* Give classes="):
+        create_model("resnet18", task=task)

@@ -108,7 +108,8 @@ def _relative(reference: Rows, exported: Rows, config: Config) -> NDArray[np.flo
 
 
 def _same_boxes(reference: Rows, exported: Rows, config: Config, size: Size) -> Compared:
-    """Every box of a fair score has one of its class in the other's: the same within TOLERANCE of the image's side.
+    """Every box of a fair score, and the surest in any case, has one of its class in the other's: the same within
+    TOLERANCE of the image's side.
 
     Boxes that one of both lost at the edge of the score threshold or of an overlap are no other decision.
     """
@@ -120,7 +121,8 @@ def _same_boxes(reference: Rows, exported: Rows, config: Config, size: Size) -> 
 
 def _farthest(boxes: Rows, others: Rows, unit: NDArray[np.float64]) -> float:
     """The largest distance from a box that is surely there to the nearest of its class among the others."""
-    sure, known = boxes[boxes[:, 4] >= FAIR_SCORE], others[others[:, 4] > 0]
+    fair = min(FAIR_SCORE, float(boxes[:, 4].max(initial=0.0)))
+    sure, known = boxes[(boxes[:, 4] >= fair) & (boxes[:, 4] > 0)], others[others[:, 4] > 0]
     if len(sure) == 0:
         return 0.0
     if len(known) == 0:
@@ -137,7 +139,7 @@ def _same_pixels(reference: Rows, exported: Rows, config: Config, size: Size) ->
 
 
 FAIR_SCORE = 0.25
-"""The score from which on a box has to be in both."""
+"""The score from which on a box has to be in both; an image's surest box has to be whatever its score."""
 
 DECODINGS: Mapping[str, Decoding] = {
     "classify": Decoding(
@@ -171,7 +173,7 @@ DECODINGS: Mapping[str, Decoding] = {
         setting="classes",
         read=lambda name, config, row: BoxesPrediction.of(name, config["classes"], row.tolist(), config["threshold"]),
         compare=_same_boxes,
-        decision=f"boxes of score {FAIR_SCORE} and more",
+        decision=f"surest box, and boxes of score {FAIR_SCORE} and more,",
         unit="in units of the longer side",
         threshold=True,
     ),

@@ -71,7 +71,8 @@ def create_model(
 
     `name`: an architecture, or architecture and tag, which means those weights. `weights`: None, "imagenet", a card's
     name, a tag, or the path of a local file in any layout. `classes`: their number or names (of `regress`: of the
-    values); None: those of the weights' head, 1000 where there is none for the task. Other classes than those of the
+    values); None: those of the weights' head; where there is none for the task 1000, and for boxes and masks
+    InputError. Other classes than those of the
     weights get a new head, under boxes and masks new last layers, another number of channels an adapted first
     convolution; all are said on the logger `plusx`. `output_stride`: 32, 16 or 8; None: as the weights' head had it,
     else 32. `settings`: of the architecture, e.g. zero_init_residual=True or small_input=True; InputError for one that

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from plusx.core.backbone import Backbone
+from plusx.core.errors import InputError
 from plusx.core.task import Task
 from plusx.tasks import create as tasks
 from plusx.weights.building import Order, built, imported, names_of
@@ -137,7 +138,12 @@ def config_for(meant: Resolved, task: str, classes: int | Sequence[str] | None) 
     own = own if own is not None and own.serves(task, None) else None
     if own is not None and (classes is None or (isinstance(classes, Integral) and int(classes) == len(own.classes))):
         return {"classes": list(own.classes)}
-    return {"classes": list(names_of(1000 if classes is None else classes))}
+    if classes is None:
+        raise InputError(
+            f"How many classes the task {task} has is not known: no weights with a head for it are given. Give "
+            "classes=, their number or their names."
+        )
+    return {"classes": list(names_of(classes))}
 
 
 def of_head(meant: Resolved, in_channels: int) -> dict[str, Tensor]:
