@@ -25,6 +25,7 @@ from torchvision.transforms.v2 import functional as tv
 from plusx.core.card import Input
 from plusx.core.sample import Sample
 from plusx.core.targets import Label
+from plusx.data.batching import Dealt
 from plusx.data.encode import encoder
 from plusx.data.images import read_image
 from plusx.data.loader import Loader
@@ -54,7 +55,7 @@ def write_photos(folder: Path, count: int, width: int, height: int) -> list[Path
 
 def plusx(paths: Sequence[Path], transform: Transform) -> Callable[[], None]:
     samples = [Sample(path, Label(0), path.name) for path in paths]
-    loader = Loader(samples, transform, encode=encoder("label", 1), batch_size=BATCH)
+    loader = Loader(samples, transform, encode=encoder("label", 1), batching=Dealt(BATCH))
 
     def run() -> None:
         for batch in loader.epoch(0):

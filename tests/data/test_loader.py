@@ -12,8 +12,10 @@ from PIL import Image
 from plusx.core.batch import Batch, Batches
 from plusx.core.card import Input
 from plusx.core.errors import DataError, InputError, PlusxError
+from plusx.core.ranks import Ranks
 from plusx.core.sample import Sample
 from plusx.core.targets import Label, Labels, Target
+from plusx.data.batching import Dealt, Divided
 from plusx.data.encode import encoder
 from plusx.data.loader import Loader
 from plusx.data.sampler import IN_ORDER, Order, Shuffled, balanced
@@ -35,7 +37,7 @@ def _samples(folder: Path, count: int) -> list[Sample]:
 
 
 def _loader(samples: Sequence[Sample], workers: int = 0, order: Order = IN_ORDER, batch_size: int = 4) -> Loader:
-    return Loader(samples, TRAIN, encode=LABEL, batch_size=batch_size, order=order, workers=workers, seed=5)
+    return Loader(samples, TRAIN, encode=LABEL, batching=Divided(batch_size, order), workers=workers, seed=5)
 
 
 def _same(found: list[Batch], expected: list[Batch]) -> None:
@@ -138,7 +140,7 @@ def test_global_random_state_is_left_alone(tmp_path: Path) -> None:
 
 def test_workers_live_through_epochs(tmp_path: Path) -> None:
     samples = [Sample(_process_id, Label(0), str(i)) for i in range(4)]
-    loader = Loader(samples, EvalTransform(INPUT), encode=LABEL, batch_size=1, workers=2)
+    loader = Loader(samples, EvalTransform(INPUT), encode=LABEL, batching=Dealt(1), workers=2)
     seen = [{int(batch.images.float().mean()) for batch in loader.epoch(number)} for number in range(3)]
     assert seen[0] == seen[1] == seen[2]
     assert len(seen[0]) == 2
@@ -205,7 +207,7 @@ def test_targets_may_be_missing(tmp_path: Path) -> None:
 def test_several_labels_become_rows_of_zeros_and_ones(tmp_path: Path) -> None:
     images = _samples(tmp_path, 2)
     samples = [Sample(images[0].image, Labels((0, 2)), "a"), Sample(images[1].image, Labels(()), "b")]
-    loader = Loader(samples, EvalTransform(INPUT), encode=encoder("labels", 3), batch_size=2)
+    loader = Loader(samples, EvalTransform(INPUT), encode=encoder("labels", 3), batching=Dealt(2))
     targets = next(loader.epoch(0)).targets
     assert targets is not None
     assert targets.tolist() == [[1, 0, 1], [0, 0, 0]]
@@ -214,7 +216,7 @@ def test_several_labels_become_rows_of_zeros_and_ones(tmp_path: Path) -> None:
 def test_grey_networks_get_one_channel() -> None:
     grey = Input(size=(32, 32), resize=32, mean=(0.5,), std=(0.5,), order="L")
     samples = [Sample(np.zeros((8, 8), dtype=np.uint8), Label(0), "digit")] * 2
-    loader = Loader(samples, EvalTransform(grey), encode=LABEL, batch_size=2)
+    loader = Loader(samples, EvalTransform(grey), encode=LABEL, batching=Dealt(2))
     assert next(loader.epoch(0)).images.shape == (2, 1, 32, 32)
 
 
@@ -230,16 +232,43 @@ def test_large_photos_are_decoded_smaller_and_their_targets_follow(tmp_path: Pat
 
     config = TrainTransformConfig(scale=(1.0, 1.0), ratio=(1.5, 1.5))
     encode: Callable[[Target], torch.Tensor] = lambda _: torch.tensor(0)  # noqa: E731
-    loader = Loader([Sample(path, Place(), "large")], TrainTransform(INPUT, config), encode=encode, batch_size=1)
+    loader = Loader([Sample(path, Place(), "large")], TrainTransform(INPUT, config), encode=encode, batching=Divided(1))
     next(loader.epoch(0))
     assert scaled[0] == (1 / 8, 1 / 8)
     assert scaled[1] == (32 / 100, 32 / 150)
 
 
-@pytest.mark.parametrize(("batch_size", "workers"), [(0, 0), (4, -1)])
-def test_settings_that_make_no_sense_are_named(batch_size: int, workers: int) -> None:
-    with pytest.raises(InputError, match=f"batch size {batch_size} must be at least 1, workers {workers} at least 0"):
-        _loader([], workers, batch_size=batch_size)
+def test_settings_that_make_no_sense_are_named() -> None:
+    with pytest.raises(InputError, match="batch size 0 must be at least 1"):
+        _loader([], batch_size=0)
+    with pytest.raises(InputError, match="workers -1 must be at least 0"):
+        _loader([], workers=-1)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_slices_of_all_ranks_are_the_batches_of_one(tmp_path: Path, world: int) -> None:
+    samples = _samples(tmp_path, 11)
+    order = Shuffled(1)
+    alone = list(_loader(samples, order=order, batch_size=4).epoch(2))
+    loaders = [
+        Loader(samples, TRAIN, encode=LABEL, batching=Divided(4, order, Ranks(rank, world)), seed=5)
+        for rank in range(world)
+    ]
+    assert {len(loader) for loader in loaders} == {3}
+    for whole, *parts in zip(alone, *(loader.epoch(2) for loader in loaders), strict=True):
+        assert {part.whole for part in parts} == {len(whole)}
+        assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
+        assert torch.equal(torch.cat([part.indices for part in parts]), whole.indices)
+
+
+def test_batches_are_dealt_out_whole_and_in_order(tmp_path: Path) -> None:
+    samples = _samples(tmp_path, 11)
+    loaders = [
+        Loader(samples, EvalTransform(INPUT), encode=LABEL, batching=Dealt(2, Ranks(rank, 4))) for rank in range(4)
+    ]
+    names = [[batch.names for batch in loader.epoch(0)] for loader in loaders]
+    assert [len(some) for some in names] == [1, 1, 1, 2]
+    assert [name for some in names for batch in some for name in batch] == [sample.name for sample in samples]
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from plusx.core.errors import DataError, InputError
 from plusx.core.masks import VOID, Mask
 from plusx.core.sample import Sample
 from plusx.core.targets import Boxes
+from plusx.data.batching import Divided
 from plusx.data.encode import encoder
 from plusx.data.jitter import JitterConfig, JitterTransform
 from plusx.data.loader import Loader
@@ -186,7 +187,7 @@ def samples(folder: Path, kind: str, count: int = 7) -> list[Sample]:
 def batches(found: Sequence[Sample], kind: Any, workers: int, epoch: int, start: int = 0) -> list[Batch]:
     mix = Mix(MixConfig(kind, mosaic=0.5, mixup=0.3 if kind == "boxes" else 0.0), JITTER, 4)
     encode, order = encoder(kind, 7), Shuffled(1)
-    loader = Loader(found, JITTER, encode=encode, batch_size=3, order=order, workers=workers, seed=5, mix=mix)
+    loader = Loader(found, JITTER, encode=encode, batching=Divided(3, order), workers=workers, seed=5, mix=mix)
     return list(loader.epoch(epoch, start))
 
 
@@ -212,7 +213,7 @@ def test_large_photos_are_decoded_smaller_and_boxes_stay_on_their_colours(tmp_pa
     mix = Mix(BOXES, JitterTransform(INPUT, JitterConfig(scale=(0.8, 1.2))), 1)
     one = [Sample(tmp_path / "large.jpg", boxes, "large.jpg")]
     for epoch_seed in range(5):
-        loader = Loader(one, JITTER, encode=encoder("boxes", 6), batch_size=1, seed=epoch_seed, mix=mix)
+        loader = Loader(one, JITTER, encode=encoder("boxes", 6), batching=Divided(1), seed=epoch_seed, mix=mix)
         (batch,) = loader.epoch(0)
         assert batch.targets is not None
         for label, x1, y1, x2, y2, *_ in batch.targets[0].tolist():
@@ -224,7 +225,7 @@ def test_large_photos_are_decoded_smaller_and_boxes_stay_on_their_colours(tmp_pa
 def test_a_partner_that_vanished_is_named(tmp_path: Path) -> None:
     found = samples(tmp_path, "boxes", count=2)
     (tmp_path / "1.jpg").unlink()
-    loader = Loader(found[:2], JITTER, encode=encoder("boxes", 6), batch_size=1, mix=Mix(BOXES, JITTER, 1))
+    loader = Loader(found[:2], JITTER, encode=encoder("boxes", 6), batching=Divided(1), mix=Mix(BOXES, JITTER, 1))
     with pytest.raises(DataError, match=r"^Image 1\.jpg could not be read"):
         list(loader.epoch(0))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import torch
@@ -47,6 +47,10 @@ class TinyMetrics:
         classes = targets if targets.ndim == 1 else targets.argmax(1)
         self.correct += int((outputs.argmax(1) == classes).sum())
         self.count += len(outputs)
+
+    def merge(self, other: Self) -> None:
+        self.correct += other.correct
+        self.count += other.count
 
     def compute(self) -> dict[str, float]:
         return {"top-1": self.correct / self.count, "images": float(self.count)}

@@ -19,7 +19,8 @@ class Batch:
     area in the image itself, filled up with rows of -1; masks (B, H, W) uint8, class indices, 255 where nothing counts;
     masks of several classes at once (B, classes, H, W) uint8, 0, 1 or 255; None when the data set has none. `names`:
     one per image. `indices`: (B,) int64, positions of the samples in their split. `views`: how the input shows each
-    image; empty where that was drawn at random.
+    image; empty where that was drawn at random. `total`: images of the batch over all processes that share it; None:
+    these are all.
     """
 
     images: Tensor
@@ -27,9 +28,15 @@ class Batch:
     names: tuple[str, ...]
     indices: Tensor
     views: tuple[View, ...] = ()
+    total: int | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def whole(self) -> int:
+        """Images of the batch over all processes."""
+        return len(self) if self.total is None else self.total
 
     def to(self, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format) -> "Batch":
         """On `device`; the copy does not wait where memory is pinned. MPS has values in float32 only."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol, overload
+from typing import Any, ClassVar, Protocol, Self, overload
 
 from torch import Tensor, nn
 
@@ -21,6 +21,13 @@ class Metrics(Protocol):
 
     def update(self, outputs: Tensor, targets: Tensor, views: Sequence[View] = ()) -> None:
         """outputs as `Task.forward(images)` gives them, targets and views as in `Batch`."""
+        ...
+
+    def merge(self, other: Self) -> None:
+        """Adds what `other`, of an equal task, has counted, as if its images had come after one's own.
+
+        Counters travel between processes as pickles: their state holds no part of the task.
+        """
         ...
 
     def compute(self) -> dict[str, float]:

@@ -14,20 +14,25 @@ from plusx.core.errors import DataError, InputError, PlusxError
 from plusx.core.sample import Sample
 from plusx.core.targets import Target
 from plusx.core.view import View
+from plusx.data.batching import Batching
 from plusx.data.encode import Encode, stacked
 from plusx.data.mosaic import Key, Mix, Picture
 from plusx.data.processes import forking, ignore_interrupt, outlive_termination, starting
 from plusx.data.reduced import read_reduced
-from plusx.data.sampler import IN_ORDER, Order, batch_bounds, repeats
+from plusx.data.sampler import repeats
 from plusx.data.transforms import Transform
 
 
 class _Request(NamedTuple):
-    """One batch to be made: samples by index, and how often each has come before in this epoch."""
+    """One batch to be made: samples by index, and how often each has come before in this epoch.
+
+    `whole`: images of the batch over all processes that share it.
+    """
 
     epoch: int
     indices: tuple[int, ...]
     repeats: tuple[int, ...]
+    whole: int
 
 
 @dataclass(frozen=True)
@@ -125,19 +130,18 @@ class Loader:
         transform: Transform,
         *,
         encode: Encode,
-        batch_size: int,
-        order: Order = IN_ORDER,
+        batching: Batching,
         workers: int = 0,
         seed: int = 0,
         mix: Mix | None = None,
     ) -> None:
         """workers: processes that read; 0 reads in this one. seed: of crops and colours; the order has its own.
         mix: makes pictures of several samples, each through the transform of its own."""
-        if batch_size < 1 or workers < 0:
-            raise InputError(f"batch size {batch_size} must be at least 1, workers {workers} at least 0")
+        if workers < 0:
+            raise InputError(f"workers {workers} must be at least 0")
         self._samples = samples
-        self._order = order
-        self._bounds = batch_bounds(len(samples), batch_size)
+        self._order = batching.order
+        self._cuts = batching.cuts(len(samples))
         self._requests = _Requests()
         self._batches = DataLoader(
             _Reader(samples, transform, encode, seed, mix),
@@ -153,15 +157,15 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        return len(self._bounds)
+        return len(self._cuts)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """Raises DataError, with the sample's name, when an image cannot be read."""
         indices = self._order.indices(len(self._samples), number)
         again = repeats(indices)
         requests = [
-            _Request(number, tuple(indices[begin:end].tolist()), tuple(again[begin:end].tolist()))
-            for begin, end in self._bounds[start:]
+            _Request(number, tuple(indices[begin:end].tolist()), tuple(again[begin:end].tolist()), whole)
+            for begin, end, whole in self._cuts[start:]
         ]
         return self._answered(requests)
 
@@ -178,7 +182,8 @@ class Loader:
             raise DataError(answer.message)
         images, targets, views = answer
         names = tuple(self._samples[index].name for index in request.indices)
-        return Batch(images, targets, names, torch.tensor(request.indices), views)
+        total = None if request.whole == len(images) else request.whole
+        return Batch(images, targets, names, torch.tensor(request.indices), views, total)
 
 
 def _next(answers: Iterator[_Answer]) -> _Answer:

@@ -9,7 +9,9 @@ import torch
 from plusx.core.batch import Batch
 from plusx.core.card import Input
 from plusx.core.errors import InputError
+from plusx.core.ranks import ALONE, Ranks
 from plusx.core.sample import Listing
+from plusx.data.batching import Dealt, Divided
 from plusx.data.encode import encoder
 from plusx.data.jitter import JitterTransform
 from plusx.data.loader import Loader
@@ -25,7 +27,13 @@ from plusx.workflows.settings import FitSettings
 log = logging.getLogger("plusx")
 
 
-def training_batches(listing: Listing, input: Input, recipe: Recipe, settings: FitSettings) -> Loader:  # noqa: A002
+def training_batches(
+    listing: Listing,
+    input: Input,
+    recipe: Recipe,
+    settings: FitSettings,
+    ranks: Ranks = ALONE,  # noqa: A002
+) -> Loader:
     """Batches of the training split, shuffled or drawn by class, cut and coloured by the recipe."""
     samples = listing.splits["train"]
     sampling = settings.balance == "sampling" and listing.kind in ("label", "labels")
@@ -35,8 +43,7 @@ def training_batches(listing: Listing, input: Input, recipe: Recipe, settings: F
         samples,
         transform,
         encode=encoder(listing.kind, len(listing.classes)),
-        batch_size=recipe.batch_size,
-        order=order,
+        batching=Divided(recipe.batch_size, order, ranks),
         workers=loading_processes(settings.workers),
         seed=settings.seed,
         mix=mix_of(recipe, transform),
@@ -51,13 +58,20 @@ def mix_of(recipe: Recipe, transform: Transform) -> Mix | None:
     return Mix(recipe.mix, transform, recipe.plan.epochs)
 
 
-def measuring_batches(listing: Listing, split: str, input: Input, batch_size: int, workers: int | None) -> Loader:  # noqa: A002
+def measuring_batches(
+    listing: Listing,
+    split: str,
+    input: Input,
+    batch_size: int,
+    workers: int | None,
+    ranks: Ranks = ALONE,  # noqa: A002
+) -> Loader:
     """Batches of a split in its own order, as prediction and exported files see the images."""
     return Loader(
         listing.splits[split],
         EvalTransform(input),
         encode=encoder(listing.kind, len(listing.classes)),
-        batch_size=batch_size,
+        batching=Dealt(batch_size, ranks),
         workers=loading_processes(workers),
     )
 

@@ -8,6 +8,7 @@ F = 2 P R / (P + R).
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -40,6 +41,13 @@ class BoundaryScores:
             self._images_of_classes += drawn
             self._of_images += float(scores[drawn].mean())
             self._images += 1
+
+    def merge(self, other: Self) -> None:
+        """Adds the images of `other`."""
+        self._of_classes += other._of_classes
+        self._images_of_classes += other._images_of_classes
+        self._of_images += other._of_images
+        self._images += other._images
 
     def mean(self) -> float | None:
         """Mean over images of their mean over classes (section 3.3); None if no image has a boundary."""

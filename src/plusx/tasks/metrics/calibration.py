@@ -1,5 +1,7 @@
 """Does a probability of 0.8 mean right in 80 of 100 cases?"""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,12 @@ class Reliability:
         self._count += torch.bincount(bins, minlength=BINS)
         self._right += torch.bincount(bins[right], minlength=BINS)
         self._confidence.index_add_(0, bins, confidence.double())
+
+    def merge(self, other: Self) -> None:
+        """Adds the images of `other`."""
+        self._count += other._count
+        self._right += other._right
+        self._confidence += other._confidence
 
     def error(self) -> float:
         """Expected calibration error, Σ_m n_m / n · |accuracy_m − confidence_m|: Guo et al. 2017, equation 3."""

@@ -1,6 +1,7 @@
 """Metrics of single-label classification, counted batch by batch."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -61,6 +62,17 @@ class ClassifyMetrics:
         self._in_top_5 += int((_places_above(logits, truth) < 5).sum())
         self._nll -= float(logits.double().log_softmax(dim=1).gather(1, truth[:, None]).sum())
         self._keep(probabilities, truth)
+
+    def merge(self, other: Self) -> None:
+        """As if the images of `other` had come after one's own."""
+        self._confusion += other._confusion
+        self._in_top_5 += other._in_top_5
+        self._nll += other._nll
+        self._reliability.merge(other._reliability)
+        if other._scores is None:
+            self._scores, self._truths = None, []
+        for probabilities, truth in zip(other._scores or (), other._truths, strict=True):
+            self._keep(probabilities, truth)
 
     def compute(self) -> dict[str, float]:
         """Name → value, 0..1 except nll. InputError if no image was counted."""

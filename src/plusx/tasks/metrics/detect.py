@@ -1,6 +1,7 @@
 """Metrics of object detection, counted in the pixels of the original images."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 from torch import Tensor
@@ -50,6 +51,15 @@ class DetectMetrics:
         each: Sequence[View | None] = views if len(views) else [None] * len(found)
         for rows, boxes, view in zip(found, true, each, strict=True):
             self._images.append(_image(rows, boxes, view))
+
+    def merge(self, other: Self) -> None:
+        """As if the images of `other` had come after one's own."""
+        self._images += other._images
+        self._coco = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was counted; without `decode`, which belongs to a task."""
+        return {**vars(self), "_decode": None}
 
     def compute(self) -> dict[str, float]:
         """Name → value, 0..1. InputError if no image was counted."""

@@ -1,7 +1,7 @@
 """Metrics of multi-label classification."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import torch
 from torch import Tensor
@@ -40,6 +40,11 @@ class MultiLabelMetrics:
         """
         self._scores.append(checks.finite(outputs).sigmoid())
         self._truths.append(targets.detach().cpu() >= 0.5)
+
+    def merge(self, other: Self) -> None:
+        """As if the images of `other` had come after one's own."""
+        self._scores += other._scores
+        self._truths += other._truths
 
     def compute(self) -> dict[str, float]:
         """Name → value, 0..1. InputError if no image was counted."""

@@ -1,7 +1,7 @@
 """Metrics of masks that may overlap, counted pixel by pixel over the whole data set."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -48,6 +48,12 @@ class MultiLabelSegmentMetrics:
         self._counts += torch.stack([found.sum(dim=(0, 2, 3)) for found in each]).cpu()
         self._images_of_classes += true.flatten(2).any(dim=2).sum(dim=0).cpu()
         self._images += len(targets)
+
+    def merge(self, other: Self) -> None:
+        """Adds the images of `other`."""
+        self._counts += other._counts
+        self._images_of_classes += other._images_of_classes
+        self._images += other._images
 
     def compute(self) -> dict[str, float]:
         """Name → value, 0..1. InputError if no pixel was counted."""

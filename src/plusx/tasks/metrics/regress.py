@@ -1,6 +1,7 @@
 """Metrics of regression, in the user's unit."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -35,6 +36,11 @@ class RegressMetrics:
         """outputs: standardised values (B, K). targets: (B, K) in the user's unit. NonFiniteOutputError for NaN."""
         self._predicted.append(checks.finite(outputs).double() * self._std + self._mean)
         self._true.append(targets.detach().cpu().double())
+
+    def merge(self, other: Self) -> None:
+        """As if the images of `other` had come after one's own."""
+        self._predicted += other._predicted
+        self._true += other._true
 
     def compute(self) -> dict[str, float]:
         """Name → value. InputError if no image was counted."""

@@ -1,7 +1,7 @@
 """Metrics of semantic segmentation, counted pixel by pixel over the whole data set."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -66,6 +66,13 @@ class SegmentMetrics:
         self._confusion += matrix
         self._images_of_classes += matrix.view(k, k).sum(dim=1) > 0
         self._images.append(ImageScore(mean_of_defined(_counts(matrix.view(k, k)).iou())))
+
+    def merge(self, other: Self) -> None:
+        """As if the images of `other` had come after one's own."""
+        self._confusion += other._confusion
+        self._images += other._images
+        self._images_of_classes += other._images_of_classes
+        self._boundaries.merge(other._boundaries)
 
     def compute(self) -> dict[str, float]:
         """Name → value, 0..1. InputError if no pixel was counted."""
