@@ -1,8 +1,7 @@
 """Which samples make which batch, and which part of it a process takes. Needs no torch."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import NamedTuple, Protocol, final
 
 from plusx.core.errors import InputError
 from plusx.core.ranks import ALONE, Ranks
@@ -17,22 +16,24 @@ class Cut(NamedTuple):
     whole: int
 
 
-class Batching(ABC):
-    """`size`: images of a batch over all processes. `order`: in which the epoch shows the samples."""
+class Batching(Protocol):
+    """What a loader goes by."""
 
-    size: int
-    order: Order
+    @property
+    def order(self) -> Order:
+        """In which the epoch shows the samples."""
+        ...
 
-    @abstractmethod
     def cuts(self, count: int) -> list[Cut]:
         """What this process takes of an epoch of `count` samples, batch by batch."""
+        ...
 
 
 @final
 @dataclass(frozen=True)
-class Divided(Batching):
+class Divided:
     """Of every batch a slice: for training. The batches are the same for any number of processes, so that the position
-    within an epoch means the same for all."""
+    within an epoch means the same for all. `size`: images of a batch over all processes."""
 
     size: int
     order: Order = IN_ORDER
@@ -48,7 +49,7 @@ class Divided(Batching):
 
 @final
 @dataclass(frozen=True)
-class Dealt(Batching):
+class Dealt:
     """Of all batches some, which follow each other: for measuring. Every sample is in one process's batches, and a
     batch is computed as one process alone would."""
 

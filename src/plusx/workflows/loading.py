@@ -29,10 +29,10 @@ log = logging.getLogger("plusx")
 
 def training_batches(
     listing: Listing,
-    input: Input,
+    input: Input,  # noqa: A002
     recipe: Recipe,
     settings: FitSettings,
-    ranks: Ranks = ALONE,  # noqa: A002
+    ranks: Ranks = ALONE,
 ) -> Loader:
     """Batches of the training split, shuffled or drawn by class, cut and coloured by the recipe."""
     samples = listing.splits["train"]
@@ -61,10 +61,10 @@ def mix_of(recipe: Recipe, transform: Transform) -> Mix | None:
 def measuring_batches(
     listing: Listing,
     split: str,
-    input: Input,
+    input: Input,  # noqa: A002
     batch_size: int,
     workers: int | None,
-    ranks: Ranks = ALONE,  # noqa: A002
+    ranks: Ranks = ALONE,
 ) -> Loader:
     """Batches of a split in its own order, as prediction and exported files see the images."""
     return Loader(
