@@ -41,6 +41,19 @@ def test_saving_keeps_the_one_before(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.pt", "previous.pt"]
 
 
+def test_as_many_are_kept_as_asked_for(tmp_path: Path) -> None:
+    for step in range(1, 7):
+        checkpoint.save(tmp_path, {"step": step}, keep=4)
+    kept = checkpoint.kept(tmp_path)
+    assert [path.name for path in kept] == ["last.pt", "previous.pt", "previous-2.pt", "previous-3.pt"]
+    assert [checkpoint.read(path)["step"] for path in kept] == [6, 5, 4, 3]
+    for path in kept[:2]:
+        path.unlink()
+    assert checkpoint.newest(tmp_path)[0]["step"] == 4  # killed between two renames
+    checkpoint.save(tmp_path, {"step": 7}, keep=1)
+    assert [path.name for path in checkpoint.kept(tmp_path)] == ["last.pt"]
+
+
 def test_every_cut_is_found(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     checkpoint.write(path, CONTENT)

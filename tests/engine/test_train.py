@@ -1,3 +1,5 @@
+import contextlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -286,12 +288,21 @@ def test_tiny_batches_are_noted_and_single_images_move_no_statistics(tiny: Any, 
 
 
 def test_saving_by_the_clock(tiny: Any, tmp_path: Path) -> None:
-    steps: list[int] = []
+    saved: list[int] = []
+
+    def newest_step() -> int:
+        with contextlib.suppress(FileNotFoundError):  # between two renames
+            return checkpoint.read(tmp_path / "last.pt")["state"]["step"]
+        return -1
 
     class Reader(tiny.listener):  # type: ignore[misc]
         def on_step(self, info: Any) -> None:
-            steps.append(checkpoint.read(tmp_path / "last.pt")["state"]["step"])
+            """The save of the step before is under way in its thread."""
+            deadline = time.monotonic() + 20
+            while (step := newest_step()) < info.step - 1:
+                assert time.monotonic() < deadline
+            saved.append(step)
 
     parts = tiny.parts(tmp_path, Reader(), checkpoint_minutes=0.0)
     train(tiny.seeded(), tiny.batches(12), Plan(epochs=1), tiny.cpu, parts=parts)
-    assert steps == [0, 1, 2]
+    assert saved == [0, 1, 2]

@@ -2,16 +2,21 @@
 
 A file is what `torch.save` writes: a zip archive in which every record carries a CRC-32. `torch.load` does not look
 at it (a flipped bit in a weight is loaded without a word), so `read` checks all of them first.
-`last.pt` is the newest state, `previous.pt` the one before, `best.pt` the best weights alone.
+`last.pt` is the newest state, `previous.pt` the one before, `previous-2.pt` the one before that where so many are kept,
+`best.pt` the best weights alone.
 """
 
 import os
 import pickle
+import platform
+import re
 import zipfile
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from plusx.core.errors import InputError, StorageError, WeightsError
@@ -19,11 +24,18 @@ from plusx.core.storage import replacing
 
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
 FORMAT = 1
+KEEP = 2
+"""So many of the newest states stay, unless more or fewer are asked for."""
 
 
 def versions() -> dict[str, str]:
     """The code that writes: kept in every checkpoint."""
-    return {"plusx": version("plusx"), "torch": str(torch.__version__)}
+    return {
+        "plusx": version("plusx"),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def make(directory: Path) -> None:
@@ -43,13 +55,28 @@ def write(path: Path, content: dict[str, Any]) -> None:
         _write(temporary, content)
 
 
-def save(directory: Path, content: dict[str, Any]) -> None:
-    """Writes `last.pt`; the one before becomes `previous.pt`. Raises StorageError; both are then untouched."""
-    last = directory / LAST
-    with replacing(last) as temporary:
+def save(directory: Path, content: dict[str, Any], keep: int = KEEP) -> None:
+    """Writes `last.pt`; the one before becomes `previous.pt`, and so on: the newest `keep` stay.
+
+    Raises StorageError; all that were there are then untouched. A kill between two renames leaves a name without a
+    file, which `newest` passes over.
+    """
+    names = [directory / _name(age) for age in range(keep)]
+    with replacing(names[0]) as temporary:
         _write(temporary, content)
-        if last.exists():
-            last.replace(directory / PREVIOUS)
+        for younger, older in reversed([*pairwise(names)]):
+            if younger.exists():
+                younger.replace(older)
+    for surplus in kept(directory):
+        if surplus not in names:
+            surplus.unlink(missing_ok=True)
+
+
+def kept(directory: Path) -> list[Path]:
+    """The states in `directory`, the newest first."""
+    aged = {int(match[1] or 1): path for path in directory.iterdir() if (match := _PREVIOUS.fullmatch(path.name))}
+    last = directory / LAST
+    return [*([last] if last.exists() else []), *(aged[age] for age in sorted(aged))]
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -74,7 +101,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def exists(directory: Path) -> bool:
     """Whether there is something to resume from."""
-    return any((directory / name).exists() for name in (LAST, PREVIOUS))
+    return directory.is_dir() and bool(kept(directory))
 
 
 def newest(directory: Path) -> tuple[dict[str, Any], list[str]]:
@@ -83,18 +110,23 @@ def newest(directory: Path) -> tuple[dict[str, Any], list[str]]:
     Raises InputError when none is valid.
     """
     notes: list[str] = []
-    for name in (LAST, PREVIOUS):
-        path = directory / name
-        if not path.exists():
-            continue
+    for path in kept(directory):
         try:
             return read(path), notes
         except WeightsError as error:
-            path.replace(path.with_name(f"{name}.damaged"))
-            notes.append(f"{error} Skipped and renamed to {name}.damaged.")
+            path.replace(path.with_name(f"{path.name}.damaged"))
+            notes.append(f"{error} Skipped and renamed to {path.name}.damaged.")
     raise InputError(
         f"No checkpoint to resume from in {directory}: expected {LAST} or {PREVIOUS}. {' '.join(notes)}".rstrip()
     )
+
+
+_PREVIOUS = re.compile(r"previous(?:-(\d+))?\.pt")
+
+
+def _name(age: int) -> str:
+    """0: the newest."""
+    return (LAST, PREVIOUS)[age] if age < 2 else f"previous-{age}.pt"
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

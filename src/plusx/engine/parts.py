@@ -1,14 +1,15 @@
 """What the loop is given and what it gives back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 
 from plusx.core.batch import Batch
 from plusx.core.task import Task
+from plusx.engine.checkpoint import KEEP
 from plusx.engine.interrupt import Interrupt
 from plusx.engine.observer import Observer, Stopped
 
@@ -21,7 +22,8 @@ class TrainParts:
     """`evaluate` is called after each epoch with the task to judge (the averaged one when there is an EMA).
 
     It returns metric name → value; `primary` names the one that best weights and patience go by. Without `evaluate`
-    the last weights are the best. `directory` gets `last.pt`, `previous.pt` and `best.pt`.
+    the last weights are the best. `directory` gets `best.pt` and the newest `keep` states: `last.pt`, `previous.pt` and
+    so on. `about`: what each checkpoint also says of the run, as plain values.
     """
 
     prepare: Prepare
@@ -32,6 +34,8 @@ class TrainParts:
     observers: Sequence[Observer] = ()
     interrupt: Interrupt = field(default_factory=Interrupt)
     checkpoint_minutes: float | None = None  # also saves inside an epoch when this much time has passed
+    keep: int = KEEP
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

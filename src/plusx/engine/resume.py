@@ -39,28 +39,60 @@ def differences(content: Mapping[str, Any], placement: Placement) -> list[str]:
     before = Placement.from_json(content["placement"])
     if before.differs(placement):
         notes.append(f"The run was begun as {before} and goes on as {placement}: its results may differ slightly.")
-    now = checkpoint.versions()
-    changed = [
-        f"{name} {content['versions'][name]} → {now[name]}" for name in now if content["versions"][name] != now[name]
-    ]
+    then, now = content["versions"], checkpoint.versions()
+    changed = [f"{name} {then[name]} → {now[name]}" for name in now if name in then and then[name] != now[name]]
     if changed:
         notes.append(f"The code has changed since ({', '.join(changed)}): results may differ slightly.")
     return notes
 
 
-def reconcile_best(directory: Path, state: State) -> list[str]:
-    """Makes `state` name the weights that really are in `best.pt`, which may be newer, damaged or gone."""
+def best_in(content: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What `best.pt` holds, where this checkpoint was made when the best weights were found; else None."""
+    state = State.from_json(content["state"])
+    if not state.at_best:
+        return None
+    task = content["task"] if content["ema"] is None else content["ema"]["task"]
+    return {"task": task, "primary": content["primary"], "metric": state.best_metric, "epoch": state.best_epoch}
+
+
+def reconcile_best(directory: Path, content: Mapping[str, Any], state: State) -> list[str]:
+    """Makes `best.pt` and `state`, which was read from `content`, name the same weights; notes on what was lost.
+
+    `last.pt` is written first. Killed before `best.pt` was, the weights are in `content` and are written now. Where
+    `content` is an older checkpoint because a newer one was damaged, `best.pt` may be ahead: its weights are this run's
+    own, and count. Where it is damaged or gone, older checkpoints are looked through.
+    """
     path = directory / checkpoint.BEST
-    if not path.exists() and state.best_epoch == 0:
+    if (best := best_in(content)) is not None and _read_best(path)[0] != (best["metric"], best["epoch"]):
+        checkpoint.write(path, best)
+    found, why = _read_best(path)
+    if found is None:
+        found = _best_of_older(directory, state)
+    if found is None and not state.best_epoch:
         return []
+    state.best_metric, state.best_epoch = found or (None, 0)
+    return [] if found else [f"{why} The best weights are sought among the epochs to come."]
+
+
+def _read_best(path: Path) -> tuple[tuple[float, int] | None, str]:
+    """Metric and epoch; where there are none, why."""
+    if not path.exists():
+        return None, f"{path} is gone."
     try:
-        best = checkpoint.read(path) if path.exists() else None
+        best = checkpoint.read(path)
     except WeightsError as error:
-        lost = str(error)
-    else:
-        if best is not None:
-            state.best_metric, state.best_epoch = best["metric"], best["epoch"]
-            return []
-        lost = f"{path} is gone."
-    state.best_metric, state.best_epoch = None, 0
-    return [f"{lost} The best weights are sought among the epochs to come."]
+        return None, str(error)
+    return (best["metric"], best["epoch"]), ""
+
+
+def _best_of_older(directory: Path, state: State) -> tuple[float, int] | None:
+    """Writes `best.pt` anew from an older checkpoint that holds the best weights, where one is left."""
+    for path in checkpoint.kept(directory):
+        try:
+            best = best_in(checkpoint.read(path))
+        except WeightsError:
+            continue
+        if best is not None and best["epoch"] == state.best_epoch:
+            checkpoint.write(directory / checkpoint.BEST, best)
+            return best["metric"], best["epoch"]
+    return None

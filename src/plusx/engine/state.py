@@ -9,6 +9,7 @@ from typing import Any
 class State:
     """`epoch` and `step` are those done; `batch` counts the batches done of the epoch that is under way.
 
+    `at_best`: the weights are the best ones, found at the end of epoch `best_epoch`, and no step was made since.
     `samples`, `sums` (loss part → sum over samples) and `seconds` are those of that epoch, so that its means go on
     where they were.
     """
@@ -21,11 +22,13 @@ class State:
     seconds: float = 0.0
     best_metric: float | None = None
     best_epoch: int = 0
+    at_best: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
 
     def count(self, losses: Mapping[str, float], samples: int, batches: int) -> None:
         """One step with these mean losses over `samples` of `batches` batches."""
         self.step += 1
+        self.at_best = False
         self.batch += batches
         self.samples += samples
         for part, value in losses.items():
@@ -42,6 +45,10 @@ class State:
         rate = self.samples / self.seconds if self.seconds > 0 else 0.0
         own = {"train/loss": self.mean_loss, **(parts if len(parts) > 1 else {})}
         return {**own, "train/seconds": self.seconds, "train/images_per_second": rate}
+
+    def found_best(self, metric: float) -> None:
+        """At the end of the epoch that is under way."""
+        self.best_metric, self.best_epoch, self.at_best = metric, self.epoch + 1, True
 
     def finish_epoch(self, values: dict[str, float]) -> None:
         """Enters `values` into the history and begins the next epoch."""

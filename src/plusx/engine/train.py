@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from plusx.core.batch import Batch, Batches
-from plusx.core.errors import InputError, unknown
+from plusx.core.errors import InputError, StorageError, unknown
 from plusx.core.task import Task
 from plusx.engine import checkpoint, modes, randomness
 from plusx.engine.losses import check_weights
@@ -18,6 +18,7 @@ from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.placement import Placement, tuned
 from plusx.engine.plan import Plan
 from plusx.engine.resume import begin_directory, check_agrees, differences, reconcile_best
+from plusx.engine.saving import Saver
 from plusx.engine.state import State
 from plusx.engine.step import Position, Stepper
 
@@ -43,8 +44,7 @@ def train(
         try:
             stopped = run.run(notes)
         finally:
-            for observer in parts.observers:
-                observer.on_end(stopped)
+            run.end(stopped)
         return run.outcome(stopped)
 
 
@@ -54,6 +54,7 @@ class _Run:
         self.plan = stepper.plan
         self.state = State()
         self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
+        self.saver = Saver(parts.directory, parts.keep)
         self.saved_at = time.monotonic()
         self.checked_at = 0
 
@@ -62,11 +63,23 @@ class _Run:
         while self.state.epoch < self.plan.epochs and not self.out_of_patience():
             if self.parts.interrupt.requested or not self.train_epoch():
                 self.save()
+                self.saver.wait()
                 return "interrupted"
             self.judge()
             self.save()
+        self.saver.wait()
         self.load_best()
         return "finished" if self.state.epoch >= self.plan.epochs else "early"
+
+    def end(self, stopped: Stopped | None) -> None:
+        """However the run ended: what was to be saved is on the disk, or it is said why not."""
+        try:
+            self.saver.wait()
+        except StorageError as error:
+            self.note(str(error))
+        finally:
+            for observer in self.parts.observers:
+                observer.on_end(stopped)
 
     def make_directory(self) -> list[str]:
         begin_directory(self.parts.directory)
@@ -79,12 +92,13 @@ class _Run:
             raise InputError(f"{directory} does not exist: expected the checkpoints of the run that is to go on.")
         if not checkpoint.exists(directory):
             return ["Nothing was saved yet: the run begins anew."]
+        checkpoint.make(directory)
         content, notes = checkpoint.newest(directory)
         check_agrees(content, self.content())
         self.stepper.load_state_dict(content)
         self.state = State.from_json(content["state"])
         randomness.restore(content["random"])
-        lost = reconcile_best(directory, self.state)
+        lost = reconcile_best(directory, content, self.state)
         return [*notes, *differences(content, self.stepper.placement), *lost]
 
     def begin(self, notes: list[str]) -> None:
@@ -94,7 +108,8 @@ class _Run:
         for text in notes:
             self.note(text)
         if state.step == 0:
-            self.save()  # a directory that cannot be written to fails now, not after an epoch
+            self.save()
+            self.saver.wait()  # a directory that cannot be written to fails now, not after an epoch
 
     def train_epoch(self) -> bool:
         """The steps that are left of the current epoch; False when interrupted before its end."""
@@ -105,6 +120,7 @@ class _Run:
             position = Position(state.epoch, state.batch, state.step)
             factor = self.plan.factor(state.step, self.steps_per_epoch)
             losses = self.stepper.step(window, position, factor)
+            self.saver.check()
             samples = sum(len(batch) for batch in window)
             state.count(losses, samples, len(window))
             state.seconds = time.perf_counter() - began
@@ -129,17 +145,17 @@ class _Run:
             yield window
 
     def judge(self) -> None:
-        """Evaluates, keeps the best weights, and closes the epoch."""
+        """Evaluates, notes whether these are the best weights, and closes the epoch."""
         state = self.state
         self.check()
+        self.saver.wait()  # loading processes are copies of this one: none begins while a thread writes
         metrics = self.evaluate()
         best = bool(metrics) and self.is_better(metrics[self.parts.primary])
         epoch = state.epoch + 1
         values = {"epoch": float(epoch), "step": float(state.step), **state.means(), "train/rate": self.rate()}
         values |= {f"val/{name}": value for name, value in metrics.items()}
         if best:
-            state.best_metric, state.best_epoch = metrics[self.parts.primary], epoch
-            self.save_best()
+            state.found_best(metrics[self.parts.primary])
         for observer in self.parts.observers:
             observer.on_epoch(EpochInfo(epoch, state.step, values, self.parts.primary, best))
         state.finish_epoch(values)
@@ -157,6 +173,8 @@ class _Run:
         best = self.state.best_metric
         if math.isnan(metric):
             return False
+        if (metric, self.state.epoch + 1) == (best, self.state.best_epoch):  # an epoch that is done once more
+            return True
         return best is None or (metric > best if self.parts.higher_is_better else metric < best)
 
     def out_of_patience(self) -> bool:
@@ -198,7 +216,7 @@ class _Run:
 
     def save(self) -> None:
         self.check()
-        checkpoint.save(self.parts.directory, self.content())
+        self.saver.save(self.content())
         self.saved_at = time.monotonic()
 
     def content(self) -> dict[str, Any]:
@@ -210,12 +228,8 @@ class _Run:
             "primary": self.parts.primary,
             "state": self.state.to_json(),
             "random": randomness.capture(),
+            "about": dict(self.parts.about),
         }
-
-    def save_best(self) -> None:
-        state = {"task": self.stepper.judged.state_dict(), "primary": self.parts.primary}
-        best = {"metric": self.state.best_metric, "epoch": self.state.best_epoch}
-        checkpoint.write(self.parts.directory / checkpoint.BEST, {**state, **best})
 
     def load_best(self) -> None:
         """The task's weights become the best ones: those of `best.pt`, or the last ones where nothing was evaluated."""
