@@ -14,7 +14,7 @@ from plusx.core.errors import DataError, InputError
 from plusx.core.masks import Mask
 from plusx.core.sample import Kind, Listing, Sample
 from plusx.core.targets import Boxes, Label, Labels, Target, Value
-from plusx.data.split import with_validation
+from plusx.data.split import _units, choose, with_validation
 
 
 def sample(name: str, target: Target, group: str | None = None) -> Sample:
@@ -71,7 +71,7 @@ def test_nothing_is_lost_repeated_or_leaked(samples: list[Sample], fraction: flo
     train, val = after.splits["train"], after.splits["val"]
     assert train
     assert val
-    assert sorted(map(id, train + val)) == sorted(map(id, samples))
+    assert sorted(map(id, [*train, *val])) == sorted(map(id, samples))
     assert not names(train) & names(val)
     assert not {s.group for s in train} & {s.group for s in val} - {None}
     shuffled = random.Random(seed).sample(samples, len(samples))
@@ -185,3 +185,14 @@ def test_what_cannot_be_split() -> None:
         with_validation(listing([sample("a.jpg", Label(i)) for i in range(2)]))
     with pytest.raises(DataError, match=r"of 3 images: every class has only one image or group"):
         with_validation(listing(labelled(1, 1, 1)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=3), st.sampled_from([0.01, 0.2, 0.5, 0.99]), st.integers(0, 3))
+def test_single_labels_are_chosen_quickly_as_one_by_one(counts: list[int], fraction: float, seed: int) -> None:
+    samples = labelled(*counts)
+    after = split_if_possible(samples, fraction, seed)
+    assume(after is not None)
+    assert after is not None
+    slowly = {samples[index].name for unit in choose(_units(samples, seed), fraction) for index in unit.members}
+    assert names(after.splits["val"]) == slowly

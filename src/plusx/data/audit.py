@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plusx.core.sample import Listing
+from plusx.core.sample import Listing, kept
 from plusx.data.inspection.checks import CHECKS
 from plusx.data.inspection.facts import UNREADABLE
 from plusx.data.inspection.finding import Finding, Severity
@@ -49,7 +49,7 @@ class Audit:
         if not lost:
             return listing
         splits = {
-            split: tuple(sample for sample in samples if (split, sample.name) not in lost)
+            split: kept(samples, lambda sample, split=split: (split, sample.name) not in lost)
             for split, samples in listing.splits.items()
         }
         return listing.with_splits(splits, f"{_count(len(self._lost()), 'unreadable image')} left out")

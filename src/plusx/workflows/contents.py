@@ -21,10 +21,15 @@ _SHOWN = 5  # images
 
 
 def digests_of(listing: Listing, report: Audit) -> Digests:
-    """`listing` holds samples that `report` read."""
-    known = {id(image.sample): image.facts.digest for image in report.images}
+    """`listing` holds samples that `report` read, of which some may have moved from "train" to another split."""
+    known = {(image.split, image.sample.name): image.facts.digest for image in report.images}
+
+    def digest(split: str, sample: Sample) -> str:
+        own = known.get((split, sample.name))
+        return known["train", sample.name] if own is None else own
+
     return {
-        split: tuple(known[id(sample)] if comparable(sample) else "" for sample in samples)
+        split: tuple(digest(split, sample) if comparable(sample) else "" for sample in samples)
         for split, samples in listing.splits.items()
     }
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.masks import LazyMask, Mask, Masks
-from plusx.core.sample import Kind, Listing
+from plusx.core.sample import Kind, Listing, kept
 from plusx.core.targets import Boxes, Label, Labels, Target, Value
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
@@ -85,13 +85,13 @@ def names_in(exclude: Path) -> frozenset[str]:
 def without(listing: Listing, exclude: Path) -> Listing:
     """Leaves out the samples that the file names."""
     names = names_in(exclude)
-    kept = {split: tuple(s for s in samples if s.name not in names) for split, samples in listing.splits.items()}
-    left_out = sum(map(len, listing.splits.values())) - sum(map(len, kept.values()))
+    rest = {split: kept(samples, lambda one: one.name not in names) for split, samples in listing.splits.items()}
+    left_out = sum(map(len, listing.splits.values())) - sum(map(len, rest.values()))
     if not left_out:
         log.warning(
             "--exclude %s has no effect: it names none of the images, which are called as in split.csv", exclude
         )
-    return listing.with_splits(kept, f"{left_out} images left out by {exclude}")
+    return listing.with_splits(rest, f"{left_out} images left out by {exclude}")
 
 
 def prepare(
@@ -212,9 +212,9 @@ def write_down(prepared: Prepared, run: RunDirectory) -> None:
     }
     write_json(run.data, about)
     write_json(run.audit, prepared.audit.to_json())
-    rows = [
+    rows = (
         Row(split, sample.name, target_text(sample.target, listing.classes), sample.group or "", digest)
         for split, samples in listing.splits.items()
         for sample, digest in zip(samples, prepared.digests[split], strict=True)
-    ]
+    )
     write_split(run, rows)

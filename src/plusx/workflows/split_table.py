@@ -1,12 +1,11 @@
 """split.csv: which image, with which target, was in which split of a run."""
 
 import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from plusx.core.errors import InputError
-from plusx.core.storage import write_text
+from plusx.core.storage import replacing
 from plusx.workflows.directory import RunDirectory
 
 
@@ -20,12 +19,15 @@ class Row(NamedTuple):
     sha256: str = ""
 
 
-def write_split(run: RunDirectory, rows: Sequence[Row]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Row._fields)
-    writer.writerows(rows)
-    write_text(run.split, text.getvalue())
+def write_split(run: RunDirectory, rows: Iterable[Row]) -> None:
+    """Row by row, so that a million of them take no memory."""
+    with (
+        replacing(run.split) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Row._fields)
+        writer.writerows(rows)
 
 
 def split_rows(run: RunDirectory) -> list[Row]:

@@ -1,7 +1,7 @@
 """What the task is told: the user's settings for it, and what only the training images can tell."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -63,7 +63,7 @@ def head_config(name: str, settings: FitSettings) -> dict[str, Any]:
     return said | {word: value for word in SUPPRESSING if (value := getattr(settings, word)) is not None}
 
 
-def class_counts(samples: tuple[Sample, ...], classes: int) -> list[int]:
+def class_counts(samples: Sequence[Sample], classes: int) -> list[int]:
     """How many images have each class; all 0 for values."""
     counts = [0] * classes
     for sample in samples:
@@ -76,7 +76,7 @@ def class_counts(samples: tuple[Sample, ...], classes: int) -> list[int]:
     return counts
 
 
-def standardisation(samples: tuple[Sample, ...]) -> tuple[list[float], list[float]]:
+def standardisation(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each column over the training images; 1 where a column never changes."""
     values = torch.tensor([s.target.values for s in samples if isinstance(s.target, Value)], dtype=torch.float64)
     std = values.std(dim=0, correction=0)

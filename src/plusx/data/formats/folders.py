@@ -9,7 +9,8 @@ from typing import Any
 
 from plusx.core.errors import DataError
 from plusx.data.formats.classes import check_distinct, class_name, natural_order
-from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
+from plusx.data.formats.file_table import FileTable, Place
+from plusx.data.formats.format import FORMATS, Entries, Format, counted, shown
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.splits import Split, split_of
 from plusx.data.images import IMAGE_SUFFIXES, printable
@@ -30,13 +31,13 @@ def read(source: Any, options: ReadOptions) -> Entries:
     """Everything below a class folder is of that class, at any depth. Links are followed, hidden files are not read."""
     root, walk = Path(source), Walk()
     top = unwrapped(root, walk)
-    entries: list[Entry] = []
+    entries = FileTable(os.fspath(root))
     classes: set[str] = set()
     for split, folder in _split_folders(top, walk).items():
-        entries += _class_folders(folder, split, root, classes, walk)
+        _class_folders(folder, split, entries, classes, walk)
     if not entries:
         raise _no_images(root, walk)
-    counts = Counter(entry.label for entry in entries)
+    counts = entries.counts()
     check_distinct(Counter({name: counts[name] for name in classes}))
     if len(counts) == 1 and options.classes is None:
         only = f"{counted(len(entries), 'image')} in the one class folder {entries[0].label!r}"
@@ -68,6 +69,12 @@ class Walk:
 
     def images(self, folder: Path) -> Iterator[str]:
         """Paths of the images below `folder`, sorted folder by folder; one that links reach twice counts once."""
+        for here, names in self.folders(folder):
+            start = os.path.join(here, "")  # noqa: PTH118 - speed
+            yield from (start + name for name in names)
+
+    def folders(self, folder: Path) -> Iterator[tuple[str, list[str]]]:
+        """`folder` and all below it: path, and the names of the images in it, sorted."""
         seen: set[tuple[int, int]] = set()
         waiting = [os.fspath(folder)]
         while waiting:
@@ -78,22 +85,25 @@ class Walk:
             seen.add((status.st_dev, status.st_ino))
             files, folders = self._scanned(here)
             waiting += reversed(folders)
-            yield from files
+            yield here, files
 
     def _scanned(self, folder: str) -> tuple[list[str], list[str]]:
-        files, folders = [], []
+        """Names of the images, paths of the folders."""
+        files: list[str] = []
+        folders: list[str] = []
         with os.scandir(folder) as children:
             for child in children:
                 name = child.name
                 if name.startswith(".") or name.lower() in SYSTEM_FILES:
                     continue
                 if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and child.is_file():  # noqa: PTH122 - speed
-                    files.append(child.path)
+                    files.append(name)
                 elif not child.is_dir():
                     self.others[os.path.splitext(name)[1].lower() or "no suffix"] += 1  # noqa: PTH122
                 elif name.lower() not in SYSTEM_FOLDERS:
                     folders.append(child.path)
-        return sorted(files), sorted(folders)
+        files.sort()
+        return files, sorted(folders)
 
     def notes(self) -> Iterator[str]:
         yield from self.remarks
@@ -157,14 +167,13 @@ def _split_folders(top: Path, walk: Walk) -> Mapping[Split, Path]:
     return found
 
 
-def _class_folders(folder: Path, split: Split, root: Path, classes: set[str], walk: Walk) -> Iterator[Entry]:
+def _class_folders(folder: Path, split: Split, entries: FileTable, classes: set[str], walk: Walk) -> None:
     walk.loose += direct_images(folder)
-    cut = len(os.path.join(root, ""))  # noqa: PTH118 - names of 100,000 files, cut from their text
     for child in visible_folders(folder):
         name, count, others = class_name(printable(child.name)), 0, walk.others.total()
-        for path in walk.images(child):
-            count += 1
-            yield Entry(Path(path), name, printable(path[cut:]).replace(os.sep, "/"), split)
+        for here, files in walk.folders(child):
+            count += len(files)
+            entries.add(Place(os.path.join(here, "")[len(entries.root) :], name, split), files)  # noqa: PTH118
         if count or (walk.others.total() == others and not visible_folders(child)):
             classes.add(name)  # a wholly empty folder is a class that misses its images
         else:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from plusx.core.errors import DataError
 from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Kind, Listing, Sample
 from plusx.core.targets import Label, Labels, Target, Value
 from plusx.data.formats.boxes import targets_of
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
+from plusx.data.formats.file_table import FileSamples, FileTable
 from plusx.data.formats.format import Entries, Entry, counted, shown
 from plusx.data.formats.labels import (
     found_separator,
@@ -34,6 +37,8 @@ MANY_CLASSES = 0.1
 
 def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
     """name: of the format. DataError if the labels are mixed, missing, or too few to learn from."""
+    if (compact := _of_files(found, options, name)) is not None:
+        return compact
     notes = list(found.notes)
     labelled = [entry for entry in found.entries if not is_missing(entry.label)]
     _note_unlabelled(found.entries, len(labelled), notes)
@@ -60,6 +65,30 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
     return Listing(
         {split: samples for split, samples in splits.items() if samples}, kind, classes, found.root, name, tuple(notes)
     )
+
+
+def _of_files(found: Entries, options: ReadOptions, name: str) -> Listing | None:
+    """Class folders as they mostly are, without an object for every file; None where there is more to decide or say."""
+    table = found.entries
+    plain = (options.kind or found.kind) == "label" and options.separator is None and options.group_pattern is None
+    if not isinstance(table, FileTable) or not plain:
+        return None
+    counts = table.counts()
+    if len(counts) < 2 or any(map(is_missing, counts)):
+        return None
+    classes = options.classes or found.classes
+    index = ClassIndex(classes, counts)
+    places = table.place_of_each()
+    held, first = np.unique(places, return_index=True)
+    targets = [Label(0)] * len(table.places)
+    for place, file in zip(held.tolist(), first.tolist(), strict=True):
+        targets[place] = Label(index.of(table.places[place].label, table.name(file)))
+    splits: dict[str, FileSamples] = {}
+    for split in ORDER:
+        within = np.array([place.split == split for place in table.places])
+        if (positions := np.flatnonzero(within[places])).size:
+            splits[split] = FileSamples(table, targets, positions)
+    return Listing(splits, "label", classes, found.root, name, found.notes)
 
 
 def _check_boxes(kind: Kind | None, found: Kind | None, name: str) -> None:
