@@ -67,6 +67,7 @@ def fingerprint(folder: Path) -> object:
 def requests(folder: Path) -> object:
     """An epoch of the loader, up to its first batch, which is not read."""
     from plusx.core.card import Input
+    from plusx.data.batching import Divided
     from plusx.data.encode import encoder
     from plusx.data.formats.read import read
     from plusx.data.loader import Loader
@@ -74,7 +75,7 @@ def requests(folder: Path) -> object:
     from plusx.data.transforms import EvalTransform
 
     samples = read(folder).splits["train"]
-    made = Loader(samples, EvalTransform(Input()), encode=encoder("label", CLASSES), batch_size=256, order=Shuffled(0))
+    made = Loader(samples, EvalTransform(Input()), encode=encoder("label", CLASSES), batching=Divided(256, Shuffled(0)))
     return made, made.epoch(0)
 
 
