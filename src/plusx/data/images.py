@@ -86,11 +86,13 @@ def printable(name: str) -> str:
 
 
 def _decode(data: bytes, name: str, mode: Mode) -> NDArray[np.uint8]:
-    def pixels(image: Image.Image) -> NDArray[np.uint8]:
-        _correct_transparency(image, data)
-        return _to_array(_eight_bit(upright(image)), mode)
+    return decoded(data, name, lambda image: _to_array(displayed(image, data), mode))
 
-    return decoded(data, name, pixels)
+
+def displayed(image: Image.Image, data: bytes) -> Image.Image:
+    """What `read_image` shows of an image that was decoded from `data`: upright, over white, in mode RGB or L."""
+    _correct_transparency(image, data)
+    return _eight_bit(upright(image))
 
 
 def decoded(data: bytes, name: str, convert: Callable[[Image.Image], T]) -> T:

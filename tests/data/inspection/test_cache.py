@@ -8,7 +8,7 @@ from plusx.data.inspection import cache as module
 from plusx.data.inspection.cache import Stamp, recall, remember
 from plusx.data.inspection.facts import Facts
 
-FACTS = Facts("ab", 3, 4, "cut-off", "why", 5)
+FACTS = Facts("ab", 3, 4, "cut-off", "why", 5, b"\0x", b"hash", b"\xff" * 768, "PNG", "I;16", 16, 2, 6)
 STAMP = Stamp(10, 123)
 
 
@@ -69,7 +69,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
 def test_another_program_version_reads_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = tmp_path / "audit.db"
     remember(cache, {"/a": STAMP}, {"/a": FACTS})
-    monkeypatch.setattr(module, "_READER", "2 99.0")
+    monkeypatch.setattr(module, "_READER", "3 99.0")
     assert recall(cache, {"/a": STAMP}) == {}
 
 
@@ -79,7 +79,7 @@ def test_all_or_none_is_written(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         remember(cache, {"/a": Stamp(9, 9)}, {"/a": FACTS, "/b": FACTS})
     with sqlite3.connect(cache) as database:
-        assert database.execute("select count(*) from facts_1").fetchone() == (1,)
+        assert database.execute("select count(*) from facts_2").fetchone() == (1,)
     database.close()
 
 

@@ -16,7 +16,11 @@ Encode = Callable[..., bytes]
 def test_a_good_file(tmp_path: Path, jpeg: Encode) -> None:
     path = tmp_path / "ünï.jpg"
     path.write_bytes(jpeg(40, 60))
-    assert inspect_file(str(path)) == Facts(hashlib.sha256(path.read_bytes()).hexdigest(), 40, 60)
+    facts = inspect_file(str(path))
+    assert facts.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (facts.height, facts.width, facts.problem, facts.detail, facts.grey_rows) == (40, 60, "", "", 0)
+    assert (facts.format, facts.mode, facts.bits, facts.frames, facts.orientation) == ("JPEG", "RGB", 8, 1, 1)
+    assert (len(facts.pixels), len(facts.phash), len(facts.miniature)) == (16, 8, 768)
 
 
 def test_size_is_that_of_the_upright_picture(tmp_path: Path) -> None:

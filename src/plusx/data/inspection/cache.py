@@ -26,9 +26,10 @@ class Stamp(NamedTuple):
     changed: int  # nanoseconds
 
 
-_READER = f"1 {PIL.__version__}"  # raise the number when facts are found differently
+_READER = f"2 {PIL.__version__}"  # raise the number when facts are found differently
 _COLUMNS = ", ".join(field.name for field in fields(Facts))
-_TABLE = f"create table if not exists facts_1 (path primary key, size, changed, reader, {_COLUMNS})"
+_TABLE = f"create table if not exists facts_2 (path primary key, size, changed, reader, {_COLUMNS})"
+_FORMER = "drop table if exists facts_1"  # raise both numbers when the columns change
 _PORTION = 500  # paths in one query; the oldest builds of SQLite allow 999
 
 
@@ -42,7 +43,7 @@ def recall(cache: Path | None, stamps: Mapping[str, Stamp]) -> dict[str, Facts]:
         for start in range(0, len(keys), _PORTION):
             portion = keys[start : start + _PORTION]
             marks = ", ".join("?" * len(portion))
-            query = f"select path, size, changed, {_COLUMNS} from facts_1 where reader = ? and path in ({marks})"
+            query = f"select path, size, changed, {_COLUMNS} from facts_2 where reader = ? and path in ({marks})"
             for key, size, changed, *values in database.execute(query, (_READER, *portion)):
                 if stamps[paths[key]] == (size, changed):
                     found[paths[key]] = Facts(*values)
@@ -59,7 +60,7 @@ def remember(cache: Path | None, stamps: Mapping[str, Stamp], found: Mapping[str
     marks = ", ".join("?" * (4 + len(fields(Facts))))
 
     def use(database: sqlite3.Connection) -> None:
-        database.executemany(f"insert or replace into facts_1 values ({marks})", rows)
+        database.executemany(f"insert or replace into facts_2 values ({marks})", rows)
 
     _attempt(cache, use, None)
 
@@ -71,6 +72,7 @@ def _attempt(cache: Path | None, use: Callable[[sqlite3.Connection], T], otherwi
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(cache, timeout=5)) as database, database:
+            database.execute(_FORMER)
             database.execute(_TABLE)
             return use(database)
     except (OSError, sqlite3.OperationalError):  # full, locked, not allowed

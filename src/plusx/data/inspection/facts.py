@@ -5,27 +5,30 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from plusx.core.errors import DataError
-from plusx.data.images import read_image
-from plusx.data.inspection.jpeg import find_scans, with_noise, without_end
+from plusx.data.images import decoded, displayed, read_image
+from plusx.data.inspection.appearance import Appearance, appearance
+from plusx.data.inspection.damage import find_damage, first_missing_row
+from plusx.data.inspection.encoding import Encoding, encoding_of
+from plusx.data.inspection.jpeg import Scans, find_scans, with_noise, without_end
 
 UNREADABLE = ("missing", "unreadable", "cut-off", "constant-tail")
 """The problems for which an image is left out."""
 
-_TAIL_DETAIL = "its data end early and the decoder filled the rest with one colour"
-
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`digest`: sha256 of the file, or of the pixels of an array in memory; images with the same one are the same.
+    """`digest`: sha256 of the file, or of the pixels of an array in memory.
 
     `height`, `width`: upright, 0 where unreadable. `problem`: "" or one of UNREADABLE, with its `detail`.
-    `grey_rows`: rows at the bottom that are wholly mid-grey.
+    `grey_rows`: rows at the bottom that are wholly mid-grey. `pixels`, `phash`, `miniature`: an `Appearance`, by which
+    equal and nearly equal pictures are found, however they are stored. `format` to `orientation`: an `Encoding`.
     """
 
     digest: str = ""
@@ -34,6 +37,22 @@ class Facts:
     problem: str = ""
     detail: str = ""
     grey_rows: int = 0
+    pixels: bytes = b""
+    phash: bytes = b""
+    miniature: bytes = b""
+    format: str = ""
+    mode: str = ""
+    bits: int = 8
+    frames: int = 1
+    orientation: int = 1
+
+
+class _Picture(NamedTuple):
+    """A file decoded once. pixels: H, W, 3, upright."""
+
+    pixels: NDArray[np.uint8]
+    appearance: Appearance
+    encoding: Encoding
 
 
 def inspect_file(path: str) -> Facts:
@@ -52,21 +71,40 @@ def _inspect(data: bytes) -> Facts:
     try:
         return _facts(digest, *_decode(data))
     except DataError as error:
-        return _damaged(digest, error)
+        return _damaged(digest, data, error)
 
 
-def _decode(data: bytes) -> tuple[NDArray[np.uint8], bool]:
-    """The pixels and whether they are all there. Progressive and damaged files are decoded twice."""
+def _decode(data: bytes) -> tuple[_Picture, str]:
+    """The picture and "", or what says that not all of it is there. Progressive and damaged files are decoded twice."""
     scans = find_scans(data) if data.startswith(b"\xff\xd8") else None
     if scans is None:
-        return read_image(data), True
+        return _picture(data), ""
     if scans.progressive or len(scans.ends) > 1:
-        pixels = read_image(data)
-        return pixels, np.array_equal(pixels, read_image(with_noise(data, scans.ends[-1])))
+        picture = _picture(data)
+        whole = np.array_equal(picture.pixels, read_image(with_noise(data, scans.ends[-1])))
+        return picture, "" if whole else _tail(data, scans)
     try:
-        return read_image(without_end(data, scans.ends[0])), True
+        return _picture(without_end(data, scans.ends[0])), ""
     except DataError:
-        return read_image(data), False
+        return _picture(data), _tail(data, scans)
+
+
+def _picture(data: bytes) -> _Picture:
+    def look(image: Image.Image) -> _Picture:
+        stored = encoding_of(image, data)
+        shown = displayed(image, data)
+        shown = shown if shown.mode == "RGB" else shown.convert("RGB")
+        pixels = np.asarray(shown)
+        return _Picture(pixels, appearance(shown, pixels), stored)
+
+    return decoded(data, "image in memory", look)
+
+
+def _tail(data: bytes, scans: Scans) -> str:
+    end = scans.ends[-1]
+    missing = first_missing_row(data, end)
+    rest = f"the rest, from row {missing[0]} of {missing[1]} on," if missing else "the rest"
+    return f"its data end early, at byte {end}, and the decoder filled {rest} with one colour"
 
 
 def inspect_memory(source: NDArray[Any] | Callable[[], Any] | Any) -> Facts:
@@ -86,18 +124,26 @@ def inspect_memory(source: NDArray[Any] | Callable[[], Any] | Any) -> Facts:
         return Facts(problem="unreadable", detail=str(error) or type(error).__name__)
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.data)
-    return _facts(digest.hexdigest(), pixels, complete=True)
+    picture = _Picture(pixels, appearance(Image.fromarray(pixels), pixels), Encoding())
+    return _facts(digest.hexdigest(), picture, "")
 
 
-def _facts(digest: str, pixels: NDArray[np.uint8], complete: bool) -> Facts:
-    height, width, _ = pixels.shape
-    problem, detail = ("", "") if complete else ("constant-tail", _TAIL_DETAIL)
-    return Facts(digest, height, width, problem, detail, grey_rows(pixels))
+def _facts(digest: str, picture: _Picture, tail: str) -> Facts:
+    height, width, _ = picture.pixels.shape
+    problem = "constant-tail" if tail else ""
+    grey = grey_rows(picture.pixels)
+    return Facts(digest, height, width, problem, tail, grey, *picture.appearance, *picture.encoding)
 
 
-def _damaged(digest: str, error: DataError) -> Facts:
+def _damaged(digest: str, data: bytes, error: DataError) -> Facts:
     text = str(error).removeprefix("image in memory: ").rstrip(".")
-    return Facts(digest, problem="cut-off" if "truncated" in text or "cut off" in text else "unreadable", detail=text)
+    if "truncated" not in text and "cut off" not in text:
+        return Facts(digest, problem="unreadable", detail=text)
+    damage = find_damage(data)
+    if damage is None:
+        return Facts(digest, problem="cut-off", detail=text)
+    detail = f"{text}; {damage.place}" if damage.place else text
+    return Facts(digest, problem="cut-off" if damage.cut else "unreadable", detail=detail)
 
 
 def grey_rows(pixels: NDArray[np.uint8]) -> int:

@@ -40,10 +40,10 @@ class Subject:
 
     @cached_property
     def same(self) -> list[list[Inspected]]:
-        """Groups of two or more readable images with the same content."""
-        groups: dict[str, list[Inspected]] = {}
+        """Groups of two or more readable images with the same pixels, however they are stored."""
+        groups: dict[str | bytes, list[Inspected]] = {}
         for image in self.readable:
-            groups.setdefault(image.facts.digest, []).append(image)
+            groups.setdefault(image.facts.pixels or image.facts.digest, []).append(image)
         return [group for group in groups.values() if len(group) > 1]
 
     @cached_property
