@@ -62,7 +62,7 @@ PLACES: dict[Any, str] = {
     coco: r"instances\.json, annotation 100",
     voc: r"a\.xml, object",
     yolo: r"a\.txt, line 1",
-    table: r"boxes\.csv, row 1",
+    table: r"boxes\.csv, line 2",
 }
 
 

@@ -98,9 +98,10 @@ def test_a_table_is_read_with_the_options_of_fit(flowers: Path, tmp_path: Path) 
 def test_rows_without_an_image_are_an_error_where_asked_for(flowers: Path) -> None:
     told = {"label_column": "what", "split_column": "part"}
     assert any("labels without an image: lost.png" in note for note in check(table(flowers), **told).listing.notes)
-    for how in ({"strict": True}, {"missing_files": "error"}):
-        with pytest.raises(DataError, match=r"1 of 7 labels without an image: lost\.png"):
-            check(table(flowers), **told, **how)
+    with pytest.raises(DataError, match=r"\[row-without-image\] table\.csv, line 5: there is no image 'lost\.png'"):
+        check(table(flowers), **told, strict=True)
+    with pytest.raises(DataError, match=r"1 of 7 labels without an image: lost\.png"):
+        check(table(flowers), **told, missing_files="error")
 
 
 def test_arrays_can_be_checked_too() -> None:

@@ -38,7 +38,7 @@ def test_excluded_images_are_left_out_whatever_their_boxes(tmp_path: Path) -> No
     (tmp_path / "out.txt").write_text("JPEGImages/a.png\n")
     done = convert(source, out=tmp_path / "b", exclude=tmp_path / "out.txt")
     assert (done.images, done.boxes) == ({"train": 2}, {"train": 1})
-    assert done.notes == (f"1 images left out by {tmp_path / 'out.txt'}",)
+    assert done.notes == ("exclude leaves out 1 image",)
 
 
 def test_where_nothing_is_written(tmp_path: Path) -> None:

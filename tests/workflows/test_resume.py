@@ -18,7 +18,7 @@ from plusx.workflows.evaluate import evaluate
 from plusx.workflows.export import COMPARED, spread
 from plusx.workflows.fit import fit
 from plusx.workflows.original_data import original_data
-from plusx.workflows.preparation import read_listing, without
+from plusx.workflows.preparation import read_listing
 from plusx.workflows.resuming import epochs_done, nothing_left
 from plusx.workflows.settings import FitSettings
 
@@ -166,16 +166,17 @@ def test_what_is_left_of_a_run(tmp_path: Path) -> None:
 def test_a_list_of_images_to_leave_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = colour_folder(tmp_path / "data", per_class=2)
     (data / "red" / "0.png").rename(data / "red" / "a,b.png")
-    listing = read_listing(data, FitSettings())
     names = tmp_path / "names.txt"
     names.write_text("red/a,b.png\n", encoding="utf-8")
-    assert len(without(listing, names).splits["train"]) == 5
+    settings = FitSettings(exclude=names)
+    assert len(read_listing(data, settings).splits["train"]) == 5
     names.write_text("red/none.png\n", encoding="utf-8")
-    assert len(without(listing, names).splits["train"]) == 6
-    assert "names none of the images" in caplog.text
+    listing = read_listing(data, settings)
+    assert len(listing.splits["train"]) == 6
+    assert "exclude has no effect: it names none of the images, which are called as in split.csv" in listing.notes
     names.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="is no list of names in UTF-8"):
-        without(listing, names)
+        read_listing(data, settings)
 
 
 def test_one_class_left_after_the_audit_is_refused(tmp_path: Path) -> None:

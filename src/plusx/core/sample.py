@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from plusx.core.finding import Finding
 from plusx.core.targets import Target
 
 ImageSource: TypeAlias = Path | Any | Callable[[], Any]
@@ -88,6 +89,7 @@ class Listing:
     root: Path | None = None
     format: str = ""  # which reader made it, e.g. "folders"
     notes: tuple[str, ...] = field(default=())  # what the reader decided and the user should know
+    findings: tuple[Finding, ...] = ()  # what is wrong with what it read; the audit tells them with its own
 
     def with_splits(self, splits: Mapping[str, Sequence[Sample]], *notes: str) -> "Listing":
         """The same data set with other splits; `notes` are added."""

@@ -95,7 +95,7 @@ def audit(
     facts = read_all([sample for _, sample in placed], cache, workers, progress or _silent)
     images = tuple(Inspected(split, sample, found) for (split, sample), found in zip(placed, facts, strict=True))
     subject = Subject(listing, images)
-    findings = [finding for check in CHECKS for finding in check(subject)]
+    findings = [*listing.findings, *(finding for check in CHECKS for finding in check(subject))]
     findings.sort(key=lambda finding: _RANK[finding.severity])
     return Audit(tuple(findings), len(images), time.perf_counter() - began, images)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -70,7 +70,7 @@ def check(data: Any, **settings: Any) -> Checked:
 
 def examine(data: Any, options: CheckSettings) -> Checked:
     """As `check`, whatever is found."""
-    listing = read_listing(data, replace(options, missing_files="error") if options.strict else options)
+    listing = read_listing(data, options, broken="finding")
     console = Console(stderr=True)
     with reading_bar(console, "reading every image once") as progress:
         found = audit(listing, cache=audit_cache(), workers=reading_processes(options.workers), progress=progress)

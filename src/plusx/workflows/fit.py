@@ -30,7 +30,7 @@ from plusx.workflows.directory import RunDirectory, create, held, place_for, wri
 from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
-from plusx.workflows.preparation import Prepared, prepare, read_listing, write_down
+from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.resuming import MAY_CHANGE, nothing_left, refuse_changes
 from plusx.workflows.run import Run, open_run
@@ -195,6 +195,7 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "command": command_of(data if known and validation is None else None, job.settings),
         "begun": job.saved["begun"] if job.saved else datetime.now().astimezone().isoformat(timespec="seconds"),
         "settings": {key: value for key, value in asdict(job.settings).items() if key != "resume"},
+        "excluded": sorted(() if job.settings.exclude is None else names_in(job.settings.exclude)),
         "start": made.start,
         "plan": made.recipe.plan.to_json(),
         "batch_size": made.recipe.batch_size,

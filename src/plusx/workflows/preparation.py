@@ -3,16 +3,15 @@
 import csv
 import hashlib
 import io
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.masks import LazyMask, Mask, Masks
-from plusx.core.sample import Kind, Listing, kept
+from plusx.core.sample import Kind, Listing
 from plusx.core.targets import Boxes, Label, Labels, Target, Value
 from plusx.data.audit import Audit, audit
 from plusx.data.formats.read import ReadOptions, read
@@ -24,8 +23,6 @@ from plusx.workflows.directory import RunDirectory, write_json
 from plusx.workflows.reading import reading_processes
 from plusx.workflows.settings import FitSettings, ReadingSettings, changed_from_default
 from plusx.workflows.split_table import Row, write_split
-
-log = logging.getLogger("plusx")
 
 KIND_OF_TASK: Final[Mapping[str, Kind]] = MappingProxyType(
     {
@@ -50,9 +47,19 @@ class Prepared:
 
 
 def read_listing(
-    data: Any, settings: ReadingSettings, validation_data: Any = None, *, classes: tuple[str, ...] | None = None
+    data: Any,
+    settings: ReadingSettings,
+    validation_data: Any = None,
+    *,
+    classes: tuple[str, ...] | None = None,
+    broken: Literal["error", "finding"] = "error",
+    excluded: frozenset[str] = frozenset(),
 ) -> Listing:
-    """`data` in any known format, without the samples that the user excluded. classes: those it must have."""
+    """`data` in any known format, without the samples that the user excluded.
+
+    classes: those it must have. broken: whether what nothing can be learned from is an error or a finding. excluded:
+    more names to leave out.
+    """
     options = ReadOptions(
         image_column=settings.image_column,
         label_column=settings.label_column,
@@ -65,10 +72,10 @@ def read_listing(
         boundary=settings.boundary,
         validation_data=validation_data,
         classes=classes,
-        exclude=frozenset() if settings.exclude is None else names_in(settings.exclude),
+        exclude=excluded if settings.exclude is None else excluded | names_in(settings.exclude),
+        broken=broken,
     )
-    listing = read(data, options)
-    return listing if settings.exclude is None else without(listing, settings.exclude)
+    return read(data, options)
 
 
 def names_in(exclude: Path) -> frozenset[str]:
@@ -80,18 +87,6 @@ def names_in(exclude: Path) -> frozenset[str]:
         raise InputError(f"--exclude {exclude} could not be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"--exclude {exclude} is no list of names in UTF-8, one a line: {error}") from error
-
-
-def without(listing: Listing, exclude: Path) -> Listing:
-    """Leaves out the samples that the file names."""
-    names = names_in(exclude)
-    rest = {split: kept(samples, lambda one: one.name not in names) for split, samples in listing.splits.items()}
-    left_out = sum(map(len, listing.splits.values())) - sum(map(len, rest.values()))
-    if not left_out:
-        log.warning(
-            "--exclude %s has no effect: it names none of the images, which are called as in split.csv", exclude
-        )
-    return listing.with_splits(rest, f"{left_out} images left out by {exclude}")
 
 
 def prepare(

@@ -59,7 +59,9 @@ class ReadingSettings:
     separator: str | None = option(None, "what stands between several labels of one image, e.g. ';'")
     split_column: str | None = option(None, "column of a table that says train, val or test")
     group_column: str | None = option(None, "column whose equal values stay on one side of the validation split")
-    group_pattern: str | None = option(None, "regular expression on the file name; equal matches stay on one side")
+    group_pattern: str | None = option(
+        None, "regular expression on the file name, or with a / on the path; equal matches stay on one side"
+    )
     missing_files: Literal["error", "skip"] = option("error", "rows of a table whose image is not there")
     boundary: int = option(
         0, "instance maps: pixels around where objects touch that are a class of their own; 0: no such class", least=0

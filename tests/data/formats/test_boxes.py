@@ -96,20 +96,20 @@ def csv(root: Path, *lines: str) -> Path:
     ],
 )
 def test_what_is_no_box_is_named_and_what_to_do_as_well(tmp_path: Path, box: str, what: str) -> None:
-    expected = rf"boxes\.csv, row 2 \(cat\): .*{what}\.\nCorrect it there, or leave the image out: --exclude FILE"
+    expected = rf"boxes\.csv, line 3 \(cat\): .*{what}\.\nCorrect it there, or leave the image out: --exclude FILE"
     with pytest.raises(DataError, match=expected):
         read(csv(tmp_path, "1,1,2,2", box))
 
 
 def test_of_many_the_first_are_named_and_all_counted(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"row 1 (.|\n)*row 5 .*\n\.\.\. and 2 more\.\n") as caught:
+    with pytest.raises(DataError, match=r"line 2 (.|\n)*line 6 .*\n\.\.\. and 2 more\.\n") as caught:
         read(csv(tmp_path, *["5,5,5,9"] * 7))
     assert str(caught.value).count("no area") == 5
 
 
 def test_images_that_will_be_left_out_may_hold_anything(tmp_path: Path) -> None:
     listing = read(csv(tmp_path, "5,5,5,9", "b.png,1,1,3,3,dog"), ReadOptions(exclude=frozenset({"a.png"})))
-    assert boxed.found(listing) == {"a.png": [], "b.png": [("dog", (1, 1, 3, 3))]}
+    assert boxed.found(listing) == {"b.png": [("dog", (1, 1, 3, 3))]}
     assert listing.classes == ("dog",)
 
 
@@ -119,8 +119,8 @@ def test_a_box_over_the_edge_is_clipped_with_a_note(tmp_path: Path) -> None:
     assert [corners for _, corners in boxed.found(listing)["a.png"]] == expected
     note = listing.notes[-1]
     assert note.startswith("2 boxes clipped to the image, over whose edge they reach: ")
-    assert "row 1 (cat): x1, y1, x2, y2 = -4, 5, 20, 90; " in note
-    assert "row 3 (cat)" in note
+    assert "line 2 (cat): x1, y1, x2, y2 = -4, 5, 20, 90; " in note
+    assert "line 4 (cat)" in note
 
 
 def test_areas_of_clipped_boxes_are_those_of_what_is_left(tmp_path: Path) -> None:

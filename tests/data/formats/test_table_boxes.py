@@ -70,11 +70,11 @@ def test_a_data_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             "a.png,1,,5,9,cat",
-            r"boxes\.csv, row 1: x1='1', y1='', x2='5', y2='9', label='cat'; expected four numbers and",
+            r"boxes\.csv, line 2: x1='1', y1='', x2='5', y2='9', label='cat'; expected four numbers and",
         ),
-        ("a.png,1,2,5,9,", r"boxes\.csv, row 1: .*, label=''; expected four numbers and a class, or none of them"),
-        ("a.png,1,x,5,9,cat", r"boxes\.csv, row 1: x1='1', y1='x'"),
-        ("a.png,1,nan,5,9,cat", r"boxes\.csv, row 1: x1='1', y1='nan'"),
+        ("a.png,1,2,5,9,", r"boxes\.csv, line 2: .*, label=''; expected four numbers and a class, or none of them"),
+        ("a.png,1,x,5,9,cat", r"boxes\.csv, line 2: x1='1', y1='x'"),
+        ("a.png,1,nan,5,9,cat", r"boxes\.csv, line 2: x1='1', y1='nan'"),
     ],
 )
 def test_rows_that_cannot_be_understood(tmp_path: Path, row: str, error: str) -> None:
@@ -96,7 +96,7 @@ def test_sides_of_boxes_are_no_size_of_the_image(tmp_path: Path) -> None:
 def test_a_column_that_is_only_named_like_one_of_splits(tmp_path: Path) -> None:
     text = "image,x1,y1,x2,y2,label,dataset\na.png,1,2,5,9,cat,mine\n"
     assert list(read(table(tmp_path, text)).splits) == ["train"]
-    with pytest.raises(DataError, match=r"row 1: 'mine' in column 'dataset' is none of train, val, test"):
+    with pytest.raises(DataError, match=r"line 2: 'mine' in column 'dataset' is none of train, val, test"):
         read(tmp_path / "boxes.csv", ReadOptions(split_column="dataset"))
 
 

@@ -224,7 +224,7 @@ def test_splits_in_a_column(tmp_path: Path) -> None:
     assert {split: len(samples) for split, samples in listing.splits.items()} == {"train": 1, "val": 1, "test": 1}
     assert "split 'set'" in listing.notes[0]
     path = table(tmp_path, "image,label,fold\na.jpg,cat,train\nb.jpg,dog,7\n")
-    with pytest.raises(DataError, match="Row 2: '7' in column 'fold' is none of train, val, test"):
+    with pytest.raises(DataError, match="Line 3: '7' in column 'fold' is none of train, val, test"):
         read(path, ReadOptions(split_column="fold"))
 
 

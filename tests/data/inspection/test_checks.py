@@ -10,6 +10,7 @@ from plusx.data.inspection import checks
 from plusx.data.inspection.checks import CHECKS, Check
 from plusx.data.inspection.facts import Facts
 from plusx.data.inspection.finding import Finding
+from plusx.data.inspection.label_checks import case_twins, numbers_among_names, unsure
 from plusx.data.inspection.subject import Inspected, Subject
 
 Row = tuple[str, str, Target | None, Facts]
@@ -131,11 +132,32 @@ def test_one_class() -> None:
     assert _found(checks.one_class, _subject([("train", "1", Labels((0,)), _facts())], kind="labels")) == []
 
 
-@pytest.mark.parametrize("twin", ["Cat", "CAT ", "ｃａｔ", " cat"])
+@pytest.mark.parametrize("twin", ["Cat", "CAT ", "ｃａｔ", " cat", "c\u200bat"])
 def test_case_twins(twin: str) -> None:
-    (finding,) = _found(checks.case_twins, _subject(GOOD, classes=("cat", "dog", twin)))
-    assert (finding.code, finding.severity) == ("case-twins", "error")
-    assert finding.message == f"Classes that differ only in case or spaces: 'cat', {twin!r}"
+    rows = [*GOOD, ("train", "5", Label(2), _facts("e"))]
+    (finding,) = _found(case_twins, _subject(rows, classes=("cat", "dog", twin)))
+    assert (finding.code, finding.severity, finding.images) == ("case-twins", "error", ("5",))
+    assert finding.message == f"Classes that differ only in case or spaces: 'cat' (2), {twin!r} (1)"
+
+
+@pytest.mark.parametrize("name", ["Not sure", "UNKNOWN", "?", "not_sure", "未知"])
+def test_a_label_that_says_that_nobody_knew(name: str) -> None:
+    rows = [*GOOD, ("train", "5", Label(2), _facts("e"))]
+    (finding,) = _found(unsure, _subject(rows, classes=("cat", "dog", name)))
+    assert (finding.code, finding.severity, finding.excluded) == ("label-unsure", "warning", ("5",))
+    assert finding.message == f"Label {name!r} of 1 images says that nobody knew: 5"
+    assert _found(unsure, _subject(rows, classes=("a", "b", "?"))) == []  # signs to be read
+
+
+def test_numbers_among_names() -> None:
+    rows: list[Row] = [("train", str(n), Label(n % 2), _facts(str(n))) for n in range(20)]
+    rows.append(("train", "x", Label(2), _facts("x")))
+    (finding,) = _found(numbers_among_names, _subject(rows, classes=("cat", "dog", "17")))
+    assert (finding.code, finding.images) == ("label-mixed", ("x",))
+    assert finding.message == "1 images have numbers as labels, all others names: x (17)"
+    (finding,) = _found(numbers_among_names, _subject(rows, classes=("0", "1", "cat")))
+    assert finding.message == "1 images have names as labels, all others numbers: x (cat)"
+    assert _found(numbers_among_names, _subject(rows[:20], classes=("0", "a"))) == []
 
 
 def test_tiny() -> None:

@@ -7,13 +7,14 @@ names file, annotation and value: which of its numbers is wrong only the user ca
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plusx.core.errors import DataError
+from plusx.core.finding import Finding
 from plusx.core.targets import Boxes, Target
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
 from plusx.data.formats.format import Entries, Entry
@@ -22,7 +23,10 @@ from plusx.data.formats.options import ReadOptions
 SLACK = 0.01
 """Pixels by which a box may reach over the image's edge without a word: the rounding of decimals."""
 
-_REPAIR = "Correct it there, or leave the image out: --exclude FILE, with the image's name on a line."
+_REPAIR = (
+    "Correct it there, or leave the image out: --exclude FILE, with the image's name on a line. plusx check with "
+    "--fix-list FILE names all of them and writes that file."
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,13 @@ class Drawn:
     def place(self, index: int) -> str:
         values = ", ".join(f"{value:g}" for value in self.written[index])
         return f"{self.file}, {self.unit} {self.numbers[index]} ({self.names[index]}): {self.fields} = {values}"
+
+    def only(self, kept: NDArray[np.bool]) -> "Drawn":
+        """Those of the boxes. kept: (N,)."""
+        names = tuple(name for name, keep in zip(self.names, kept, strict=True) if keep)
+        numbers = tuple(number for number, keep in zip(self.numbers, kept, strict=True) if keep)
+        arrays = {name: getattr(self, name)[kept] for name in ("corners", "ignored", "areas", "written")}
+        return replace(self, names=names, numbers=numbers, **arrays)
 
 
 def drawn(rows: Sequence["Row"], size: tuple[int, int] | None, file: str, unit: str, form: "Form") -> Drawn:
@@ -89,22 +100,19 @@ class Form:
 def targets_of(
     found: Entries, entries: Sequence[Entry], options: ReadOptions
 ) -> tuple[tuple[str, ...], Callable[[Entry], Target], tuple[str, ...]]:
-    """(classes, what gives the target of an entry, notes). DataError naming all boxes that are none.
-
-    Images that `options.exclude` names are left out by the caller; their boxes are not looked at.
-    """
-    kept = [entry for entry in entries if entry.name not in options.exclude]
-    for entry in kept:
+    """(classes, what gives the target of an entry, notes). DataError naming all boxes that are none."""
+    for entry in entries:
         if not isinstance(entry.label, Drawn):
             raise DataError(f"{entry.name}: label {entry.label!r} is no list of boxes, which object detection needs.")
-    images = Counter(name for entry in kept for name in {class_name(name) for name in entry.label.names})
+    images = Counter(name for entry in entries for name in {class_name(name) for name in entry.label.names})
     classes = options.classes or found.classes or tuple(natural_order(images))
-    check_distinct(Counter({name: images[name] for name in classes}))
+    if options.broken == "error":
+        check_distinct(Counter({name: images[name] for name in classes}))
     if not classes:
         raise DataError(f"None of the {len(entries)} images has a box, and no class is declared. Add boxes.")
-    _refuse(kept)
-    indices = _indices(kept, ClassIndex(classes, images))
-    return classes, lambda entry: _boxes(entry, indices, options), tuple(_clipped(kept))
+    _refuse(entries)
+    indices = _indices(entries, ClassIndex(classes, images))
+    return classes, lambda entry: _boxes(entry, indices), tuple(_clipped(entries))
 
 
 def _indices(entries: Sequence[Entry], index: ClassIndex) -> dict[str, int]:
@@ -120,7 +128,7 @@ def _indices(entries: Sequence[Entry], index: ClassIndex) -> dict[str, int]:
 
 def _refuse(entries: Sequence[Entry]) -> None:
     """DataError naming the first boxes that are none, and how many there are."""
-    problems = [problem for entry in entries for problem in _problems(entry.label)]
+    problems = [f"{told}." for entry in entries for told in _told(entry.label)]
     if problems:
         more = f"\n... and {len(problems) - _SHOWN} more." if len(problems) > _SHOWN else ""
         raise DataError("\n".join(problems[:_SHOWN]) + more + f"\n{_REPAIR}")
@@ -129,21 +137,44 @@ def _refuse(entries: Sequence[Entry]) -> None:
 _SHOWN = 5  # boxes
 
 
-def _problems(boxes: Drawn) -> list[str]:
+def without_broken(entries: Sequence[Entry]) -> tuple[list[Entry], list[Finding]]:
+    """(entries with only those of their boxes that are boxes, a finding for each of the others)."""
+    kept, findings = [], []
+    for entry in entries:
+        problems = _problems(entry.label) if isinstance(entry.label, Drawn) else {}
+        findings += [
+            Finding(code, "error", told, _FINDING_ADVICE, entry.name, entry.split, excluded=(entry.name,))
+            for (code, what), wrong in problems.items()
+            for told in (f"{entry.label.place(int(i))}: {what}" for i in np.flatnonzero(wrong))
+        ]
+        broken = np.any(list(problems.values()), axis=0)
+        kept.append(replace(entry, label=entry.label.only(~broken)) if np.any(broken) else entry)
+    return kept, findings
+
+
+_FINDING_ADVICE = "Correct the box there, or leave the image out: training stops at it."
+
+
+def _told(boxes: Drawn) -> list[str]:
+    found = _problems(boxes).items()
+    return [f"{boxes.place(int(i))}: {what}" for (_, what), wrong in found for i in np.flatnonzero(wrong)]
+
+
+def _problems(boxes: Drawn) -> dict[tuple[str, str], NDArray[np.bool]]:
+    """(code, what is wrong) → which boxes (N,)."""
     corners = boxes.corners
     finite = np.isfinite(corners.sum(axis=1))
     x1, y1, x2, y2 = np.where(finite.reshape(-1, 1), corners, 0.0).T
     height, width = boxes.size or (math.inf, math.inf)
-    tests = {
-        "not finite": ~finite,
-        "the corners are swapped (x2 < x1 or y2 < y1)": finite & ((x2 < x1) | (y2 < y1)),
-        "the box has no area": finite & (x2 >= x1) & (y2 >= y1) & ((x2 == x1) | (y2 == y1)),
-        f"the box lies wholly outside of the image, {width}×{height} pixels": finite
+    return {
+        ("box-not-finite", "not finite"): ~finite,
+        ("box-swapped", "the corners are swapped (x2 < x1 or y2 < y1)"): finite & ((x2 < x1) | (y2 < y1)),
+        ("box-empty", "the box has no area"): finite & (x2 >= x1) & (y2 >= y1) & ((x2 == x1) | (y2 == y1)),
+        ("box-outside", f"the box lies wholly outside of the image, {width}×{height} pixels"): finite
         & (x2 > x1)
         & (y2 > y1)
         & ((x2 <= 0) | (y2 <= 0) | (x1 >= width) | (y1 >= height)),
     }
-    return [f"{boxes.place(int(i))}: {what}." for what, wrong in tests.items() for i in np.flatnonzero(wrong)]
 
 
 def _limits(boxes: Drawn) -> NDArray[np.float64]:
@@ -163,9 +194,9 @@ def _clipped(entries: Sequence[Entry]) -> list[str]:
     return [f"{boxes_counted(count)} clipped to the image, over whose edge they reach: {named}"] if count else []
 
 
-def _boxes(entry: Entry, indices: Mapping[str, int], options: ReadOptions) -> Boxes:
+def _boxes(entry: Entry, indices: Mapping[str, int]) -> Boxes:
     boxes: Drawn = entry.label
-    if entry.name in options.exclude or not boxes.names:
+    if not boxes.names:
         return Boxes.of([], [])
     corners = np.clip(boxes.corners, 0, _limits(boxes)).astype(np.float32)
     own = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])

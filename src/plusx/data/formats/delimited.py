@@ -16,12 +16,29 @@ DELIMITERS = (",", "\t", ";", "|")
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length. `path`: the file, None for a table in memory; `delimiter`: "" where there is none."""
+    """Columns of equal length. `path`: the file, None for a table in memory; `delimiter`: "" where there is none.
+
+    lines: the number of each row's line, as an editor counts them; empty where there are no lines.
+    """
 
     columns: dict[str, list[Any]]
     path: Path | None = None
     notes: tuple[str, ...] = ()
     delimiter: str = ""
+    lines: tuple[int, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """What its rows are counted in."""
+        return "line" if self.lines else "row"
+
+    def number(self, row: int) -> int:
+        """Of a row, which counts from 0: its line, or its row counted from 1."""
+        return self.lines[row] if self.lines else row + 1
+
+    def place(self, row: int) -> str:
+        """`line 7`: where a row stands."""
+        return f"{self.unit} {self.number(row)}"
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
@@ -43,7 +60,8 @@ def read_delimited(path: Path, limit: int | None = None) -> Table:
     if _looks_like_data(header):
         header, body = [f"column{number}" for number in range(1, len(header) + 1)], rows
         notes += (f"{path.name} has no line with column names; called {', '.join(header)}",)
-    return Table(_columns(path, header, body, delimiter), path, notes, delimiter)
+    lines = tuple(line for line, _ in body)
+    return Table(_columns(path, header, body, delimiter), path, notes, delimiter, lines)
 
 
 def _decoded(path: Path, limit: int | None) -> tuple[str, tuple[str, ...]]:
@@ -77,12 +95,14 @@ def _delimiter(text: str) -> str:
 
 
 def _rows(text: str, delimiter: str, limit: int | None) -> list[tuple[int, list[str]]]:
-    """(number of the line, cells) of all lines that are not blank."""
+    """(number of the line, cells) of all lines that are not blank; of a row of several lines that of the first."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
     rows: list[tuple[int, list[str]]] = []
+    ended = 0
     for row in reader:
         if any(cell.strip() for cell in row):
-            rows.append((reader.line_num, row))
+            rows.append((ended + 1, row))
+        ended = reader.line_num
         if limit is not None and len(rows) > limit:
             break
     return rows

@@ -61,6 +61,10 @@ class ImageFiles:
         start = os.path.join(self.root, "")  # noqa: PTH118 - 100,000 files
         return printable(path.removeprefix(start)).replace(os.sep, "/")
 
+    def images_in(self, folder: str) -> list[str]:
+        """The paths of all images directly in it, in order of name."""
+        return [f"{folder}{os.sep}{name}" for name in sorted(self._listed(folder).exact)]
+
     def _find_in(self, base: str, text: str) -> str | None:
         for written in (text, text.replace("\\", "/")) if "\\" in text else (text,):
             folder, name = os.path.split(os.path.join(base, written))  # noqa: PTH118 - 100,000 cells

@@ -38,7 +38,8 @@ def read(source: Any, options: ReadOptions) -> Entries:
     if not entries:
         raise _no_images(root, walk)
     counts = entries.counts()
-    check_distinct(Counter({name: counts[name] for name in classes}))
+    if options.broken == "error":
+        check_distinct(Counter({name: counts[name] for name in classes}))
     if len(counts) == 1 and options.classes is None:
         only = f"{counted(len(entries), 'image')} in the one class folder {entries[0].label!r}"
         raise DataError(f"{root} holds {only}; at least two classes are needed. Expected {LAYOUT}; or {TABLE}. {DENSE}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plusx.core.finding import Finding
 from plusx.core.registry import Registry
 from plusx.core.sample import ImageSource, Kind
 from plusx.data.formats.options import ReadOptions
@@ -14,13 +15,22 @@ from plusx.data.formats.splits import Split
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One image with its label as found: text, a number, a tuple of these, or None where there is none."""
+    """One image with its label as found: text, a number, a tuple of these, or None where there is none.
+
+    place: where its table has it, such as "line 7"; empty elsewhere.
+    """
 
     image: ImageSource
     label: Any
     name: str
     split: Split = "train"
     group: str | None = None
+    place: str = ""
+
+    @property
+    def where(self) -> str:
+        """How messages call it."""
+        return f"{self.name} ({self.place})" if self.place else self.name
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,7 @@ class Entries:
     columns: tuple[str, ...] = ("value",)  # names of the values, should the labels turn out to be real numbers
     root: Path | None = None
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from plusx.core.errors import DataError
 from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Kind, Listing, Sample
 from plusx.core.targets import Label, Labels, Target, Value
-from plusx.data.formats.boxes import targets_of
+from plusx.data.formats.boxes import targets_of, without_broken
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
 from plusx.data.formats.file_table import FileSamples, FileTable
 from plusx.data.formats.format import Entries, Entry, counted, shown
+from plusx.data.formats.label_findings import of_one_type, unlabelled
 from plusx.data.formats.labels import (
     found_separator,
     is_integer,
@@ -40,18 +41,24 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
     if (compact := _of_files(found, options, name)) is not None:
         return compact
     notes = list(found.notes)
+    found = replace(found, entries=_without_excluded(found, options, notes))
     labelled = [entry for entry in found.entries if not is_missing(entry.label)]
     _note_unlabelled(found.entries, len(labelled), notes)
+    findings = [*found.findings, *unlabelled(found.entries)]
     labelled = _grouped(labelled, options.group_pattern, notes)
     kind = options.kind or found.kind
     _check_boxes(kind, found.kind, name)
     if kind is None:
+        labelled, strange = (labelled, []) if options.broken == "error" else of_one_type(labelled)
+        findings += strange
         kind, labelled = _decided(labelled, options, len(labelled) < len(found.entries), notes)
     elif kind == "labels":
         labelled = _taken_apart(labelled, options.separator, notes)
     if options.separator and (kind != "labels" or not any(isinstance(entry.label, str) for entry in found.entries)):
         notes.append(f"separator {options.separator!r} has no effect: the labels are not lists in text")
     if kind == "boxes":
+        labelled, broken = (labelled, []) if options.broken == "error" else without_broken(labelled)
+        findings += broken
         classes, target, more = targets_of(found, labelled, options)
         notes += more
     else:
@@ -62,9 +69,24 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
         split: tuple(Sample(e.image, target(e), e.name, e.group) for e in labelled if e.split == split)
         for split in ORDER
     }
-    return Listing(
-        {split: samples for split, samples in splits.items() if samples}, kind, classes, found.root, name, tuple(notes)
-    )
+    filled: dict[str, tuple[Sample, ...]] = {split: samples for split, samples in splits.items() if samples}
+    told = tuple(one for one in findings if not one.names or not options.exclude.issuperset(one.names))
+    return Listing(filled, kind, classes, found.root, name, tuple(notes), told)
+
+
+def _without_excluded(found: Entries, options: ReadOptions, notes: list[str]) -> Sequence[Entry]:
+    """DataError where nothing is left."""
+    if not options.exclude:
+        return found.entries
+    kept = [entry for entry in found.entries if entry.name not in options.exclude]
+    left_out = len(found.entries) - len(kept)
+    if not kept and left_out:
+        raise DataError(f"exclude names all {counted(left_out, 'image')}; nothing is left.")
+    named = options.exclude.intersection(name for finding in found.findings for name in finding.names)
+    if left_out or not named:
+        effect = "has no effect: it names none of the images, which are called as in split.csv"
+        notes.append(f"exclude leaves out {counted(left_out, 'image')}" if left_out else f"exclude {effect}")
+    return kept
 
 
 def _of_files(found: Entries, options: ReadOptions, name: str) -> Listing | None:
@@ -123,7 +145,7 @@ def _grouped(entries: list[Entry], pattern: str | None, notes: list[str]) -> lis
 
 
 def _group(entry: Entry, pattern: re.Pattern[str]) -> str | None:
-    match = pattern.search(Path(entry.name).name)
+    match = pattern.search(entry.name if "/" in pattern.pattern else Path(entry.name).name)
     return match and (match[1] if pattern.groups else match[0])
 
 
@@ -180,7 +202,7 @@ def _label_targets(
     if listed is not None:
         raise DataError(f"{listed.name}: label {listed.label!r} is a list; expected one class per image.")
     declared = options.classes or found.classes
-    names = declared or _names(class_name(entry.label) for entry in entries)
+    names = declared or _names((class_name(entry.label) for entry in entries), options)
     index = ClassIndex(names, (entry.label for entry in entries))
     return names, lambda entry: Label(index.of(entry.label, entry.name))
 
@@ -189,7 +211,7 @@ def _labels_targets(
     found: Entries, entries: Sequence[Entry], options: ReadOptions
 ) -> tuple[tuple[str, ...], Callable[[Entry], Target]]:
     declared = options.classes or found.classes
-    names = declared or _names(class_name(label) for entry in entries for label in entry.label)
+    names = declared or _names((class_name(label) for entry in entries for label in entry.label), options)
     index = ClassIndex(names, (label for entry in entries for label in entry.label))
     return names, lambda entry: Labels(tuple(sorted({index.of(label, entry.name) for label in entry.label})))
 
@@ -222,9 +244,10 @@ def _mask_targets(
     return found.classes, lambda entry: entry.label
 
 
-def _names(names: Iterable[str]) -> tuple[str, ...]:
+def _names(names: Iterable[str], options: ReadOptions) -> tuple[str, ...]:
     counts = Counter(names)
-    check_distinct(counts)
+    if options.broken == "error":
+        check_distinct(counts)
     return tuple(natural_order(counts))
 
 

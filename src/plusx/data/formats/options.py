@@ -20,13 +20,15 @@ class ReadOptions:
     separator: str | None = None  # between several labels of one image; "": labels are never taken apart
     split_column: str | None = None  # column that says train, val or test
     group_column: str | None = None  # equal values are never split between training and validation
-    group_pattern: str | None = None  # regular expression on the file name: its first group, or the whole match
+    group_pattern: str | None = None  # regular expression on the file name: its first group, or the whole match; one
+    # with a slash looks at the path below the data's root
     classes: tuple[str, ...] | None = None  # names and order of the classes, e.g. those of a trained model
     validation_data: Any = None  # a second source of any kind, which becomes the split "val"
     kind: Kind | None = None  # what the labels are to be taken for, where they could be two things
     boundary: int = 0  # instance maps: width in pixels of a class of its own where objects touch; 0: no such class
     missing_files: Literal["skip", "error"] = "skip"  # rows or annotations whose image does not exist
-    exclude: frozenset[str] = frozenset()  # names of images whose boxes may be wrong, since they are left out later
+    exclude: frozenset[str] = frozenset()  # names of images to leave out, whatever is wrong with them
+    broken: Literal["error", "finding"] = "error"  # boxes, masks and labels that nothing can be learned from
 
     def __post_init__(self) -> None:
         if self.group_column is not None and self.group_pattern is not None:

@@ -115,6 +115,7 @@ class _Image:
     split: Split
     file: str
     form: Form
+    unit: str
     rows: list[Row] = field(default_factory=list)
     declared: tuple[int, int] | None = None
 
@@ -141,7 +142,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
 
 def _entry(image: _Image, located: Located) -> Entry:
     size = located.size(image.path, image.declared, image.file)
-    return Entry(image.path, drawn(image.rows, size, image.file, "row", image.form), image.name, image.split)
+    return Entry(image.path, drawn(image.rows, size, image.file, image.unit, image.form), image.name, image.split)
 
 
 def _form(table: Table, columns: _Columns, notes: list[str]) -> Form:
@@ -181,7 +182,7 @@ def _read_into(
         if path is None:
             continue
         own = row.split() or split
-        image = images.setdefault((own, path), _Image(located.name_of(path), path, own, file, form))
+        image = images.setdefault((own, path), _Image(located.name_of(path), path, own, file, form, table.unit))
         image.rows += row.boxes()
         image.declared = row.size() or image.declared
 
@@ -205,7 +206,7 @@ class _TableRow:
                 "none of them for an image without objects."
             )
         x, y, right, bottom = (float(str(cell)) for cell in cells)
-        yield Row((x, y, right, bottom), class_name(label), self.index + 1, self._ignored())
+        yield Row((x, y, right, bottom), class_name(label), self.table.number(self.index), self._ignored())
 
     def size(self) -> tuple[int, int] | None:
         """(height, width) as declared."""
@@ -235,7 +236,7 @@ class _TableRow:
         return self.table.columns[name][self.index]
 
     def _place(self) -> str:
-        return f"{self.table.path or 'The table'}, row {self.index + 1}"
+        return f"{self.table.path or 'The table'}, {self.table.place(self.index)}"
 
 
 def _minus(cell: Any, other: Any) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import DataError, MissingExtraError
+from plusx.core.finding import Finding
 from plusx.core.sample import ImageSource, Kind
 from plusx.data.formats.columns import (
     Columns,
@@ -26,6 +27,7 @@ from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, 
 from plusx.data.formats.indicators import from_columns
 from plusx.data.formats.labels import is_missing
 from plusx.data.formats.options import ReadOptions
+from plusx.data.formats.row_findings import not_listed, usual_groups, without_image
 from plusx.data.formats.splits import ORDER, Split, split_of
 
 DELIMITED = (".csv", ".tsv", ".txt")
@@ -81,14 +83,17 @@ def read(source: Any, options: ReadOptions) -> Entries:
     notes = [*first.notes, columns.note(first.path.name if first.path else "the table")]
     kind, labels = _labels(tables, columns, options, notes)
     entries: list[Entry] = []
+    findings: list[Finding] = []
     for number, (table, split) in enumerate(tables):
         rows = Rows(table, columns, split, files)
         entries += _without_missing(rows, labels[number], options, notes)
+        findings += without_image(table, rows.missing)
     if not entries:
         raise DataError(f"{source if first.path else 'The table'} has no row whose image exists. {notes[-1]}")
     _note_repeated(entries, notes)
     classes = columns.labels if kind in ("label", "labels") else ()
-    return Entries(entries, kind, classes, columns.labels, root, tuple(notes))
+    findings += [*not_listed(entries, files, first.path), *usual_groups(tables, columns)]
+    return Entries(entries, kind, classes, columns.labels, root, tuple(notes), tuple(findings))
 
 
 def tables_of(source: Any) -> tuple[list[tuple[Table, Split | None]], Path]:
@@ -141,7 +146,7 @@ class Rows:
     def __init__(self, table: Table, columns: Columns, split: Split | None, files: ImageFiles) -> None:
         self.table, self.columns, self.files = table, columns, files
         self.split: Split = split or "train"
-        self.missing: list[str] = []
+        self.missing: dict[int, str] = {}  # row → what it names
         self.cells = table.columns.get(columns.image, [])
         files.prefer(map(path_in, sampled(self.cells)), split)
 
@@ -152,10 +157,10 @@ class Rows:
             split = self.split if splits is None else self._split(splits[row], row)
             name, image = self._image(cell, split, row)
             if image is None:
-                self.missing.append(name)
+                self.missing[row] = name
                 continue
             group = None if groups is None or is_missing(groups[row]) else str(groups[row])
-            yield Entry(image, labels[row], name, split, group)
+            yield Entry(image, labels[row], name, split, group, self.table.place(row))
 
     def _column(self, name: str | None) -> list[Any] | None:
         return None if name is None else self.table.columns.get(name)
@@ -163,7 +168,8 @@ class Rows:
     def _split(self, cell: Any, row: int) -> Split:
         split = split_of(str(cell))
         if split is None:
-            raise DataError(f"Row {row + 1}: {cell!r} in column {self.columns.split!r} is none of train, val, test.")
+            place = self.table.place(row).capitalize()
+            raise DataError(f"{place}: {cell!r} in column {self.columns.split!r} is none of train, val, test.")
         return split
 
     def _image(self, cell: Any, split: Split, row: int) -> tuple[str, ImageSource | None]:
@@ -173,14 +179,15 @@ class Rows:
         path = path_in(cell)
         found = None if path is None else self.files.find(path)
         if found is None:
-            return path or f"row {row + 1}", None
+            return path or self.table.place(row), None
         return self.files.name_of(found), Path(found)
 
 
 def _without_missing(rows: Rows, labels: Sequence[Any], options: ReadOptions, notes: list[str]) -> list[Entry]:
     entries = list(rows.entries(labels))
-    if rows.missing:
-        text = f"{len(rows.missing)} of {len(rows.cells)} labels without an image: {shown(rows.missing)}"
+    missing = [name for name in rows.missing.values() if name not in options.exclude]
+    if missing:
+        text = f"{len(missing)} of {len(rows.cells)} labels without an image: {shown(missing)}"
         if options.missing_files == "error":
             raise DataError(
                 f"{rows.table.path or 'The table'}: {text}. "

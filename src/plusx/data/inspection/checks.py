@@ -1,6 +1,5 @@
 """The checks of the audit: each a function from the inspected data set to findings, entered in `CHECKS`."""
 
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -10,6 +9,8 @@ from plusx.core.masks import Mask, Masks
 from plusx.core.targets import Target
 from plusx.data.inspection.box_checks import BOX_CHECKS
 from plusx.data.inspection.finding import Finding, Severity
+from plusx.data.inspection.group_checks import GROUP_CHECKS
+from plusx.data.inspection.label_checks import LABEL_CHECKS
 from plusx.data.inspection.mask_checks import MASK_CHECKS
 from plusx.data.inspection.subject import Inspected, Subject
 
@@ -110,18 +111,6 @@ def one_class(subject: Subject) -> Iterator[Finding]:
         yield Finding("one-class", "error", f"All images have the same label, {name!r}", advice)
 
 
-def case_twins(subject: Subject) -> Iterator[Finding]:
-    """Class names that a person would read as one."""
-    alike: dict[str, list[str]] = {}
-    for name in subject.listing.classes if subject.has_classes else ():
-        alike.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
-    for names in alike.values():
-        if len(names) > 1:
-            listed = ", ".join(map(repr, names))
-            advice = "Give them one name if they mean the same, or names that differ in more than case and spaces."
-            yield Finding("case-twins", "error", f"Classes that differ only in case or spaces: {listed}", advice)
-
-
 def tiny(subject: Subject) -> Iterator[Finding]:
     """Images too small to show anything."""
     for image in subject.readable:
@@ -156,7 +145,7 @@ CHECKS: tuple[Check, ...] = (
     leaks,
     contradictions,
     one_class,
-    case_twins,
+    *LABEL_CHECKS,
     missing_classes,
     empty_classes,
     duplicates,
@@ -165,6 +154,7 @@ CHECKS: tuple[Check, ...] = (
     imbalance,
     *BOX_CHECKS,
     *MASK_CHECKS,
+    *GROUP_CHECKS,
 )
 
 

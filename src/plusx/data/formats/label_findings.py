@@ -1,0 +1,61 @@
+"""What is wrong with labels before it is known what they mean: none at all, and text among numbers."""
+
+from collections.abc import Iterator, Sequence
+
+from plusx.core.errors import DataError
+from plusx.core.finding import Finding
+from plusx.data.formats.format import Entry
+from plusx.data.formats.labels import is_integer, is_missing, is_number, label_type
+
+
+def unlabelled(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Images without a label: an empty cell, NaN, n/a."""
+    for entry in entries:
+        if is_missing(entry.label):
+            advice = "Write the label there, or leave the image out. It is left out."
+            message = f"{entry.where}: it has no label ({entry.label!r})"
+            yield Finding("no-label", "warning", message, advice, entry.name, entry.split, excluded=(entry.name,))
+
+
+def of_one_type(entries: Sequence[Entry]) -> tuple[list[Entry], list[Finding]]:
+    """(entries whose labels are of the type that most are of, a finding for each of the others).
+
+    All of them where types do not exclude each other: text, whole numbers among text.
+    """
+    types = [_type(entry) for entry in entries]
+    kinds = sorted(set(types))
+    decimals = any(is_number(entry.label) and not is_integer(entry.label) for entry in entries)
+    if len(kinds) < 2 or (set(kinds) == {_NUMBER, _TEXT} and not decimals and _all_text(entries)):
+        return list(entries), []
+    usual = max(kinds, key=types.count)
+    typed = list(zip(entries, types, strict=True))
+    strange = [_strange(entry, kind, usual) for entry, kind in typed if kind != usual]
+    return [entry for entry, kind in typed if kind == usual], strange
+
+
+_NUMBER, _TEXT = "a number", "text"
+
+
+def _type(entry: Entry) -> str:
+    """Numbers that are written as text are numbers."""
+    try:
+        kind = label_type(entry.label)
+    except DataError:
+        return "something else"
+    return _NUMBER if kind == _TEXT and is_number(entry.label) else kind
+
+
+def _all_text(entries: Sequence[Entry]) -> bool:
+    return all(isinstance(entry.label, str) for entry in entries)
+
+
+def _strange(entry: Entry, kind: str, usual: str) -> Finding:
+    return Finding(
+        "label-type",
+        "error",
+        f"{entry.where}: its label {entry.label!r} is {kind}, most others are {usual}",
+        "Correct the label, or leave the image out: training needs labels of one type.",
+        entry.name,
+        entry.split,
+        excluded=(entry.name,),
+    )
