@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plusx.core.errors import DataError
+from plusx.core.finding import Finding
 from plusx.data.formats.boxes import Drawn, Form, Row, drawn
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, shown
@@ -59,16 +60,19 @@ def read(source: Any, options: ReadOptions) -> Entries:
     files = _splits_of(path) if path.is_dir() else {path: "train"}
     first = next(iter(files))
     root = path if path.is_dir() else path.parent.parent if path.parent.name.lower() == "annotations" else path.parent
-    located = Located(root)
+    located = Located(root, options)
     entries: list[Entry] = []
+    lost: list[Finding] = []
     classes: tuple[str, ...] = ()
     for file, split in files.items():
-        content = _Content.of(file)
+        content = _Content.of(file, options)
         entries += content.entries(split, located)
+        lost += content.lost
         names = content.classes()
         classes = classes if set(names) <= set(classes) else tuple(dict.fromkeys((*classes, *names)))
     notes = located.notes(options, first if len(files) == 1 else path)
-    return Entries(entries, "boxes", classes, root=root, notes=tuple(notes))
+    findings = (*lost, *located.findings, *located.not_annotated())
+    return Entries(entries, "boxes", classes, root=root, notes=tuple(notes), findings=findings)
 
 
 def _splits_of(root: Path) -> Mapping[Path, Split]:
@@ -109,15 +113,18 @@ FORM = Form("x, y, width, height", _from_size)
 
 @dataclass(frozen=True)
 class _Content:
-    """One file. `images`: id → entry of the list; `rows`: id of the image → its boxes."""
+    """One file. `images`: id → entry of the list; `rows`: id of the image → its boxes; `wrong`: id of the image → what
+    is wrong with its annotations; `lost`: the annotations of no image."""
 
     path: Path
     images: Mapping[Any, Mapping[str, Any]]
     categories: Mapping[Any, str]
     rows: Mapping[Any, list[Row]]
+    wrong: Mapping[Any, list[DataError]]
+    lost: Sequence[Finding]
 
     @staticmethod
-    def of(path: Path) -> "_Content":
+    def of(path: Path, options: ReadOptions) -> "_Content":
         """DataError naming file and entry for what is missing, undeclared or given twice."""
         try:
             content = json.loads(path.read_bytes())
@@ -130,7 +137,8 @@ class _Content:
         images = _by_id(path, "image", lists["images"], "file_name")
         categories = _by_id(path, "category", lists["categories"], "name")
         names = {key: class_name(category["name"]) for key, category in sorted(categories.items(), key=_by_number)}
-        return _Content(path, images, names, _rows(path, lists["annotations"], images, names))
+        lost, annotations = _lost(path, lists["annotations"], images, options)
+        return _Content(path, images, names, *_rows(path, annotations, names), lost)
 
     def classes(self) -> tuple[str, ...]:
         """In the order of their ids, which may have gaps."""
@@ -147,6 +155,9 @@ class _Content:
             found = located.find(str(image["file_name"]))
             if found is None:
                 continue
+            for error in self.wrong.get(key, ()):
+                with located.about(located.name_of(found)):
+                    raise error
             if seen.setdefault(found, key) != key:
                 raise DataError(
                     f"{self.path}: images {seen[found]!r} and {key!r} are the same file, {found}. Join them into one."
@@ -178,25 +189,54 @@ def _by_id(path: Path, what: str, entries: Sequence[Any], field: str) -> dict[An
     return found
 
 
-def _rows(
-    path: Path, annotations: Sequence[Any], images: Mapping[Any, Any], names: Mapping[Any, str]
-) -> dict[Any, list[Row]]:
-    rows: dict[Any, list[Row]] = {}
+def _lost(
+    path: Path, annotations: Sequence[Any], images: Mapping[Any, Any], options: ReadOptions
+) -> tuple[list[Finding], list[Mapping[str, Any]]]:
+    """(a finding for each annotation of no image, the others by image). DataError where those are to be errors."""
+    lost, kept = [], []
     for number, one in enumerate(annotations):
         if not isinstance(one, dict):
             raise DataError(f"{path}: annotation number {number} of the list is no object: {str(one)[:80]}")
-        place = f"{path}, annotation {one.get('id', f'number {number}')}"
-        image, category = one.get("image_id"), one.get("category_id")
-        if not _known(image, images):
-            raise DataError(f"{place}: no image in the list `images` has the id {image!r}. Add it, or remove this.")
-        if not _known(category, names):
-            declared = shown([f"{key} {name}" for key, name in names.items()])
-            raise DataError(f"{place}: category_id {category!r} is not declared; declared are {declared}.")
-        area = _number(one.get("area")) if one.get("area") is not None else float("nan")
-        values = _four(one.get("bbox"), place)
-        key = one.get("id", f"number {number}")
-        rows.setdefault(image, []).append(Row(values, names[category], key, bool(one.get("iscrowd")), area))
-    return rows
+        place, image = _place(path, one, number), one.get("image_id")
+        if _known(image, images):
+            kept.append(one)
+            continue
+        name = f"annotation {one.get('id', f'number {number}')}"
+        message = f"{place}: no image in the list `images` has the id {image!r}"
+        if options.broken == "error" and name not in options.exclude:
+            raise DataError(f"{message}. Add it, or remove this.")
+        advice = "Add the image to the list, or remove the annotation: training stops at it."
+        lost.append(Finding("annotation-without-image", "error", message, advice, name, excluded=(name,)))
+    return lost, kept
+
+
+def _place(path: Path, annotation: Mapping[str, Any], number: int) -> str:
+    return f"{path}, annotation {annotation.get('id', f'number {number}')}"
+
+
+def _rows(
+    path: Path, annotations: Sequence[Mapping[str, Any]], names: Mapping[Any, str]
+) -> tuple[dict[Any, list[Row]], dict[Any, list[DataError]]]:
+    """The boxes of each image, and what is wrong with its other annotations."""
+    rows: dict[Any, list[Row]] = {}
+    wrong: dict[Any, list[DataError]] = {}
+    for number, one in enumerate(annotations):
+        try:
+            row = _row(_place(path, one, number), one, number, names)
+            rows.setdefault(one["image_id"], []).append(row)
+        except DataError as error:
+            wrong.setdefault(one["image_id"], []).append(error)
+    return rows, wrong
+
+
+def _row(place: str, one: Mapping[str, Any], number: int, names: Mapping[Any, str]) -> Row:
+    category = one.get("category_id")
+    if not _known(category, names):
+        declared = shown([f"{key} {name}" for key, name in names.items()])
+        raise DataError(f"{place}: category_id {category!r} is not declared; declared are {declared}.")
+    area = _number(one.get("area")) if one.get("area") is not None else float("nan")
+    key = one.get("id", f"number {number}")
+    return Row(_four(one.get("bbox"), place), names[category], key, bool(one.get("iscrowd")), area)
 
 
 def _known(key: Any, among: Mapping[Any, Any]) -> bool:

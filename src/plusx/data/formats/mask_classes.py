@@ -55,19 +55,50 @@ MaskSources: TypeAlias = Sequence[Path] | Sequence[Callable[[], Any]]
 """Files, or functions that give masks and have names of their own (`str`)."""
 
 
-def classes_of(masks: MaskSources, table: ClassTable | None, asked: tuple[str, ...] | None, boundary: int) -> Classes:
+def classes_of(
+    masks: MaskSources,
+    table: ClassTable | None,
+    asked: tuple[str, ...] | None,
+    boundary: int,
+    *,
+    lenient: bool = False,
+) -> Classes:
     """Names, coding and what was decided.
 
     table: the file that declares classes. asked: names and order that the caller wants, e.g. those of a trained model.
-    boundary: for instance maps, the width of the class `boundary`; 0 leaves it out. DataError if values and names do
+    boundary: for instance maps, the width of the class `boundary`; 0 leaves it out. lenient: single masks that cannot
+    be read, or are no maps of classes, are passed by: reading them will be an error. DataError if values and names do
     not fit together, or if the masks hold no classes at all.
     """
+    if lenient:
+        return _of_most([mask for mask in masks if isinstance(mask, Path)], table, asked, boundary)
     if table is not None and table.keys is not None:
         return _declared(table, table.keys, asked)
     if table is not None:
         own = _of_masks(masks, table.names, boundary)
         return own if asked is None else _reordered(own, asked, table.path)
     return _of_masks(masks, asked, boundary)
+
+
+def _of_most(masks: Sequence[Path], table: ClassTable | None, asked: tuple[str, ...] | None, boundary: int) -> Classes:
+    """By those masks that can be read and hold no more values than a map of classes does."""
+    names = asked or (table.names if table is not None and table.keys is None else None)
+    good = [mask for mask in masks if _is_map(mask)]
+    try:
+        return classes_of(good or masks, table, asked, boundary)
+    except DataError:
+        if names is None or len(names) >= VOID:
+            raise
+        return Classes(names, Values(tuple(_enumerated(range(len(names))))))
+
+
+def _is_map(mask: Any) -> bool:
+    try:
+        stored = read_stored(mask, str(mask))
+    except DataError:
+        return False
+    deep = stored.dtype not in (np.uint8, np.bool_)
+    return deep or len(colour_counts(stored) if stored.ndim == 3 else value_counts(stored)) <= MANY
 
 
 def _of_masks(masks: MaskSources, names: tuple[str, ...] | None, boundary: int) -> Classes:

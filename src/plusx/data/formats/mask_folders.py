@@ -11,7 +11,6 @@ from plusx.core.errors import DataError
 from plusx.data.formats.delimited import read_delimited
 from plusx.data.formats.files import ImageFiles
 from plusx.data.formats.folders import Walk, direct_images, visible_folders
-from plusx.data.formats.format import counted, shown
 from plusx.data.formats.splits import ORDER, Split, split_of
 from plusx.data.images import IMAGE_SUFFIXES
 
@@ -116,17 +115,20 @@ def matches(place: Place) -> bool:
     return any(key in images for mask in masks for key in _keys(mask, place.masks, MASK_ENDINGS))
 
 
-def paired(place: Place, wanted: Iterable[str] | None = None) -> tuple[list[Pair], list[Path]]:
-    """(pairs, images without a mask). `wanted`: names without ending that are to be used; None for all.
+def paired(place: Place, wanted: Iterable[str] | None = None) -> tuple[list[Pair], list[Path], list[Path]]:
+    """(pairs, images without a mask, masks without an image). `wanted`: names without ending that are to be used; None
+    for all.
 
-    DataError for a mask without an image, two masks of one image, and a wanted name without an image.
+    DataError for two masks of one image, and a wanted name without an image.
     """
     images = _by_key(place.images, IMAGE_ENDINGS)
     masks = _by_key(place.masks, MASK_ENDINGS) if place.masks.is_dir() else {}
     if wanted is None:
         used = list(dict.fromkeys(images.values()))
-        _check_masks(place, images, masks)
+        owners = {masks[key] for key in images if key in masks}
+        alone = [mask for mask in dict.fromkeys(masks.values()) if mask not in owners]
     else:
+        alone = []
         used = [_wanted(name, images, place) for name in dict.fromkeys(wanted)]
     pairs, without = [], []
     for image in used:
@@ -136,7 +138,7 @@ def paired(place: Place, wanted: Iterable[str] | None = None) -> tuple[list[Pair
             without.append(image)
         else:
             pairs.append(Pair(image, mask, place.split))
-    return pairs, without
+    return pairs, without, alone
 
 
 def _wanted(name: str, images: Mapping[str, Path], place: Place) -> Path:
@@ -144,17 +146,6 @@ def _wanted(name: str, images: Mapping[str, Path], place: Place) -> Path:
     if key not in images:
         raise DataError(f"{place.images} has no image called {name}, which the list of the {place.split} split names.")
     return images[key]
-
-
-def _check_masks(place: Place, images: Mapping[str, Path], masks: Mapping[str, Path]) -> None:
-    owners = {masks[key] for key in images if key in masks}
-    alone = [mask.name for mask in dict.fromkeys(masks.values()) if mask not in owners]
-    if alone:
-        raise DataError(
-            f"{counted(len(alone), 'mask')} in {place.masks} without an image of the same name in {place.images}: "
-            f"{shown(alone)}. Expected cat.png for cat.jpg, also cat_mask.png or cat_seg.png. Add the images, or take "
-            "the masks away."
-        )
 
 
 def _by_key(folder: Path, endings: Sequence[str]) -> dict[str, Path]:

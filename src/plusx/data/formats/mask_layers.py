@@ -11,10 +11,10 @@ from plusx.core.masks import VOID
 from plusx.data.formats.classes import class_name, natural_order
 from plusx.data.formats.folders import Walk, direct_images, unwrapped, visible_folders
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
+from plusx.data.formats.mask_faults import MaskFaults
 from plusx.data.formats.mask_folders import Place, by_key, matches, names_of, places
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.splits import split_of
-from plusx.data.images import printable
 from plusx.data.masks import MaskFile, MaskLayers, Values, read_values, value_counts
 from plusx.data.sizes import read_size
 
@@ -49,16 +49,17 @@ def read(source: Any, options: ReadOptions) -> Entries:
     classes = options.classes or tuple(natural_order({name for named in folders for name in named}))
     _check_known(folders, classes)
     notes = [*walk.remarks]
-    placed = [(place, _masks(place, named)) for place, named in zip(found, folders, strict=True)]
+    faults = MaskFaults(path, options)
+    placed = [(place, _masks(place, named, faults)) for place, named in zip(found, folders, strict=True)]
     codings = _codings([masks for _, by_image in placed for masks in by_image.values()], classes)
-    cut = len(os.path.join(path, ""))  # noqa: PTH118 - names, cut from their text
     entries = [
-        Entry(image, _target(image, masks, classes, codings), _name(image, cut), place.split)
+        Entry(image, target, faults.name(image), place.split)
         for place, by_image in placed
-        for image, masks in _annotated(place, by_image, notes)
+        for image, masks in _annotated(place, by_image, notes, faults)
+        for target in faults.kept(image, lambda image=image, masks=masks: _target(image, masks, classes, codings))
     ]
     notes += _absent(placed, classes)
-    return Entries(entries, "masks", classes, root=path, notes=tuple(notes))
+    return Entries(entries, "masks", classes, root=path, notes=tuple(notes), findings=tuple(faults.findings))
 
 
 def _check_known(folders: Sequence[Mapping[str, Path]], classes: tuple[str, ...]) -> None:
@@ -68,7 +69,7 @@ def _check_known(folders: Sequence[Mapping[str, Path]], classes: tuple[str, ...]
             raise DataError(f"{named[strange]}: {unknown('class', strange, classes)}")
 
 
-def _masks(place: Place, folders: Mapping[str, Path]) -> dict[Path, dict[str, Path]]:
+def _masks(place: Place, folders: Mapping[str, Path], faults: MaskFaults) -> dict[Path, dict[str, Path]]:
     """Image → its mask of each class that has one. DataError for a mask without an image."""
     images = by_key(place.images)
     found: dict[Path, dict[str, Path]] = {image: {} for image in dict.fromkeys(images.values())}
@@ -76,9 +77,8 @@ def _masks(place: Place, folders: Mapping[str, Path]) -> dict[Path, dict[str, Pa
         for mask in map(Path, Walk().images(folder)):
             image = next((images[key] for key in names_of(mask, folder) if key in images), None)
             if image is None:
-                raise DataError(
-                    f"{mask} has no image of the same name in {place.images}. Add it, or take the mask away."
-                )
+                faults.masks(place, [mask])
+                continue
             other = found[image].setdefault(name, mask)
             if other != mask:
                 raise DataError(f"{other} and {mask} both belong to {image.name}; keep one of them.")
@@ -86,17 +86,15 @@ def _masks(place: Place, folders: Mapping[str, Path]) -> dict[Path, dict[str, Pa
 
 
 def _annotated(
-    place: Place, masks: Mapping[Path, dict[str, Path]], notes: list[str]
+    place: Place, masks: Mapping[Path, dict[str, Path]], notes: list[str], faults: MaskFaults
 ) -> Iterator[tuple[Path, dict[str, Path]]]:
     """Images with a mask of any class. Without one an image is a fault, but in a test split."""
-    without = [image.name for image, own in masks.items() if not own]
-    if without:
-        what = f"{counted(len(without), 'image')} in {place.images} without a mask of any class: {shown(without)}"
-        if place.split != "test":
-            raise DataError(
-                f"{what}. Where nothing is to be seen, say so with a black mask in one of the folders of "
-                f"{place.masks}; or take the images away."
-            )
+    without = [image for image, own in masks.items() if not own]
+    if place.split != "test":
+        faults.layers(place, without)
+    elif without:
+        names = shown([image.name for image in without])
+        what = f"{counted(len(without), 'image')} in {place.images} without a mask of any class: {names}"
         notes.append(f"{what}; left out")
     yield from ((image, own) for image, own in masks.items() if own)
 
@@ -168,10 +166,6 @@ def _absent(placed: Sequence[tuple[Place, Mapping[Path, Mapping[str, Path]]]], c
         if told
         else []
     )
-
-
-def _name(image: Path, cut: int) -> str:
-    return printable(os.fspath(image)[cut:]).replace(os.sep, "/")
 
 
 FORMATS.register("mask layers")(Format(recognise, read, LAYOUT, rank=-2))

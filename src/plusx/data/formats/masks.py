@@ -10,10 +10,10 @@ from plusx.core.errors import DataError
 from plusx.data.formats.folders import Walk, unwrapped
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
 from plusx.data.formats.mask_classes import classes_of
+from plusx.data.formats.mask_faults import MaskFaults
 from plusx.data.formats.mask_folders import Pair, Place, listed, matches, order_files, paired, places, voc_lists
 from plusx.data.formats.mask_table import class_table
 from plusx.data.formats.options import ReadOptions
-from plusx.data.images import printable
 from plusx.data.masks import MaskFile
 from plusx.data.sizes import read_size
 
@@ -50,22 +50,28 @@ def read(source: Any, options: ReadOptions) -> Entries:
     top = path.parent if path.is_file() else unwrapped(path, walk)
     root = path.parent if path.is_file() else path
     notes = [*walk.remarks]
-    pairs = _pairs(path if path.is_file() else top, notes)
-    _check_sizes(pairs)
-    masks = [pair.mask for pair in pairs]
-    classes = classes_of(masks, class_table(top, root), options.classes, options.boundary)
-    cut = len(os.path.join(root, ""))  # noqa: PTH118 - names, cut from their text
+    faults = MaskFaults(root, options)
+    pairs = _pairs(path if path.is_file() else top, notes, faults)
+    used = [pair for pair in pairs if faults.name(pair.image) not in options.exclude] or pairs
+    if options.broken == "error":
+        _check_sizes(used)
+    masks = [pair.mask for pair in used]
+    lenient = options.broken == "finding"
+    classes = classes_of(masks, class_table(top, root), options.classes, options.boundary, lenient=lenient)
     entries = [
-        Entry(pair.image, MaskFile(pair.mask, classes.coding), _name(pair.image, cut), pair.split) for pair in pairs
+        Entry(pair.image, MaskFile(pair.mask, classes.coding), faults.name(pair.image), pair.split) for pair in pairs
     ]
-    return Entries(entries, "mask", classes.names, root=root, notes=(*notes, *classes.notes))
+    return Entries(
+        entries,
+        "mask",
+        classes.names,
+        root=root,
+        notes=(*notes, *classes.notes),
+        findings=tuple(faults.findings),
+    )
 
 
-def _name(image: Path, cut: int) -> str:
-    return printable(os.fspath(image)[cut:]).replace(os.sep, "/")
-
-
-def _pairs(top: Path, notes: list[str]) -> list[Pair]:
+def _pairs(top: Path, notes: list[str], faults: MaskFaults) -> list[Pair]:
     files = order_files(top)
     if files:
         notes.append(f"images and masks as {shown([file.name for file in files])} lists them")
@@ -77,9 +83,10 @@ def _pairs(top: Path, notes: list[str]) -> list[Pair]:
         each = [(place, *paired(place, names)) for place, names in listed_places]
     else:
         each = [(place, *paired(place)) for place in found]
-    for place, _, without in each:
-        _check_without(place, without, notes)
-    return _some([pair for _, pairs, _ in each for pair in pairs], top)
+    for place, _, without, alone in each:
+        faults.masks(place, alone)
+        _check_without(place, without, notes, faults)
+    return _some([pair for _, pairs, _, _ in each for pair in pairs], top)
 
 
 def _some(pairs: list[Pair], top: Path) -> list[Pair]:
@@ -88,19 +95,13 @@ def _some(pairs: list[Pair], top: Path) -> list[Pair]:
     return pairs
 
 
-def _check_without(place: Place, without: Sequence[Path], notes: list[str]) -> None:
+def _check_without(place: Place, without: Sequence[Path], notes: list[str], faults: MaskFaults) -> None:
     """A test split may come without masks; elsewhere a missing mask is a fault."""
-    if not without:
-        return
-    what = (
-        f"{counted(len(without), 'image')} in {place.images} without a mask: {shown([path.name for path in without])}"
-    )
     if place.split != "test":
-        raise DataError(
-            f"{what}. Expected masks of the same names in {place.masks}, e.g. {without[0].stem}.png or "
-            f"{without[0].stem}_mask.png. Add them, or take the images away."
-        )
-    notes.append(f"{what}; left out")
+        faults.images(place, without)
+    elif without:
+        names = shown([path.name for path in without])
+        notes.append(f"{counted(len(without), 'image')} in {place.images} without a mask: {names}; left out")
 
 
 def _check_sizes(pairs: Sequence[Pair]) -> None:

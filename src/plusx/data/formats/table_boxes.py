@@ -123,7 +123,7 @@ class _Image:
 def read(source: Any, options: ReadOptions) -> Entries:
     """Numbers are pixels from the upper left corner, or shares of width and height where none is larger than 1."""
     tables, root = tables_of(source)
-    located = Located(root, below=tables[0][0].path is not None)
+    located = Located(root, options, below=tables[0][0].path is not None)
     notes: list[str] = []
     images: dict[tuple[Split, Path], _Image] = {}
     for table, split in tables:
@@ -137,7 +137,8 @@ def read(source: Any, options: ReadOptions) -> Entries:
     entries = [_entry(image, located) for image in images.values()]
     notes += located.notes(options, source if isinstance(source, (str, os.PathLike)) else "The table")
     entries.sort(key=lambda entry: ORDER.index(entry.split))
-    return Entries(entries, "boxes", root=root, notes=tuple(notes))
+    findings = (*located.findings, *located.not_annotated())
+    return Entries(entries, "boxes", root=root, notes=tuple(notes), findings=findings)
 
 
 def _entry(image: _Image, located: Located) -> Entry:
@@ -183,7 +184,8 @@ def _read_into(
             continue
         own = row.split() or split
         image = images.setdefault((own, path), _Image(located.name_of(path), path, own, file, form, table.unit))
-        image.rows += row.boxes()
+        with located.about(image.name):
+            image.rows += row.boxes()
         image.declared = row.size() or image.declared
 
 

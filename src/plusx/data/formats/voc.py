@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plusx.core.errors import DataError
+from plusx.core.finding import Finding
 from plusx.data.formats.boxes import Drawn, Form, Row, drawn
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.folders import visible_folders
@@ -68,7 +69,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
     Splits are those of ImageSets/Main, or of the folders' names; files of single classes there are not read.
     """
     root = _unwrapped(Path(source))
-    located = Located(root)
+    located = Located(root, options)
     if (root / "JPEGImages").is_dir():  # SegmentationClass has images of the same names
         located.only_in(root / "JPEGImages")
     notes: list[str] = []
@@ -80,7 +81,7 @@ def read(source: Any, options: ReadOptions) -> Entries:
         entries += _entries(folder, splits, located)
     _note_without(root, entries, located, notes)
     notes += located.notes(options, root)
-    return Entries(entries, "boxes", root=root, notes=tuple(notes))
+    return Entries(entries, "boxes", root=root, notes=tuple(notes), findings=tuple(located.findings))
 
 
 def _image_sets(root: Path, stems: Sequence[str], notes: list[str]) -> dict[str, Split]:
@@ -122,7 +123,9 @@ def _entries(folder: Path, splits: Mapping[str, Split], located: Located) -> Ite
         path = folder / name
         if path.stem not in splits:
             continue
-        annotation = _parsed(path)
+        annotation = ElementTree.Element("annotation")
+        with located.about(_image_of(path.stem, located)):
+            annotation = _parsed(path)
         image = located.find(path.stem, *filter(None, [_text(annotation, "filename")]))
         if image is None:
             continue
@@ -130,6 +133,12 @@ def _entries(folder: Path, splits: Mapping[str, Split], located: Located) -> Ite
             raise DataError(f"{path} and {seen[image].name} are about the same image, {image}. Keep one of them.")
         seen[image] = path
         yield Entry(image, _drawn(annotation, path, image, located), located.name_of(image), splits[path.stem])
+
+
+def _image_of(stem: str, located: Located) -> str:
+    """What the image of an XML file that cannot be read is called."""
+    image = located.peek(stem)
+    return stem if image is None else located.name_of(image)
 
 
 def _parsed(path: Path) -> ElementTree.Element:
@@ -146,7 +155,10 @@ def _drawn(annotation: ElementTree.Element, path: Path, image: Path, located: Lo
     file = printable(str(path))
     declared = _declared(annotation)
     size = located.size(image, declared, file)
-    rows = [_row(one, number, file) for number, one in enumerate(annotation.findall("object"), 1)]
+    rows: list[Row] = []
+    for number, one in enumerate(annotation.findall("object"), 1):
+        with located.about(located.name_of(image)):
+            rows.append(_row(one, number, file))
     return drawn(rows, size, file, "object", FORM)
 
 
@@ -194,6 +206,11 @@ def _note_without(root: Path, entries: Sequence[Entry], located: Located, notes:
     without = [located.name_of(path) for path in images if path not in listed and path.stem not in stems]
     if without:
         notes.append(f"{counted(len(without), 'image')} without an annotation file left out: {shown(without)}")
+    advice = "Annotate it: an empty XML says that it shows no objects. It is not used."
+    located.findings += [
+        Finding("image-without-annotation", "note", f"{name}: no XML of its name", advice, name, excluded=(name,))
+        for name in without
+    ]
 
 
 FORMATS.register("voc")(Format(recognise, read, LAYOUT, frozenset({"missing_files"})))

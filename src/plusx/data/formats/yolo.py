@@ -57,13 +57,14 @@ def read(source: Any, options: ReadOptions) -> Entries:
         raise DataError(f"{file} is no text in UTF-8: {error}. Save it as UTF-8.") from error
     names = _names(about, file)
     root = _root(about, file)
-    located = Located(root)
+    located = Located(root, options)
     scored: list[str] = []
     entries = [entry for split in ORDER for entry in _entries(about, split, root, names, located, file, scored)]
     notes = located.notes(options, file)
     if scored:
         notes.append(f"{counted(len(scored), 'label file')} with scores in a sixth column, not used: {shown(scored)}")
-    return Entries(entries, "boxes", tuple(names.values()), root=root, notes=tuple(notes))
+    found = tuple(located.findings)
+    return Entries(entries, "boxes", tuple(names.values()), root=root, notes=tuple(notes), findings=found)
 
 
 def _names(about: Mapping[str, Value], file: Path) -> dict[int, str]:
@@ -117,7 +118,8 @@ def _entries(
         )
     for path, text in pairs:
         size = located.size(path, None, "")
-        yield Entry(path, _drawn(text, size, names, scored), located.name_of(path), split)
+        name = located.name_of(path)
+        yield Entry(path, _drawn(text, size, names, scored, located, name), name, split)
     _look_for(located, pairs)
 
 
@@ -147,16 +149,27 @@ def _label_file(image: Path) -> Path:
     return beside if beside.is_file() and not usual.is_file() else usual
 
 
-def _drawn(path: Path, size: tuple[int, int] | None, names: Mapping[int, str], scored: list[str]) -> Drawn:
+def _drawn(
+    path: Path, size: tuple[int, int] | None, names: Mapping[int, str], scored: list[str], located: Located, image: str
+) -> Drawn:
     file = printable(str(path))
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is no text in UTF-8: {error}.") from error
+    lines: list[str] = []
+    with located.about(image):
+        lines = _lines(path, file)
     cells = {number: line.split() for number, line in enumerate(lines, 1) if line.strip()}
-    rows = [_row(row, number, names, file) for number, row in cells.items()]
+    rows: list[Row] = []
+    for number, row in cells.items():
+        with located.about(image):
+            rows.append(_row(row, number, names, file))
     scored += [path.name] * any(len(row) == 6 for row in cells.values())
     return drawn(rows if size is not None else (), size, file, "line", FORM)  # of no size: the audit leaves it out
+
+
+def _lines(path: Path, file: str) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is no text in UTF-8: {error}.") from error
 
 
 def _row(cells: Sequence[str], number: int, names: Mapping[int, str], file: str) -> Row:
