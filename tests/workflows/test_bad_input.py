@@ -1,6 +1,5 @@
 """What users' boxes and masks are like at their worst, through `check` and `fit`: a right result or one clear error."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,8 @@ from plusx.core.prediction import BoxesPrediction, MaskPrediction
 from plusx.workflows.check import check
 from plusx.workflows.fit import fit
 from plusx.workflows.predict import predict
+from plusx.workflows.preparation import read_listing
+from plusx.workflows.settings import FitSettings
 
 QUICK: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "image_size": 64}
 TINY: dict[str, Any] = {"model": "shufflenet_v2_x0_5", "epochs": 1, "batch_size": 2, "export": False, **QUICK}
@@ -66,6 +67,10 @@ PLACES: dict[Any, str] = {
 }
 
 
+def errors(data: Path, **told: Any) -> list[str]:
+    return [finding.message for finding in check(data, **told).audit.findings if finding.severity == "error"]
+
+
 @pytest.mark.parametrize("write", list(PLACES))
 @pytest.mark.parametrize(
     ("box", "text"),
@@ -79,8 +84,10 @@ PLACES: dict[Any, str] = {
 def test_a_box_that_is_none_is_named_with_file_annotation_and_value(
     write: Write, box: Box, text: str, tmp_path: Path
 ) -> None:
+    data = write(tmp_path / "data", box, "cat")
+    assert any(re.search(rf"(?s){PLACES[write]}.*({text})", one) for one in errors(data, task="detect"))
     with pytest.raises(DataError, match=rf"(?s){PLACES[write]}.*({text})"):
-        check(write(tmp_path / "data", box, "cat"), task="detect")
+        read_listing(data, FitSettings(task="detect"))
     if write is coco:
         with pytest.raises(DataError, match=text):
             fit(tmp_path / "data", out=tmp_path / "run", **TINY)
@@ -88,8 +95,11 @@ def test_a_box_that_is_none_is_named_with_file_annotation_and_value(
 
 @pytest.mark.parametrize("write", [coco, yolo])
 def test_an_undeclared_class_is_named(write: Write, tmp_path: Path) -> None:
+    data = write(tmp_path / "data", (10, 20, 30, 50), "bird")
+    [told] = errors(data)
+    assert re.search(rf"{PLACES[write]}.*(77|7)", told)
     with pytest.raises(DataError, match=rf"{PLACES[write]}.*(77|7)"):
-        check(write(tmp_path / "data", (10, 20, 30, 50), "bird"))
+        read_listing(data, FitSettings())
 
 
 @pytest.mark.parametrize("write", list(PLACES))
@@ -172,26 +182,34 @@ def without_image(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "text"),
+    ("spoil", "text", "code"),
     [
-        (smaller, r"masks.a\.png: the mask has 40×60 pixels, its image .*a\.png has 60×60; they must be equal"),
+        (
+            smaller,
+            r"masks.a\.png: the mask has 40×60 pixels, its image .*a\.png has 60×60; they must be equal",
+            "mask-size",
+        ),
         (
             undeclared,
             r"a\.png: 1 value has no class, in 3600 pixels: 7 \(3600 pixels\)\. Values with a class",
+            "mask-unusable",
         ),
-        (without_mask, r"1 image in .*images without a mask: a\.png\. Expected masks of the same names in"),
-        (without_image, r"1 mask in .*masks without an image of the same name in .*: a\.png"),
+        (
+            without_mask,
+            r"1 image in .*images without a mask: a\.png\. Expected masks of the same names in",
+            "image-without-mask",
+        ),
+        (without_image, r"1 mask in .*masks without an image of the same name in .*: a\.png", "mask-without-image"),
     ],
 )
-def test_masks_that_cannot_be_used(spoil: Callable[[Path], None], text: str, tmp_path: Path) -> None:
+def test_masks_that_cannot_be_used(spoil: Callable[[Path], None], text: str, code: str, tmp_path: Path) -> None:
     root = outlined(tmp_path / "data", dict.fromkeys("abc", (60, 60)))
     spoil(root)
     with pytest.raises(DataError, match=text):
         fit(root, out=tmp_path / "run", task="segment", **TINY)
     assert not (tmp_path / "run").exists()
-    if spoil is undeclared:
-        (tmp_path / "without.txt").write_text("images/a.png\n")
-        checked = check(root, task="segment", exclude=tmp_path / "without.txt")
-        assert not [one for one in checked.audit.findings if one.severity == "error"]
-        codes = json.dumps(check(root, task="segment").to_json()["findings"])
-        assert "mask-unusable" in codes
+    [finding] = [one for one in check(root, task="segment").audit.findings if one.code == code]
+    assert (finding.severity, finding.names) == ("error", finding.excluded)
+    (tmp_path / "without.txt").write_text("\n".join(finding.excluded))
+    assert not errors(root, task="segment", exclude=tmp_path / "without.txt")
+    assert read_listing(root, FitSettings(task="segment", exclude=tmp_path / "without.txt")).splits["train"]

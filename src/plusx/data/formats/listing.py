@@ -10,7 +10,7 @@ import numpy as np
 
 from plusx.core.errors import DataError
 from plusx.core.masks import LazyMask, Mask, Masks
-from plusx.core.sample import Kind, Listing, Sample
+from plusx.core.sample import Kind, Listing, Sample, kept
 from plusx.core.targets import Label, Labels, Target, Value
 from plusx.data.formats.boxes import targets_of, without_broken
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
@@ -78,15 +78,11 @@ def _without_excluded(found: Entries, options: ReadOptions, notes: list[str]) ->
     """DataError where nothing is left."""
     if not options.exclude:
         return found.entries
-    kept = [entry for entry in found.entries if entry.name not in options.exclude]
-    left_out = len(found.entries) - len(kept)
-    if not kept and left_out:
-        raise DataError(f"exclude names all {counted(left_out, 'image')}; nothing is left.")
+    rest = [entry for entry in found.entries if entry.name not in options.exclude]
+    said = _excluded(len(found.entries), len(rest))
     named = options.exclude.intersection(name for finding in found.findings for name in finding.names)
-    if left_out or not named:
-        effect = "has no effect: it names none of the images, which are called as in split.csv"
-        notes.append(f"exclude leaves out {counted(left_out, 'image')}" if left_out else f"exclude {effect}")
-    return kept
+    notes += [said] if len(rest) < len(found.entries) or not named else []
+    return rest
 
 
 def _of_files(found: Entries, options: ReadOptions, name: str) -> Listing | None:
@@ -110,7 +106,23 @@ def _of_files(found: Entries, options: ReadOptions, name: str) -> Listing | None
         within = np.array([place.split == split for place in table.places])
         if (positions := np.flatnonzero(within[places])).size:
             splits[split] = FileSamples(table, targets, positions)
-    return Listing(splits, "label", classes, found.root, name, found.notes)
+    listing = Listing(splits, "label", classes, found.root, name, found.notes)
+    return _without_files(listing, options.exclude) if options.exclude else listing
+
+
+def _without_files(listing: Listing, exclude: frozenset[str]) -> Listing:
+    splits = {split: kept(samples, lambda one: one.name not in exclude) for split, samples in listing.splits.items()}
+    before, after = (sum(map(len, both.values())) for both in (listing.splits, splits))
+    return listing.with_splits({split: rest for split, rest in splits.items() if rest}, _excluded(before, after))
+
+
+def _excluded(before: int, after: int) -> str:
+    """What to say of so many entries before and after; DataError where none is left."""
+    if not after and before:
+        raise DataError(f"exclude names all {counted(before, 'image')}; nothing is left.")
+    if after < before:
+        return f"exclude leaves out {counted(before - after, 'image')}"
+    return "exclude has no effect: it names none of the images, which are called as in split.csv"
 
 
 def _check_boxes(kind: Kind | None, found: Kind | None, name: str) -> None:

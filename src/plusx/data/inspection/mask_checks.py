@@ -15,7 +15,8 @@ def unusable_masks(subject: Subject) -> Iterator[Finding]:
         if facts.problem:
             advice = "Correct the mask, or leave the image out: --exclude FILE, with the image's name on a line."
             message = f"{image.place}: {facts.problem}"
-            yield Finding("mask-unusable", "error", message, advice, image.sample.name, image.split)
+            name = image.sample.name
+            yield Finding("mask-unusable", "error", message, advice, name, image.split, excluded=(name,))
 
 
 def mask_sizes(subject: Subject) -> Iterator[Finding]:
@@ -25,7 +26,8 @@ def mask_sizes(subject: Subject) -> Iterator[Finding]:
         if not facts.problem and (facts.height, facts.width) != size:
             message = f"{image.place}: the mask has {facts.width}×{facts.height} pixels, the image {size[1]}×{size[0]}"
             advice = "Export the masks in the size of their images, or restore the images that they were drawn on."
-            yield Finding("mask-size", "error", message, advice, image.sample.name, image.split)
+            name = image.sample.name
+            yield Finding("mask-size", "error", message, advice, name, image.split, excluded=(name,))
 
 
 def void_masks(subject: Subject) -> Iterator[Finding]:
@@ -34,7 +36,8 @@ def void_masks(subject: Subject) -> Iterator[Finding]:
         if facts.void:
             message = f"{image.place}: all of the mask is void"
             advice = "Nothing can be learned from it. Look at the mask; it is kept."
-            yield Finding("mask-void", "warning", message, advice, image.sample.name, image.split)
+            name = image.sample.name
+            yield Finding("mask-void", "warning", message, advice, name, image.split, excluded=(name,))
 
 
 def empty_masks(subject: Subject) -> Iterator[Finding]:
