@@ -1,16 +1,16 @@
 """Which failures are the user's to mend, and how they are said."""
 
 import errno
-import sys
 
 from plusx.core.errors import PlusxError
+from plusx.core.memory import is_out_of_memory
 
 
 def message_of(error: BaseException) -> str | None:
     """One clear message; None where the failure is a fault of plusx, whose traceback is needed to mend it."""
     if isinstance(error, PlusxError):
         return str(error)
-    if isinstance(error, MemoryError) or _is_device_memory(error):
+    if is_out_of_memory(error):
         return "out of memory. Close other programs, or make it smaller: --batch-size, --workers, --image-size."
     if isinstance(error, OSError) and error.errno is not None:
         return _of_system(error)
@@ -28,9 +28,3 @@ def _of_system(error: OSError) -> str:
 
 def _at(error: OSError) -> str:
     return f": {error.filename}" if error.filename is not None else ""
-
-
-def _is_device_memory(error: BaseException) -> bool:
-    """Whether the accelerator's memory was exhausted; asks torch only where it is loaded anyway."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)

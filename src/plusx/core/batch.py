@@ -1,5 +1,6 @@
 """Batch: what the engine moves to its device and gives to a task."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -46,6 +47,16 @@ class Batch:
             too_wide = device.type == "mps" and targets.dtype == torch.float64
             targets = (targets.float() if too_wide else targets).to(device, non_blocking=True)
         return replace(self, images=images, targets=targets)
+
+    def parts(self, most: int) -> "list[Batch]":
+        """As few as there can be of at most `most` images each, of equal size as nearly as possible, in order."""
+        count = max(1, -(-len(self) // most))
+        bounds = [len(self) * number // count for number in range(count + 1)]
+        return [self._part(slice(begin, end)) for begin, end in itertools.pairwise(bounds)] if count > 1 else [self]
+
+    def _part(self, place: slice) -> "Batch":
+        targets = None if self.targets is None else self.targets[place]
+        return Batch(self.images[place], targets, self.names[place], self.indices[place], self.views[place])
 
 
 class Batches(Protocol):

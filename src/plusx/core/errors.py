@@ -42,6 +42,10 @@ class NonFiniteOutputError(PlusxError, ArithmeticError):
     """A model answered with NaN or infinity; the text says for how many images."""
 
 
+class OutOfMemoryError(PlusxError, MemoryError):
+    """Memory ran out and no smaller part of the work is left to try; the text says what would need less."""
+
+
 class InterruptedRunError(PlusxError):
     """The user stopped a run; everything is saved, and the text says how to go on."""
 

@@ -6,6 +6,7 @@ batch, be it the last of an epoch, goes through the running statistics and leave
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from torch import nn
 
@@ -71,6 +72,25 @@ def running_statistics(norms: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for norm, training in zip(norms, modes, strict=True):
             norm.train(training)
+
+
+@contextmanager
+def part_of_batch(norms: Sequence[nn.Module], weight: float, covered: float) -> Iterator[None]:
+    """For a part with the share `weight` of a batch's images, `covered` of which are done with it.
+
+    After all parts the running statistics have moved as far as one batch moves them, to the mean of the parts' own.
+
+    With r ← (1 − m_j) r + m_j s_j and m_j = m w_j / (1 − m + m Σ_{i ≤ j} w_i), r becomes (1 − m) r + m Σ w_j s_j.
+    """
+    momenta: list[Any] = [vars(norm)["momentum"] for norm in norms]
+    for norm, m in zip(norms, momenta, strict=True):
+        if m is not None:
+            vars(norm)["momentum"] = m * weight / (1 - m + m * covered)
+    try:
+        yield
+    finally:
+        for norm, m in zip(norms, momenta, strict=True):
+            vars(norm)["momentum"] = m
 
 
 def small_batch_note(task: Task, size: int) -> str | None:

@@ -11,6 +11,7 @@ from plusx.core.batch import Batch
 from plusx.core.task import Task
 from plusx.engine.checkpoint import KEEP
 from plusx.engine.interrupt import Interrupt
+from plusx.engine.notes import Notes
 from plusx.engine.observer import Observer, Stopped
 
 Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
@@ -33,6 +34,7 @@ class TrainParts:
     higher_is_better: bool = True
     observers: Sequence[Observer] = ()
     interrupt: Interrupt = field(default_factory=Interrupt)
+    notes: Notes = field(default_factory=Notes)  # of the parts around the loop: told to the observers, and kept
     checkpoint_minutes: float | None = None  # also saves inside an epoch when this much time has passed
     keep: int = KEEP
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -43,7 +45,8 @@ class Outcome:
     """How a run ended. `best_epoch` counts from 1, 0 when nothing was evaluated (`best_metric` is None then).
 
     `history`: one mapping per epoch, with "epoch", "step", "train/loss", "train/<part>" when there are several,
-    "train/rate", "train/seconds", "train/images_per_second" and "val/<metric>".
+    "train/rate", "train/seconds", "train/images_per_second" and "val/<metric>". `notes`: what happened on the way, in
+    order, each with "epoch" (from 1), "step" (those done before) and "text".
     """
 
     epochs_done: int
@@ -52,3 +55,4 @@ class Outcome:
     best_epoch: int
     stopped: Stopped
     history: tuple[dict[str, float], ...]
+    notes: tuple[dict[str, Any], ...] = ()

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from plusx.engine.notes import MOST
+
 
 @dataclass
 class State:
@@ -11,7 +13,7 @@ class State:
 
     `at_best`: the weights are the best ones, found at the end of epoch `best_epoch`, and no step was made since.
     `samples`, `sums` (loss part → sum over samples) and `seconds` are those of that epoch, so that its means go on
-    where they were.
+    where they were. `notes`: see `Outcome`; the first MOST are kept.
     """
 
     epoch: int = 0
@@ -24,6 +26,7 @@ class State:
     best_epoch: int = 0
     at_best: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
 
     def count(self, losses: Mapping[str, float], samples: int, batches: int) -> None:
         """One step with these mean losses over `samples` of `batches` batches."""
@@ -33,6 +36,11 @@ class State:
         self.samples += samples
         for part, value in losses.items():
             self.sums[part] = self.sums.get(part, 0.0) + value * samples
+
+    def note(self, text: str) -> None:
+        """Keeps what the user was told."""
+        if len(self.notes) < MOST:
+            self.notes.append({"epoch": self.epoch + 1, "step": self.step, "text": text})
 
     @property
     def mean_loss(self) -> float:

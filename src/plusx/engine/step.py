@@ -1,35 +1,29 @@
-"""One optimizer step: forward, backward, check, clip, update, average."""
+"""One optimizer step: forward, backward, check, clip, update, average; in parts where memory does not suffice."""
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from plusx.core.batch import Batch
-from plusx.core.errors import WeightsError
+from plusx.core.errors import NonFiniteLossError, WeightsError
+from plusx.core.memory import is_out_of_memory
 from plusx.core.task import Task
-from plusx.engine import modes, randomness
+from plusx.engine import memory, modes, randomness
 from plusx.engine.ema import Ema
 from plusx.engine.groups import parameter_groups
 from plusx.engine.losses import PendingLosses, check_finite
 from plusx.engine.parts import Prepare
 from plusx.engine.placement import Placement, place
 from plusx.engine.plan import Plan
+from plusx.engine.position import Position
+from plusx.engine.rollback import Rollback
 
-
-@dataclass(frozen=True)
-class Position:
-    """Where a window of batches begins: counted from 0, `batch` within the epoch, `step` over the run."""
-
-    epoch: int
-    batch: int
-    step: int
-
-    def __str__(self) -> str:
-        return f"step {self.step + 1} (epoch {self.epoch + 1})"
+log = logging.getLogger("plusx")
 
 
 class Stepper:
@@ -38,11 +32,15 @@ class Stepper:
     def __init__(self, task: Task, plan: Plan, placement: Placement, prepare: Prepare) -> None:
         self.task = place(task, placement)
         self.plan, self.placement, self.prepare = plan, placement, prepare
+        self.tell: Callable[[str], None] = log.warning  # what the user should know
+        self.micro_batch: int | None = None  # images computed at once; None: a whole batch
         self.learning = [parameter for parameter in task.parameters() if parameter.requires_grad]
         self.optimizer = plan.optimizer.build(parameter_groups(task, plan))
         self.scaler = torch.amp.GradScaler(placement.device.type, enabled=placement.precision == "fp16")
         self.ema = Ema(task, plan.ema) if plan.ema is not None else None
         self._norms = modes.batch_norms(task)
+        self._refusal = ""  # what the allocator said last
+        self._rollback = Rollback(task, placement.device)
         self._generator = torch.Generator(placement.device)
         self._forward: Callable[..., Any] = torch.compile(task) if placement.compile else task
 
@@ -59,26 +57,70 @@ class Stepper:
     def step(self, window: Sequence[Batch], position: Position, factor: float) -> dict[str, float]:
         """One step on the gradients of all batches in `window`; `factor` scales the rate.
 
-        Every batch counts by its share of the samples, so that it is the step that one large batch would make.
-        Returns the mean losses by part. Raises NonFiniteLossError before anything is updated.
+        Every batch counts by its share of the samples, so that it is the step that one large batch would make. Where
+        memory runs out, nothing is kept of the attempt, and batches are computed in parts of half as many images, from
+        then on. Returns the mean losses by part. Raises NonFiniteLossError before anything is updated, and
+        OutOfMemoryError where not even single images fit.
         """
+        before = self.micro_batch
+        self._rollback.mark()
+        while (means := self._attempt(window, position)) is None:
+            self._halve(window, position)
+        self._update(factor, position)
+        if self.micro_batch != before:
+            self.tell(memory.parts_note(self.task, max(map(len, window)), self.micro_batch, position))
+        return means
+
+    def _attempt(self, window: Sequence[Batch], position: Position) -> dict[str, float] | None:
+        """Gradients and mean losses of the window; None where memory ran out."""
+        try:
+            return self._gradients(window, position)
+        except NonFiniteLossError:
+            self._rollback.undo()
+            raise
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._refusal = memory.words_of(error)
+        self.optimizer.zero_grad(set_to_none=True)  # not before the error is gone, which held on to the attempt's maps
+        self._rollback.undo()
+        memory.release(self.placement.device)
+        return None
+
+    def _halve(self, window: Sequence[Batch], position: Position) -> None:
+        largest = max(len(part) for batch in window for part in self._parts(batch))
+        if largest == 1:
+            raise memory.too_little(self.placement.device, position, self._refusal)
+        self.micro_batch = -(-largest // 2)
+
+    def _parts(self, batch: Batch) -> list[Batch]:
+        return [batch] if self.micro_batch is None else batch.parts(self.micro_batch)
+
+    def _gradients(self, window: Sequence[Batch], position: Position) -> dict[str, float]:
         samples = sum(len(batch) for batch in window)
         self.optimizer.zero_grad(set_to_none=True)
         means: dict[str, float] = {}
         for offset, batch in enumerate(window):
-            share = len(batch) / samples
             place_of_batch = replace(position, batch=position.batch + offset)
-            for part, value in self._backward(batch, share, place_of_batch).items():
-                means[part] = means.get(part, 0.0) + share * value
-        self._update(factor)
+            done = 0
+            for part in self._parts(self._prepared(batch, place_of_batch)):
+                done += len(part)
+                with self._statistics(len(part), done, len(batch)):
+                    values = self._backward(part, len(part) / samples, place_of_batch)
+                for name, value in values.items():
+                    means[name] = means.get(name, 0.0) + len(part) / samples * value
         return means
 
-    def _backward(self, batch: Batch, share: float, position: Position) -> dict[str, float]:
+    def _prepared(self, batch: Batch, position: Position) -> Batch:
+        """On the device, normalised and augmented as a whole: parts of it are not drawn anew."""
         batch = batch.to(self.placement.device, self.placement.memory_format)
         seed = randomness.seed_of(self.plan.seed, position.epoch, position.batch)
         batch = self.prepare(batch, self._generator.manual_seed(seed))
         assert batch.targets is not None, "training needs targets"
-        with self._norm_mode(batch), self.placement.autocast():
+        return batch
+
+    def _backward(self, batch: Batch, share: float, position: Position) -> dict[str, float]:
+        with self.placement.autocast():
             losses: dict[str, Tensor] = self._forward(batch.images, batch.targets)
         pending = PendingLosses(losses)
         total = torch.stack([*losses.values()]).sum() if len(losses) > 1 else next(iter(losses.values()))
@@ -87,10 +129,23 @@ class Stepper:
         check_finite(values, self.task, batch, str(position))
         return values
 
-    def _norm_mode(self, batch: Batch) -> AbstractContextManager[None]:
-        return modes.running_statistics(self._norms) if len(batch) == 1 else nullcontext()
+    def _statistics(self, part: int, done: int, whole: int) -> AbstractContextManager[None]:
+        """How BatchNorms see `part` images of a batch of `whole`, `done` of which are covered with them."""
+        if part == 1:
+            return modes.running_statistics(self._norms)
+        if part == whole or self.placement.compile:  # a compiled network would be compiled anew for each momentum
+            return nullcontext()
+        return modes.part_of_batch(self._norms, part / whole, done / whole)
 
-    def _update(self, factor: float) -> None:
+    def _update(self, factor: float, position: Position) -> None:
+        try:
+            self._apply(factor)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise memory.cut_off(position) from error
+
+    def _apply(self, factor: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.optimizer.rate * factor * group["scale"]
         if self.plan.clip is not None:
@@ -107,6 +162,7 @@ class Stepper:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
+            "micro_batch": self.micro_batch,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -120,6 +176,7 @@ class Stepper:
         self.optimizer.load_state_dict(state["optimizer"])
         _restride(self.optimizer)
         self.scaler.load_state_dict(state["scaler"])
+        self.micro_batch = state.get("micro_batch")
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
 

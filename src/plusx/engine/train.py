@@ -11,16 +11,17 @@ import torch
 from plusx.core.batch import Batch, Batches
 from plusx.core.errors import InputError, StorageError, unknown
 from plusx.core.task import Task
-from plusx.engine import checkpoint, modes, randomness
+from plusx.engine import checkpoint, memory, modes, randomness
 from plusx.engine.losses import check_weights
 from plusx.engine.observer import BeginInfo, EpochInfo, StepInfo, Stopped
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.placement import Placement, tuned
 from plusx.engine.plan import Plan
+from plusx.engine.position import Position
 from plusx.engine.resume import begin_directory, check_agrees, differences, reconcile_best
 from plusx.engine.saving import Saver
 from plusx.engine.state import State
-from plusx.engine.step import Position, Stepper
+from plusx.engine.step import Stepper
 
 
 def train(
@@ -53,6 +54,7 @@ class _Run:
         self.stepper, self.batches, self.parts = stepper, batches, parts
         self.plan = stepper.plan
         self.state = State()
+        stepper.tell = self.note
         self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
         self.saver = Saver(parts.directory, parts.keep)
         self.saved_at = time.monotonic()
@@ -99,7 +101,8 @@ class _Run:
         self.state = State.from_json(content["state"])
         randomness.restore(content["random"])
         lost = reconcile_best(directory, content, self.state)
-        return [*notes, *differences(content, self.stepper.placement), *lost]
+        parts = [] if (size := self.stepper.micro_batch) is None else [memory.goes_on_note(size)]
+        return [*notes, *differences(content, self.stepper.placement), *lost, *parts]
 
     def begin(self, notes: list[str]) -> None:
         state = self.state
@@ -117,6 +120,7 @@ class _Run:
         self.stepper.begin_epoch(state.epoch)
         began = time.perf_counter() - state.seconds
         for window in self.windows():
+            self.pass_on_notes()
             position = Position(state.epoch, state.batch, state.step)
             factor = self.plan.factor(state.step, self.steps_per_epoch)
             losses = self.stepper.step(window, position, factor)
@@ -165,6 +169,7 @@ class _Run:
             return {}
         with randomness.sheltered():
             metrics = self.parts.evaluate(self.stepper.judged)
+        self.pass_on_notes()
         if self.parts.primary not in metrics:
             raise unknown("metric", self.parts.primary, metrics)
         return metrics
@@ -194,8 +199,13 @@ class _Run:
             observer.on_step(info)
 
     def note(self, text: str) -> None:
+        self.state.note(text)
         for observer in self.parts.observers:
             observer.on_note(text)
+
+    def pass_on_notes(self) -> None:
+        for text in self.parts.notes.taken():
+            self.note(text)
 
     def note_small_batches(self, size: int) -> None:
         if self.state.epoch in (0, self.plan.frozen_epochs) and self.state.batch == 0:
@@ -240,4 +250,5 @@ class _Run:
 
     def outcome(self, stopped: Stopped) -> Outcome:
         state = self.state
-        return Outcome(state.epoch, state.step, state.best_metric, state.best_epoch, stopped, tuple(state.history))
+        best = state.best_metric, state.best_epoch
+        return Outcome(state.epoch, state.step, *best, stopped, tuple(state.history), tuple(state.notes))

@@ -1,0 +1,63 @@
+"""Rollback: undoes what a forward pass moves besides gradients, so that a failed attempt leaves no trace."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Rollback:
+    """Keeps the module's buffers (BatchNorm's statistics) and the random states that dropout draws from.
+
+    `mark` costs a copy of the buffers, which are small beside the weights.
+    """
+
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
+        self._device = device
+        self._groups = [(alike, [torch.empty_like(one) for one in alike]) for alike in _by_type(module)]
+        self._random: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def mark(self) -> None:
+        """What `undo` goes back to."""
+        for buffers, kept in self._groups:
+            torch._foreach_copy_(kept, buffers)
+        self._random = random_states(self._device)
+
+    @torch.no_grad()
+    def undo(self) -> None:
+        """Buffers and random states are as they were at `mark`."""
+        for buffers, kept in self._groups:
+            torch._foreach_copy_(buffers, kept)
+        set_random_states(self._random, self._device)
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Those of torch's global generators that a forward pass on `device` may draw from."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type in ("cuda", "mps"):
+        states["device"] = _of_device(device).get_rng_state(*_index(device))
+    return states
+
+
+def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+    """Puts back what `random_states` took; that of a device only where `device` is of the same kind."""
+    torch.set_rng_state(states["cpu"])
+    if "device" in states and device.type in ("cuda", "mps"):
+        _of_device(device).set_rng_state(states["device"], *_index(device))
+
+
+def _of_device(device: torch.device) -> Any:
+    return torch.cuda if device.type == "cuda" else torch.mps
+
+
+def _index(device: torch.device) -> tuple[torch.device, ...]:
+    return (device,) if device.type == "cuda" else ()
+
+
+def _by_type(module: nn.Module) -> list[list[Tensor]]:
+    """The buffers in groups that can be copied at once."""
+    groups: dict[torch.dtype, list[Tensor]] = {}
+    for buffer in module.buffers():
+        groups.setdefault(buffer.dtype, []).append(buffer)
+    return list(groups.values())
