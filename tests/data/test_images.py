@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from plusx.core.errors import DataError
+from plusx.data import images
 from plusx.data.images import IMAGE_SUFFIXES, read_image
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -238,16 +239,40 @@ def test_empty_missing_foreign_and_folder(tmp_path: Path) -> None:
         read_image(tmp_path)
 
 
-@pytest.mark.parametrize("limit", [100, 431])
-def test_decompression_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+def test_more_pixels_than_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "bomb.png", Image.fromarray(picture()))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)  # 864 pixels are more than twice as many
-    with pytest.raises(DataError, match=rf"bomb\.png: .*more than the {2 * limit} pixels that are allowed") as error:
+    monkeypatch.setenv("PLUSX_MAX_PIXELS", "863")  # of 864
+    with pytest.raises(DataError, match=r"bomb\.png: 36×24 pixels: more than the 863 pixels that are allowed") as error:
         read_image(path)
-    assert "Use a smaller copy: any image editor makes one, or ImageMagick, `magick large.png -resize" in str(
+    assert "`magick large.png -resize 4096x4096 small.png`. For files that you trust, set the environment" in str(
         error.value
     )
-    assert "In Python, PIL.Image.MAX_IMAGE_PIXELS, half of that, can be raised" in str(error.value)
+    with Image.open(path) as image, pytest.raises(DataError, match="36×24 pixels: more than the 863"):
+        read_image(image)
+    monkeypatch.setenv("PLUSX_MAX_PIXELS", "864")
+    assert np.array_equal(read_image(path), picture())
+
+
+@pytest.mark.parametrize("limit", [100, 431])
+def test_a_lower_limit_of_pillow_counts_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    path = saved(tmp_path / "bomb.png", Image.fromarray(picture()))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(DataError, match=rf"bomb\.png: more than the {2 * limit} pixels that are allowed"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("stored", ["L", "RGB", "RGBA", "P", "1", "CMYK", "LA"])
+def test_large_pictures_are_converted_in_parts(monkeypatch: pytest.MonkeyPatch, stored: str, mode: str) -> None:
+    image = Image.fromarray(picture()).convert(stored)
+    if stored == "P":
+        image.info["transparency"] = 3
+    grey = mode == "L"
+    at_once = read_image(image, "L" if grey else "RGB")
+    monkeypatch.setattr(images, "_PART", 7)  # less than a row
+    assert np.array_equal(read_image(image, "L" if grey else "RGB"), at_once)
+    monkeypatch.setattr(images, "_PART", 100)
+    assert np.array_equal(read_image(image, "L" if grey else "RGB"), at_once)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"])

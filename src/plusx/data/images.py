@@ -1,11 +1,12 @@
 """From a file or any image in memory to 8-bit pixels, the same way in audit, training, prediction and export."""
 
 import io
+import itertools
 import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,15 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from plusx.core.errors import DataError
 from plusx.core.sample import ImageSource
+from plusx.data.inspection.jpeg import check_scans, find_scans, with_noise, without_end
+from plusx.data.limits import check_pixels, heed_own_limit, too_many_for_pillow
 from plusx.data.pixels import as_array, channels_last, scale_of, to_uint8
 from plusx.data.quiet import quiet_pillow
 
 T = TypeVar("T")
 Mode: TypeAlias = Literal["RGB", "L"]
+Conversion: TypeAlias = Callable[[Image.Image, bytes], NDArray[Any]]
+"""From a decoded image, and the file that it was decoded from, to an array."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM")
 IMAGE_SUFFIXES = frozenset(
@@ -40,6 +45,8 @@ _TRANSPOSED = {
 _WIDE = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 """Pillow's grey modes of more than 8 bits, which its own `convert` would clip."""
 
+_PART = 1 << 24  # pixels
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -50,7 +57,8 @@ def read_image(source: ImageSource, mode: Mode = "RGB") -> NDArray[np.uint8]:
     16 bits, float in 0..1 or 0..255); or a function that returns one of these.
     EXIF orientation is applied, transparency shown over white, 16 bits are scaled to 8 (v / 257, rounded), CMYK becomes
     RGB; of several frames the first counts. A float image whose values all lie in 0..1 is taken for that scale.
-    DataError names the file and says what is wrong; half-decoded images are never returned.
+    DataError names the file and says what is wrong: half-decoded images are never returned, nor those with more pixels
+    than `limits.most_pixels`.
     """
     while callable(source):
         source = source()
@@ -86,23 +94,67 @@ def printable(name: str) -> str:
 
 
 def _decode(data: bytes, name: str, mode: Mode) -> NDArray[np.uint8]:
-    return decoded(data, name, lambda image: _to_array(displayed(image, data), mode))
+    return decoded_whole(data, name, lambda image, content: shown(image, content, mode))
 
 
-def displayed(image: Image.Image, data: bytes) -> Image.Image:
-    """What `read_image` shows of an image that was decoded from `data`: upright, over white, in mode RGB or L."""
+def decoded_whole(data: bytes, name: str, convert: Conversion) -> NDArray[Any]:
+    """What `convert` makes of the image in `data` and its content. DataError as `decoded`, and where pixels are missing
+    of which the decoder says nothing."""
+    pixels, complete = decoded_anyway(data, name, convert)
+    if not complete:
+        raise DataError(f"{name}: damaged or cut off: {INCOMPLETE}.")
+    return pixels
+
+
+INCOMPLETE = "its data end early and the decoder filled the rest with one colour"
+
+
+def decoded_anyway(data: bytes, name: str, convert: Conversion) -> tuple[NDArray[Any], bool]:
+    """As `decoded`, and whether all pixels are there: of a JPEG the decoder does not say it.
+
+    Files of several scans, such as progressive ones, are decoded twice for that, damaged ones as well.
+    """
+
+    def pixels(content: bytes) -> NDArray[Any]:
+        return decoded(content, name, lambda image: convert(image, content))
+
+    scans = check_scans(find_scans(data), name)
+    if scans is None:
+        return pixels(data), True
+    if scans.progressive or len(scans.ends) > 1:
+        found = pixels(data)
+        return found, np.array_equal(found, pixels(with_noise(data, scans.ends[-1])))
+    try:
+        return pixels(without_end(data, scans.ends[0])), True
+    except DataError:
+        return pixels(data), False
+
+
+def shown(image: Image.Image, data: bytes, mode: Mode) -> NDArray[np.uint8]:
+    """What `read_image` gives of an image that was decoded from `data`."""
     _correct_transparency(image, data)
-    return _eight_bit(upright(image))
+    return _to_array(upright(image), mode)
 
 
-def decoded(data: bytes, name: str, convert: Callable[[Image.Image], T]) -> T:
-    """What `convert` makes of the whole image in `data`, as stored. DataError if it is damaged or no image."""
+def _as_it_is(image: Image.Image) -> None:
+    """Nothing is done before the pixels are decoded."""
+
+
+def decoded(
+    data: bytes, name: str, convert: Callable[[Image.Image], T], prepare: Callable[[Image.Image], object] = _as_it_is
+) -> T:
+    """What `convert` makes of the whole image in `data`, as stored. DataError if it is damaged, too large or no image.
+
+    prepare: called before the pixels are decoded.
+    """
     if not data:
         raise DataError(f"{name}: the file is empty (0 bytes).")
+    heed_own_limit()
     try:
         with quiet_pillow, Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(image)
+            check_pixels(image.height, image.width)
             _check_png(data)
+            prepare(image)
             image.load()
             return convert(image)
     except UnidentifiedImageError:
@@ -113,36 +165,21 @@ def decoded(data: bytes, name: str, convert: Callable[[Image.Image], T]) -> T:
     except MemoryError:
         raise
     except Image.DecompressionBombError:
-        raise DataError(f"{name}: {_too_large()}") from None
+        raise DataError(f"{name}: {too_many_for_pillow()}") from None
     except Exception as error:  # decoders of damaged files raise whatever they stumble over
         raise DataError(f"{name}: damaged or cut off, it could not be decoded to the end ({error}).") from error
 
 
 def _from_pillow(image: Image.Image, mode: Mode) -> NDArray[np.uint8]:
     try:
+        check_pixels(image.height, image.width)
         with quiet_pillow:
             image.load()
-            return _to_array(_eight_bit(upright(image)), mode)
+            return _to_array(upright(image), mode)
+    except DataError:
+        raise
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"PIL image {image!r} could not be decoded: {error}.") from error
-
-
-def _check_size(image: Image.Image) -> None:
-    if (most := _most_pixels()) is not None and image.width * image.height > most:
-        raise DataError(f"{image.width}×{image.height} pixels: {_too_large()}")
-
-
-def _most_pixels() -> int | None:
-    """What Pillow refuses by itself; from half of that on it warns."""
-    return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
-
-
-def _too_large() -> str:
-    return (
-        f"more than the {_most_pixels()} pixels that are allowed, to keep memory safe. Use a smaller copy: any "
-        "image editor makes one, or ImageMagick, `magick large.png -resize 4096x4096 small.png`. (In Python, "
-        "PIL.Image.MAX_IMAGE_PIXELS, half of that, can be raised before, for images that you trust.)"
-    )
 
 
 def _check_png(data: bytes) -> None:
@@ -209,7 +246,20 @@ def _over_white(image: Image.Image) -> Image.Image:
 
 
 def _to_array(image: Image.Image, mode: Mode) -> NDArray[np.uint8]:
-    array = np.array(image if image.mode == mode else image.convert(mode))
+    """A large picture is converted a part at a time, so that beside it there is little more than the result."""
+    if image.mode in _WIDE or image.width * image.height <= _PART:
+        return _at_once(image, mode)
+    array = np.empty((image.height, image.width, 1 if mode == "L" else 3), np.uint8)
+    rows, columns = max(1, _PART // image.width), min(_PART, image.width)
+    for top, left in itertools.product(range(0, image.height, rows), range(0, image.width, columns)):
+        bottom, right = min(image.height, top + rows), min(image.width, left + columns)
+        array[top:bottom, left:right] = _at_once(image.crop((left, top, right, bottom)), mode)
+    return array
+
+
+def _at_once(image: Image.Image, mode: Mode) -> NDArray[np.uint8]:
+    grey_or_rgb = _eight_bit(image)
+    array = np.array(grey_or_rgb if grey_or_rgb.mode == mode else grey_or_rgb.convert(mode))
     return array[:, :, None] if mode == "L" else array
 
 
@@ -219,4 +269,4 @@ def _from_array(array: NDArray[np.uint8], mode: Mode) -> NDArray[np.uint8]:
     if (mode, channels) in (("RGB", 3), ("L", 1)):
         return array.reshape(*array.shape[:2], channels).copy(order="C")
     plain = array[:, :, 0] if array.ndim == 3 and channels == 1 else array
-    return _to_array(_eight_bit(Image.fromarray(np.ascontiguousarray(plain))), mode)
+    return _to_array(Image.fromarray(np.ascontiguousarray(plain)), mode)

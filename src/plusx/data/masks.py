@@ -14,7 +14,7 @@ from PIL import Image
 
 from plusx.core.errors import DataError
 from plusx.core.masks import VOID, LazyMask, Mask, Masks
-from plusx.data.images import decoded, file_bytes, printable, upright
+from plusx.data.images import decoded_whole, file_bytes, printable, upright
 from plusx.data.pixels import as_array
 
 MaskSource: TypeAlias = Path | Any | Callable[[], Any]
@@ -75,8 +75,7 @@ def _read(
     if isinstance(source, (str, os.PathLike)):
         name, source = file_bytes(Path(source))
     if isinstance(source, bytes):
-        data = source
-        return decoded(data, name, lambda image: of_image(upright(image), _depth(data)))
+        return decoded_whole(source, name, lambda image, data: of_image(upright(image), _depth(data)))
     try:
         return of_image(upright(source), 8) if isinstance(source, Image.Image) else of_array(as_array(source))
     except DataError as error:

@@ -12,6 +12,9 @@ CHANNELS = (1, 3, 4)
 """Grey, RGB, RGB with alpha."""
 
 
+_PART = 1 << 22  # numbers
+
+
 def as_array(values: Any) -> NDArray[Any]:
     """A numpy view of an array, a tensor on the CPU, or nested sequences. DataError for anything else."""
     try:
@@ -67,7 +70,12 @@ def to_uint8(array: NDArray[Any], scale: float) -> NDArray[np.uint8]:
     """`array` × `scale`, rounded to the nearest of 0..255; uint8 at scale 1 is returned as it is."""
     if array.dtype == np.uint8 and scale == 1:
         return array
-    return np.rint(array.astype(np.float32) * np.float32(scale)).astype(np.uint8)
+    found = np.empty(array.shape, np.uint8)
+    rows = max(1, _PART * len(array) // max(1, array.size))
+    for top in range(0, len(array), rows):  # so that a large one needs little more than the result
+        part = slice(top, top + rows)
+        found[part] = np.rint(array[part].astype(np.float32) * np.float32(scale)).astype(np.uint8)
+    return found
 
 
 def channels_last(array: NDArray[Any]) -> NDArray[Any]:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from plusx.core.errors import DataError
 from plusx.core.sample import ImageSource
-from plusx.data.images import Mode, read_image
-from plusx.data.quiet import quiet_pillow
+from plusx.data.images import Mode, decoded, file_bytes, read_image, shown
+from plusx.data.inspection.jpeg import check_scans, find_scans, without_end
 
-_WORTHWHILE = 1 << 16  # bytes; a smaller file has few pixels, and looking at its size first would cost more
+_WORTHWHILE = 1 << 16  # bytes; a smaller file has few pixels, and is decoded whole
 _LYING = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 
@@ -25,24 +26,32 @@ def read_reduced(
     """The image as `read_image` gives it, or at 1/2, 1/4, 1/8 of its size, and the factor it was divided by.
 
     factor_for: called with height and width of the upright picture; only for JPEG files of 64 KiB and more. Raises as
-    `read_image` does.
+    `read_image` does, but for JPEGs of several scans whose last one is not whole: the audit has left those out, and to
+    find them takes a second decoding.
     """
     if isinstance(source, Path):
         try:
-            if source.stat().st_size >= _WORTHWHILE:
-                return _read_jpeg(source, mode, factor_for)
-        except Exception:  # whatever is wrong, read_image says it better
+            return _read_file(source, mode, factor_for)
+        except DataError:  # whatever is wrong, read_image says it better
             pass
     return read_image(source, mode), 1
 
 
-def _read_jpeg(path: Path, mode: Mode, factor_for: Callable[[int, int], int]) -> tuple[NDArray[np.uint8], int]:
-    with quiet_pillow, Image.open(path, formats=("JPEG",)) as image:
-        factor = factor_for(*_upright_size(image))
-        if factor > 1:
-            image.draft(None, (image.width // factor, image.height // factor))
-            return read_image(image, mode), factor
-    return read_image(path, mode), 1
+def _read_file(path: Path, mode: Mode, factor_for: Callable[[int, int], int]) -> tuple[NDArray[np.uint8], int]:
+    name, data = file_bytes(path)
+    size, factor = len(data), 1
+    scans = check_scans(find_scans(data), name)
+    if scans is not None and not scans.progressive and len(scans.ends) == 1:
+        data = without_end(data, scans.ends[0])
+
+    def prepare(image: Image.Image) -> None:
+        nonlocal factor
+        if image.format in ("JPEG", "MPO") and size >= _WORTHWHILE:
+            factor = factor_for(*_upright_size(image))
+            if factor > 1:
+                image.draft(None, (image.width // factor, image.height // factor))
+
+    return decoded(data, name, lambda image: shown(image, data, mode), prepare), factor
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from PIL import ExifTags, Image
 
 from plusx.core.errors import DataError
 from plusx.data.images import FORMATS, printable
+from plusx.data.limits import check_pixels, heed_own_limit, too_many_for_pillow
 from plusx.data.quiet import quiet_pillow
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -23,12 +24,17 @@ class Size(NamedTuple):
 
 
 def read_size(path: Path) -> Size:
-    """The size that `read_image` gives. DataError where there is no file or none that begins as an image does."""
+    """The size that `read_image` gives. DataError where there is no file, none that begins as an image does, or one of
+    more pixels than are allowed."""
+    heed_own_limit()
     try:
         with path.open("rb") as file, quiet_pillow, Image.open(file, formats=FORMATS) as image:
+            check_pixels(image.height, image.width)
             orientation = 1 if _plain_png(file) else _orientation(image)
             width, height = image.size
             upright = image.format == "TIFF"  # of which Pillow gives the size after turning
+    except Image.DecompressionBombError:
+        raise DataError(f"{printable(str(path))}: {too_many_for_pillow()}") from None
     except Exception as error:  # decoders of damaged files raise whatever they stumble over
         raise DataError(f"{printable(str(path))}: its size could not be read ({error}).") from error
     turned = orientation in range(2, 9)

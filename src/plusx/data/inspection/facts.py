@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plusx.core.errors import DataError
-from plusx.data.images import decoded, displayed, read_image
+from plusx.data.images import decoded, read_image, shown
 from plusx.data.inspection.appearance import Appearance, appearance
 from plusx.data.inspection.damage import find_damage, first_missing_row
 from plusx.data.inspection.encoding import Encoding, encoding_of
-from plusx.data.inspection.jpeg import Scans, find_scans, with_noise, without_end
+from plusx.data.inspection.jpeg import Scans, check_scans, find_scans, with_noise, without_end
+
+IN_MEMORY = "image in memory"
 
 UNREADABLE = ("missing", "unreadable", "cut-off", "constant-tail")
 """The problems for which an image is left out."""
@@ -76,12 +78,13 @@ def _inspect(data: bytes) -> Facts:
 
 def _decode(data: bytes) -> tuple[_Picture, str]:
     """The picture and "", or what says that not all of it is there. Progressive and damaged files are decoded twice."""
-    scans = find_scans(data) if data.startswith(b"\xff\xd8") else None
+    scans = check_scans(find_scans(data), IN_MEMORY)
     if scans is None:
         return _picture(data), ""
     if scans.progressive or len(scans.ends) > 1:
         picture = _picture(data)
-        whole = np.array_equal(picture.pixels, read_image(with_noise(data, scans.ends[-1])))
+        other = with_noise(data, scans.ends[-1])
+        whole = np.array_equal(picture.pixels, decoded(other, "", lambda image: shown(image, other, "RGB")))
         return picture, "" if whole else _tail(data, scans)
     try:
         return _picture(without_end(data, scans.ends[0])), ""
@@ -92,12 +95,10 @@ def _decode(data: bytes) -> tuple[_Picture, str]:
 def _picture(data: bytes) -> _Picture:
     def look(image: Image.Image) -> _Picture:
         stored = encoding_of(image, data)
-        shown = displayed(image, data)
-        shown = shown if shown.mode == "RGB" else shown.convert("RGB")
-        pixels = np.asarray(shown)
-        return _Picture(pixels, appearance(shown, pixels), stored)
+        pixels = shown(image, data, "RGB")
+        return _Picture(pixels, appearance(Image.fromarray(pixels), pixels), stored)
 
-    return decoded(data, "image in memory", look)
+    return decoded(data, IN_MEMORY, look)
 
 
 def _tail(data: bytes, scans: Scans) -> str:
@@ -136,7 +137,7 @@ def _facts(digest: str, picture: _Picture, tail: str) -> Facts:
 
 
 def _damaged(digest: str, data: bytes, error: DataError) -> Facts:
-    text = str(error).removeprefix("image in memory: ").rstrip(".")
+    text = str(error).removeprefix(f"{IN_MEMORY}: ").rstrip(".")
     if "truncated" not in text and "cut off" not in text:
         return Facts(digest, problem="unreadable", detail=text)
     damage = find_damage(data)

@@ -10,12 +10,16 @@ A progressive file that ends between two of its scans cannot be told from one th
 import re
 from typing import NamedTuple
 
+from plusx.core.errors import DataError
+
 _END_OF_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # a marker that is neither a stuffed 0xFF nor a restart
+_SOI = b"\xff\xd8"
 _EOI, _SOS = 0xD9, 0xDA
 _SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), (0xC2,)  # SOF0 and SOF1, SOF2: the Huffman-coded frames
 _OTHER_FRAMES = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _ONES = b"\xff\x00" * 16  # one bits, as pad a byte; no Huffman code consists of ones alone (ITU-T T.81, annex C.2)
 _NOISE = bytes(range(1, 255, 3))
+MOST_SCANS = 100
 
 
 class Scans(NamedTuple):
@@ -26,28 +30,38 @@ class Scans(NamedTuple):
 
 
 def find_scans(data: bytes) -> Scans | None:
-    """None unless `data` is a Huffman-coded JPEG with an end marker."""
+    """The scans up to the first thing that is no part of a JPEG; None where there is none, or coded arithmetically."""
     ends: list[int] = []
     frame = 0
-    position = 2
+    position = 2 if data.startswith(_SOI) else len(data)
     while position + 2 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
-        if marker == _EOI:
-            return Scans(tuple(ends), frame in _PROGRESSIVE) if frame and ends else None
         if marker in _OTHER_FRAMES:
             return None
         if marker == 0xFF:  # a fill byte
             position += 1
             continue
+        if marker == _EOI:
+            break
         frame = marker if marker in (*_SEQUENTIAL, *_PROGRESSIVE) else frame
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
         if marker == _SOS:
             end = _END_OF_SCAN.search(data, position)
             if end is None:
-                return None
+                break
             position = end.start()
             ends.append(position)
-    return None
+    return Scans(tuple(ends), frame in _PROGRESSIVE) if frame and ends else None
+
+
+def check_scans(scans: Scans | None, name: str) -> Scans | None:
+    """`scans` themselves; DataError for so many that decoding would only take time: each goes through all pixels."""
+    if scans is not None and len(scans.ends) > MOST_SCANS:
+        raise DataError(
+            f"{name}: a JPEG of {len(scans.ends)} scans; expected {MOST_SCANS} at the most, encoders write 10 or so. "
+            "Save it again with an image editor, or leave it out."
+        )
+    return scans
 
 
 def without_end(data: bytes, end: int) -> bytes:
