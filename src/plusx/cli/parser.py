@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, get_args, get_o
 
 from plusx.core.errors import InputError
 from plusx.workflows.settings import settings_from
-from plusx.workflows.values import hints_of, members_of, split_optional, unknown_setting
+from plusx.workflows.values import Seconds, hints_of, members_of, split_optional, unknown_setting
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _MISSING: Final = "\0"  # stands for a value that is not there; no word of a command line can hold a NUL
 _WIDEST: Final = 110  # columns
-_SHOWN: Final = {int: "N", float: "X", Path: "PATH", str: "TEXT", tuple: "TEXT"}
+_SHOWN: Final = {int: "N", float: "X", Seconds: "TIME", Path: "PATH", str: "TEXT", tuple: "TEXT"}
 
 
 class UsageError(InputError):

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Stopped = Literal["finished", "early", "interrupted"]
+Stopped = Literal["finished", "early", "late", "interrupted"]
+"""early: for want of patience. late: for want of time; it could go on. interrupted: by the user."""
 
 
 @dataclass(frozen=True, slots=True)

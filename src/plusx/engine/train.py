@@ -62,16 +62,27 @@ class _Run:
 
     def run(self, notes: list[str]) -> Stopped:
         self.begin(notes)
-        while self.state.epoch < self.plan.epochs and not self.out_of_patience():
-            if self.parts.interrupt.requested or not self.train_epoch():
-                self.save()
-                self.saver.wait()
-                return "interrupted"
-            self.judge()
-            self.save()
+        stopped: Stopped | None = None
+        while stopped is None:
+            stopped = self.epoch()
         self.saver.wait()
-        self.load_best()
-        return "finished" if self.state.epoch >= self.plan.epochs else "early"
+        if stopped != "interrupted":
+            self.load_best()
+        return stopped
+
+    def epoch(self) -> Stopped | None:
+        """One more epoch, or what is left of it; or why there is none or no whole one."""
+        if self.state.epoch >= self.plan.epochs:
+            return "finished"
+        if self.out_of_patience():
+            return "early"
+        if not self.parts.pace.another_epoch():
+            return "late"
+        cut = "interrupted" if self.parts.interrupt.requested else self.train_epoch()
+        if cut is None:
+            self.judge()
+        self.save()
+        return cut
 
     def end(self, stopped: Stopped | None) -> None:
         """However the run ended: what was to be saved is on the disk, or it is said why not."""
@@ -114,8 +125,8 @@ class _Run:
             self.save()
             self.saver.wait()  # a directory that cannot be written to fails now, not after an epoch
 
-    def train_epoch(self) -> bool:
-        """The steps that are left of the current epoch; False when interrupted before its end."""
+    def train_epoch(self) -> Stopped | None:
+        """The steps that are left of the current epoch; what stopped it before its end."""
         state = self.state
         self.stepper.begin_epoch(state.epoch)
         began = time.perf_counter() - state.seconds
@@ -130,9 +141,11 @@ class _Run:
             state.seconds = time.perf_counter() - began
             self.tell_step(losses, samples, factor)
             if self.parts.interrupt.requested:
-                return False
+                return "interrupted"
+            if not self.parts.pace.another_step():
+                return "late"
             self.save_if_due()
-        return True
+        return None
 
     def windows(self) -> Iterator[list[Batch]]:
         """Batches in groups of `accumulate`, from the position on; the epoch's last group may be smaller."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from plusx.workflows.values import S, read_settings
+from plusx.workflows.values import S, Seconds, read_settings
 
 
 def option(
@@ -113,6 +113,12 @@ class FitSettings(ReadingSettings):
         "auto", "set of published settings to start from", section="The training"
     )
     epochs: int | None = option(None, "passes over the training images; none: the recipe's", least=1)
+    time_limit: Seconds | None = option(
+        None,
+        "seconds, or 10m, 2h: the whole run ends in time; network, image size and epochs that are not given are chosen "
+        "by what is measured here",
+        above=0,
+    )
     batch_size: int | None = option(None, "images per step; none: the recipe's", least=1)
     rate: float | None = option(None, "peak learning rate; none: the recipe's", above=0)
     frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's", least=0)

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound="DataclassInstance")
 
-_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "True or False", Path: "a path"}
+
+class Seconds(float):
+    """A time: a number of seconds, or text such as 90, 90s, 10m, 1.5h."""
+
+    def __str__(self) -> str:
+        return f"{float(self):g}"
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_WORDS = {
+    **{str: "text", int: "a whole number", float: "a number", bool: "True or False", Path: "a path"},
+    Seconds: "seconds, or a time such as 90s, 10m, 2h",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +142,8 @@ def _convert(hint: Any, value: Any) -> Any:
         return _checked(Path(os.fspath(value)), value != "")  # Path("") would be the current directory
     if hint in (int, float):
         return _number(hint, value)
+    if hint is Seconds:
+        return _seconds(value)
     return _checked(value, isinstance(value, hint))
 
 
@@ -146,6 +160,11 @@ def _number(hint: type[int] | type[float], value: Any) -> int | float:
     if isinstance(value, str):
         return _checked(number := hint(value), "_" not in value and math.isfinite(number))
     return operator.index(value) if hint is int else _checked(number := float(value), math.isfinite(number))
+
+
+def _seconds(value: Any) -> Seconds:
+    unit = _UNITS.get(value[-1:].lower()) if isinstance(value, str) else None
+    return Seconds(_number(float, value) if unit is None else _number(float, value[:-1]) * unit)
 
 
 def _checked(value: Any, fits: bool) -> Any:

@@ -1,0 +1,138 @@
+"""The best model that a given time buys: which network, how large its input, how many epochs.
+
+The rule. Candidates stand on a ladder, the cheapest lowest. Real training steps of them are measured here, rung by
+rung. The highest rung on which the recipe's epochs fit into the time is taken, with as many epochs as fit, up to `MOST`
+times the recipe's; where they fit on none, the lowest, with fewer. Where the machine turns out slower, training ends
+with the last epoch that leaves time for the rest, and the best weights are kept.
+"""
+
+import math
+import time
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import Final
+
+from plusx.core.errors import InputError
+from plusx.core.sample import DENSE, Listing
+from plusx.engine.pace import Deadline, slowness
+from plusx.engine.progress import duration
+from plusx.workflows.building import design
+from plusx.workflows.ladder import ladder
+from plusx.workflows.preparation import Prepared
+from plusx.workflows.probing import Costs, probe
+from plusx.workflows.settings import FitSettings
+
+MOST: Final = 3.0  # times the recipe's epochs
+SPARE: Final = 0.85  # of the time for training is planned with: a few steps are quicker than a run's
+MEASURING: Final = 0.1  # of the limit may go into climbing the ladder
+EXPORT: Final = {False: 300.0, True: 450.0}
+"""The exported file in units of `slowness`, by whether the task is dense: 12 and 19 s where one of them is 0.047 s."""
+WRITING: Final = 80.0  # model file and report, in the same unit
+COMPARED: Final = 500  # images on which the exported file is compared
+MARGIN: Final = 1.3  # of all that follows training
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When the run began, on `time.monotonic`, and how many seconds it may take."""
+
+    began: float
+    limit: float
+
+    @property
+    def left(self) -> float:
+        return self.began + self.limit - time.monotonic()
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One candidate: what it costs, and how many epochs fit; below 1 where not one does."""
+
+    settings: FitSettings
+    usual: int  # epochs of the recipe
+    costs: Costs
+    after: float  # seconds that follow training
+    fitting: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Settings in which nothing is left to the clock, and the reason, in one line."""
+
+    settings: FitSettings
+    reason: str
+    costs: Costs
+
+    def deadline(self, listing: Listing, clock: Clock) -> Deadline:
+        """Stops the training where the machine has become slower than it was measured to be."""
+        ends = clock.began + clock.limit
+        return Deadline(ends, lambda: after_training(self.settings, listing, self.costs))
+
+
+def choose(settings: FitSettings, prepared: Prepared, given: AbstractSet[str], clock: Clock) -> Choice:
+    """Climbs the ladder. InputError where nothing could be trained in the time that is left."""
+    until = time.monotonic() + MEASURING * clock.limit
+    best: Rung | None = None
+    for candidate in ladder(settings, prepared, given):
+        if best is not None and (best.fitting < best.usual or time.monotonic() > until):
+            break
+        found = weigh(candidate, prepared, clock)
+        if best is None or found.fitting >= found.usual:
+            best = found
+        else:
+            break
+    assert best is not None, "a ladder has a rung"
+    check_time(best, clock)
+    return settled(best, clock)
+
+
+def weigh(settings: FitSettings, prepared: Prepared, clock: Clock) -> Rung:
+    """Measures one candidate."""
+    listing = prepared.listing
+    made = design(settings, listing, prepared.audit.sizes)
+    costs = probe(settings, listing, made)
+    after = after_training(settings, listing, costs)
+    seconds = costs.epoch(len(listing.splits["train"]), len(listing.splits["val"]))
+    usual = settings.epochs or made.recipe.plan.epochs
+    return Rung(settings, usual, costs, after, max(0.0, SPARE * (clock.left - after) / seconds))
+
+
+def after_training(settings: FitSettings, listing: Listing, costs: Costs) -> float:
+    """Seconds that measuring, export and report will take, as slow as the machine is now."""
+    val, test = len(listing.splits["val"]), len(listing.splits.get("test", ()))
+    images = 2 * val + test + (2 * min(COMPARED, val) if settings.export else 0)
+    work = WRITING + (EXPORT[listing.kind in DENSE] if settings.export else 0.0)
+    return MARGIN * (costs.measuring(images) + work * slowness())
+
+
+def check_time(rung: Rung, clock: Clock) -> None:
+    """InputError where no time is left to train at all."""
+    if clock.left > rung.after:
+        return
+    needed = clock.limit - clock.left + rung.after
+    other = ", or leave the exported file away with --no-export" if rung.settings.export else ""
+    raise InputError(
+        f"--time-limit {rung.settings.time_limit} leaves no time to train: what comes before and after takes about "
+        f"{duration(needed)} here. Give at least {duration(2 * needed)}{other}."
+    )
+
+
+def settled(rung: Rung, clock: Clock) -> Choice:
+    """With epochs, unless the user gave them."""
+    settings = rung.settings
+    fitting = max(1, min(math.floor(rung.fitting), round(MOST * rung.usual)))
+    epochs = settings.epochs or fitting
+    side = f" at {settings.image_size} pixels" if settings.image_size else ""
+    reason = f"{settings.model}{side} for {epochs} epoch{'s' if epochs > 1 else ''} in {duration(clock.limit)}: "
+    return Choice(replace(settings, epochs=epochs), reason + why(rung, settings.epochs is not None), rung.costs)
+
+
+def why(rung: Rung, asked: bool) -> str:
+    """Why so many epochs on this rung."""
+    if rung.fitting < 1:
+        return f"the quickest candidate, and only {rung.fitting:.0%} of an epoch fits"
+    if asked:
+        return f"as many as asked for, and {rung.fitting:.3g} fit"
+    if rung.fitting < rung.usual:
+        return f"the quickest candidate, and not more of the recipe's {rung.usual} fit"
+    return f"the largest candidate for which the recipe's {rung.usual} fit"
