@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plusx.core.errors import InputError
 from plusx.workflows.settings import option, settings_from
-from plusx.workflows.values import convert, read_settings
+from plusx.workflows.values import Seconds, convert, read_settings
 
 OPTIONAL_INT = int | None
 MODE = Literal["fast", "slow"]
@@ -37,6 +37,11 @@ class Toy:
         (float, "3e-4", 3e-4),
         (float, 1, 1.0),
         (float, np.float32(0.5), 0.5),
+        (Seconds, "90", 90.0),
+        (Seconds, 90, 90.0),
+        (Seconds, "90s", 90.0),
+        (Seconds, "1.5m", 90.0),
+        (Seconds, "2H", 7200.0),
         (str, "none", "none"),
         (OPTIONAL_INT, "none", None),
         (OPTIONAL_INT, None, None),
@@ -127,3 +132,13 @@ def test_errors_are_in_the_words_that_the_user_wrote() -> None:
 
 def test_without_values_all_defaults_hold() -> None:
     assert settings_from(Toy, {}) == Toy()
+
+
+@pytest.mark.parametrize("value", ["", "m", "ten", "1_0m", "nanm", True, "10 minutes"])
+def test_what_is_no_time(value: object) -> None:
+    with pytest.raises(ValueError, match=r"^seconds, or a time such as 90s, 10m, 2h or none$"):
+        convert(Seconds | None, value)
+
+
+def test_a_time_is_written_as_a_number() -> None:
+    assert str(convert(Seconds, "1.5m")) == "90"

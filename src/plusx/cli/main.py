@@ -6,6 +6,7 @@ shown with its traceback. 130: stopped with Ctrl-C. 141: the reader of a pipe ha
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from plusx.cli.parser import UsageError, help_text, parse
 from plusx.cli.terminal import prepared_terminal
 from plusx.cli.verbs import VERBS, Verb
 from plusx.core.errors import InterruptedRunError, nearest
+from plusx.workflows.clock import CALLED
 
 USAGE: Final = 2
 FAULT: Final = 70
@@ -60,7 +62,11 @@ def _call(verb: Verb, arguments: Sequence[str]) -> int:
     if words is None:
         print(help_text(verb.grammar))
         return 0
-    return verb.run(words)
+    called = CALLED.set(time.monotonic())
+    try:
+        return verb.run(words)
+    finally:
+        CALLED.reset(called)
 
 
 def overview() -> str:

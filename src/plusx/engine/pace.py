@@ -37,9 +37,7 @@ class Deadline:
     is; it may be cut off between two steps, as any other whose machine has become slower meanwhile.
     """
 
-    def __init__(
-        self, ends: float, reserve: Callable[[], float], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, ends: float, reserve: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
         self._ends, self._reserve, self._clock = ends, reserve, clock
         self._began: float | None = None
         self._reserved = 0.0

@@ -20,10 +20,12 @@ from plusx.engine.device import Placement, Workload, choose_placement
 from plusx.engine.evaluate import evaluate
 from plusx.engine.interrupt import Interrupt
 from plusx.engine.journal import Journal
+from plusx.engine.pace import Unhurried
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
 from plusx.engine.train import train
 from plusx.workflows.building import Design, describe, design, design_again, task_name
+from plusx.workflows.clock import Clock, started
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
 from plusx.workflows.directory import RunDirectory, create, held, place_for, write_json
@@ -37,6 +39,7 @@ from plusx.workflows.run import Run, open_run
 from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.signature import takes
 from plusx.workflows.starting import check_head, check_start, fetch_start
+from plusx.workflows.time_limit import WORTH_COMPARING, Timed, choose, late
 
 log = logging.getLogger("plusx")
 
@@ -50,6 +53,7 @@ class Job:
     settings: FitSettings
     run: RunDirectory
     saved: dict[str, Any] | None = None  # settings.json of the run that goes on
+    timed: Timed | None = None  # where the settings were chosen for a time limit
 
 
 @takes(FitSettings)
@@ -60,9 +64,11 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
     when it was in memory. Raises InputError and its kin, NonFiniteLossError, StorageError, DisagreementError, and
     InterruptedRunError after Ctrl-C, when everything is saved.
     """
+    began = started()
     job = settle(data, validation_data, absolute(settings_from(FitSettings, settings)), frozenset(settings))
     console = Console(stderr=True, soft_wrap=True)
     prepared = read_and_audit(job, console)
+    job = timed(job, prepared, frozenset(settings), began)
     made = settle_design(job, prepared)
     placement = settle_placement(job, made, prepared)
     if job.saved is None:
@@ -76,6 +82,8 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
                 f"Stopped after step {outcome.steps_done}; everything is saved. "
                 f"Go on with: plusx fit --resume {shlex.quote(str(job.run.path))}"
             )
+        if outcome.stopped == "late":
+            console.print(late(outcome.epochs_done, job.settings, job.run.path), highlight=False, markup=False)
         return finish(job.run, prepared, made, placement, outcome, job.settings)
 
 
@@ -155,6 +163,15 @@ def run_name(data: Any, model: str) -> str:
     return f"{Path(data).resolve().stem if known else 'arrays'}-{model}"
 
 
+def timed(job: Job, prepared: Prepared, given: frozenset[str], began: float) -> Job:
+    """With the network, its input and the epochs that fit into the time limit, where a new run has one."""
+    if job.saved is not None or job.settings.time_limit is None:
+        return job
+    found = choose(job.settings, prepared, given, Clock(began, job.settings.time_limit))
+    run = job.run if found.settings.out else place_for(None, False, run_name(job.data, found.settings.model))
+    return replace(job, settings=found.settings, run=run, timed=found)
+
+
 def settle_design(job: Job, prepared: Prepared) -> Design:
     """From the weights it starts with; for a run that goes on, whose weights are in its checkpoint, without them."""
     if job.saved is not None and checkpoint.exists(job.run.checkpoints):
@@ -169,6 +186,8 @@ def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
         made.task.backbone.channels_last = ()
     if job.saved is not None:
         return Placement.from_json(job.saved["placement"])
+    if job.timed is not None and job.timed.clock.left < WORTH_COMPARING:
+        return job.timed.placement
     images = len(prepared.listing.splits["train"])
     steps = recipe.plan.epochs * -(-images // recipe.batch_size)
     workload = Workload(made.card.input.size, recipe.batch_size, steps)
@@ -201,6 +220,7 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "batch_size": made.recipe.batch_size,
         "card": made.card.to_json(),
         "task": {"name": made.task.name, **made.task.config()},
+        "choice": job.timed.reason if job.timed else (job.saved or {}).get("choice"),
         "placement": placement.to_json(),
     }
     write_json(job.run.settings, values)
@@ -254,6 +274,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             higher_is_better=metrics.higher_is_better,
             observers=(Progress(console), Journal(job.run.path)),
             interrupt=interrupt,
+            pace=job.timed.deadline(prepared.listing) if job.timed else Unhurried(),
         )
         return train(made.task, batches, recipe.plan, placement, parts=parts, resume=job.saved is not None)
 
@@ -266,6 +287,8 @@ def has_published_weights(architecture: str) -> bool:
 def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
     """What is about to happen, in three lines."""
     plan, size = made.recipe.plan, made.card.input.size
+    if job.timed is not None:
+        console.print(f"chosen: {job.timed.reason}", highlight=False)
     form = ", built for small images (--small-input)" if made.card.build.get("small_input") else ""
     console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}{form}", highlight=False)
     if made.start == "random weights" and has_published_weights(made.card.architecture):

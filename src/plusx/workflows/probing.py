@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from plusx.core.batch import Batch
+from plusx.core.batch import Batch, Batches
 from plusx.core.sample import Listing
 from plusx.engine import randomness
 from plusx.engine.device import candidates, find_device
@@ -18,8 +18,9 @@ from plusx.workflows.building import Design
 from plusx.workflows.loading import loading_processes, preparation, training_batches
 from plusx.workflows.settings import FitSettings
 
-FEW = 4  # images of a measured step on a CPU; elsewhere a whole batch, for small ones would leave the device idle
+FEW = 16  # images of a measured step, for larger batches cost as much an image on a CPU; elsewhere whole batches
 STEPS = 3  # of which the first warms up
+SLOW = 2.0  # seconds of the first step, with which it is the only one
 FORWARD = 1 / 3  # of a training step: backward costs twice as much
 BYTES_PER_SECOND = 200e6  # at which checkpoints are taken to be written
 OWN_SECONDS = 0.5  # of an epoch, whatever its length: metrics, journal, the first batch
@@ -64,9 +65,7 @@ def probe(settings: FitSettings, listing: Listing, made: Design) -> Costs:
     few = listing.with_splits({"train": listing.splits["train"][: STEPS * size]})
     source = training_batches(few, made.card.input, recipe, replace(settings, workers=0))
     with randomness.sheltered():
-        began = time.perf_counter()
-        batches = list(source.epoch(0))
-        load = (time.perf_counter() - began) / sum(map(len, batches))
+        load, batches = _loaded(source)
         stepper = Stepper(made.task, recipe.plan, placement, preparation(made.card.input, recipe))
         train = _step_seconds(stepper, batches)
     weights = sum(one.numel() * one.element_size() for one in made.task.state_dict().values())
@@ -75,16 +74,31 @@ def probe(settings: FitSettings, listing: Listing, made: Design) -> Costs:
     return Costs(load, train, fixed, loading_processes(settings.workers), cores, torch.get_num_threads())
 
 
+def _loaded(source: Batches) -> tuple[float, list[Batch]]:
+    """Seconds an image, but for the first batch, which warms up; and the batches."""
+    stream = source.epoch(0)
+    began = time.perf_counter()
+    batches = [next(stream)]
+    later = time.perf_counter()
+    rest = list(stream)
+    if not rest:
+        return (later - began) / len(batches[0]), batches
+    return (time.perf_counter() - later) / sum(map(len, rest)), [*batches, *rest]
+
+
 def _step_seconds(stepper: Stepper, batches: Sequence[Batch]) -> float:
-    """An image's share of a step, the median of those after the first."""
+    """An image's share of a step; of those after the first, which warms up, where it is not hopelessly slow."""
     stepper.begin_epoch(0)
-    shares = []
+    shares: list[float] = []
     for number in range(STEPS):
         batch = batches[number % len(batches)]
         began = time.perf_counter()
         stepper.step([batch], Position(0, number, number), factor=1e-3)
-        shares.append((time.perf_counter() - began) / len(batch))
-    return sorted(shares[1:])[(STEPS - 1) // 2]
+        seconds = time.perf_counter() - began
+        shares.append(seconds / len(batch))
+        if seconds > SLOW:
+            break
+    return sum(shares[1:]) / len(shares[1:]) if len(shares) > 1 else shares[0]
 
 
 def probed_placement(settings: FitSettings) -> Placement:

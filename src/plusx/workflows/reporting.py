@@ -38,9 +38,15 @@ def gather(run: RunDirectory, prepared: Prepared, made: Design, results: Results
         usage=usage(run, dense=made.task.dense),
         card={key: value for key, value in made.card.to_json().items() if key not in PUBLISHED},
         environment=run.read_json(run.environment),
-        notes=[*listing.notes, *undefined(results)],
+        notes=[*chosen(saved), *listing.notes, *undefined(results)],
         **scores(made, listing, results),
     )
+
+
+def chosen(saved: Mapping[str, Any]) -> list[str]:
+    """What a time limit made of the settings."""
+    choice = saved.get("choice")
+    return [] if choice is None else [f"Chosen for the time limit: {choice}."]
 
 
 def scores(made: Design, listing: Listing, results: Results) -> dict[str, Any]:

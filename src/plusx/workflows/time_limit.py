@@ -7,41 +7,34 @@ with the last epoch that leaves time for the rest, and the best weights are kept
 """
 
 import math
+import shlex
 import time
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from plusx.core.errors import InputError
 from plusx.core.sample import DENSE, Listing
 from plusx.engine.pace import Deadline, slowness
+from plusx.engine.placement import Placement
 from plusx.engine.progress import duration
 from plusx.workflows.building import design
+from plusx.workflows.clock import Clock
 from plusx.workflows.ladder import ladder
 from plusx.workflows.preparation import Prepared
-from plusx.workflows.probing import Costs, probe
+from plusx.workflows.probing import Costs, probe, probed_placement
 from plusx.workflows.settings import FitSettings
 
 MOST: Final = 3.0  # times the recipe's epochs
-SPARE: Final = 0.85  # of the time for training is planned with: a few steps are quicker than a run's
+SPARE: Final = 0.9  # of the time for training is planned with: a few steps are quicker than a run's
 MEASURING: Final = 0.1  # of the limit may go into climbing the ladder
 EXPORT: Final = {False: 300.0, True: 450.0}
 """The exported file in units of `slowness`, by whether the task is dense: 12 and 19 s where one of them is 0.047 s."""
 WRITING: Final = 80.0  # model file and report, in the same unit
 COMPARED: Final = 500  # images on which the exported file is compared
+WORTH_COMPARING: Final = 200.0  # seconds left: up to 10 of them go into measuring which placement is the fastest
 MARGIN: Final = 1.3  # of all that follows training
-
-
-@dataclass(frozen=True)
-class Clock:
-    """When the run began, on `time.monotonic`, and how many seconds it may take."""
-
-    began: float
-    limit: float
-
-    @property
-    def left(self) -> float:
-        return self.began + self.limit - time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -56,20 +49,27 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Timed:
     """Settings in which nothing is left to the clock, and the reason, in one line."""
 
     settings: FitSettings
     reason: str
     costs: Costs
+    clock: Clock
 
-    def deadline(self, listing: Listing, clock: Clock) -> Deadline:
+    @property
+    def placement(self) -> Placement:
+        """As it was measured, where there is no time to compare others."""
+        plain = probed_placement(self.settings)
+        return replace(plain, reason=f"{plain}: as it was measured; to compare others takes up to 10 s")
+
+    def deadline(self, listing: Listing) -> Deadline:
         """Stops the training where the machine has become slower than it was measured to be."""
-        ends = clock.began + clock.limit
+        ends = self.clock.began + self.clock.limit
         return Deadline(ends, lambda: after_training(self.settings, listing, self.costs))
 
 
-def choose(settings: FitSettings, prepared: Prepared, given: AbstractSet[str], clock: Clock) -> Choice:
+def choose(settings: FitSettings, prepared: Prepared, given: AbstractSet[str], clock: Clock) -> Timed:
     """Climbs the ladder. InputError where nothing could be trained in the time that is left."""
     until = time.monotonic() + MEASURING * clock.limit
     best: Rung | None = None
@@ -117,14 +117,14 @@ def check_time(rung: Rung, clock: Clock) -> None:
     )
 
 
-def settled(rung: Rung, clock: Clock) -> Choice:
+def settled(rung: Rung, clock: Clock) -> Timed:
     """With epochs, unless the user gave them."""
     settings = rung.settings
     fitting = max(1, min(math.floor(rung.fitting), round(MOST * rung.usual)))
     epochs = settings.epochs or fitting
     side = f" at {settings.image_size} pixels" if settings.image_size else ""
     reason = f"{settings.model}{side} for {epochs} epoch{'s' if epochs > 1 else ''} in {duration(clock.limit)}: "
-    return Choice(replace(settings, epochs=epochs), reason + why(rung, settings.epochs is not None), rung.costs)
+    return Timed(replace(settings, epochs=epochs), reason + why(rung, settings.epochs is not None), rung.costs, clock)
 
 
 def why(rung: Rung, asked: bool) -> str:
@@ -136,3 +136,12 @@ def why(rung: Rung, asked: bool) -> str:
     if rung.fitting < rung.usual:
         return f"the quickest candidate, and not more of the recipe's {rung.usual} fit"
     return f"the largest candidate for which the recipe's {rung.usual} fit"
+
+
+def late(done: int, settings: FitSettings, run: Path) -> str:
+    """What to say of a run whose time was up."""
+    return (
+        f"Stopped after {done} of {settings.epochs} epochs: this machine is slower than it was measured to be, and the "
+        f"time limit of {settings.time_limit} s comes first. The best weights so far are kept. To train the rest, "
+        f"without a limit: plusx fit --resume {shlex.quote(str(run))}"
+    )
