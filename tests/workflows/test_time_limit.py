@@ -51,7 +51,7 @@ def test_the_quickest_with_fewer_where_they_do_not_fit(monkeypatch: pytest.Monke
     found = chosen(monkeypatch, prepared, 30, 0.01, model="resnet18", image_size=64)
     assert 1 < (found.settings.epochs or 0) < 40
     assert "the quickest candidate, and not more of the recipe's 40 fit" in found.reason
-    assert "and only" in chosen(monkeypatch, prepared, 60, 10.0).reason
+    assert "and only" in chosen(monkeypatch, prepared, 60, 0.5).reason
 
 
 def test_epochs_that_were_asked_for_are_kept(monkeypatch: pytest.MonkeyPatch, prepared: Prepared) -> None:
