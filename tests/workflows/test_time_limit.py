@@ -1,3 +1,4 @@
+import html
 import json
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def test_a_run_ends_in_time_and_goes_on_without_a_clock(tmp_path: Path) -> None:
     assert f"chosen: {saved['choice']}" in done.stderr
     assert saved["settings"]["time_limit"] == 30
     assert saved["settings"]["epochs"] == saved["plan"]["epochs"]
-    assert saved["choice"] in (run / "report.html").read_text(encoding="utf-8")
+    assert saved["choice"] in html.unescape((run / "report.html").read_text(encoding="utf-8"))
     more = str(saved["plan"]["epochs"] + 1)
     again = subprocess.run(
         [PLUSX, "fit", "--resume", run, "--epochs", more], capture_output=True, text=True, timeout=120, encoding="utf-8"
