@@ -188,8 +188,7 @@ def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
         return Placement.from_json(job.saved["placement"])
     if job.timed is not None and job.timed.clock.left < WORTH_COMPARING:
         return job.timed.placement
-    images = len(prepared.listing.splits["train"])
-    steps = recipe.plan.epochs * -(-images // recipe.batch_size)
+    steps = recipe.plan.epochs * -(-len(prepared.listing.splits["train"]) // recipe.batch_size)
     workload = Workload(made.card.input.size, recipe.batch_size, steps)
     words: dict[str, bool | Any] = {"yes": True, "no": False, "auto": "auto"}
     return choose_placement(
