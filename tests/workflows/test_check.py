@@ -1,4 +1,5 @@
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,12 @@ import pytest
 from PIL import Image
 
 from plusx.cli.main import main
+from plusx.cli.parser import parse
+from plusx.cli.verbs import VERBS
 from plusx.core.errors import DataError, InputError
 from plusx.workflows.check import check, report
+from plusx.workflows.preparation import read_listing
+from plusx.workflows.settings import FitSettings
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +107,69 @@ def test_rows_without_an_image_are_an_error_where_asked_for(flowers: Path) -> No
         check(table(flowers), **told, strict=True)
     with pytest.raises(DataError, match=r"1 of 7 labels without an image: lost\.png"):
         check(table(flowers), **told, missing_files="error")
+
+
+def broken(flowers: Path) -> Path:
+    """A table with something wrong in every other row."""
+    for who in ("alice", "bob", "carol"):
+        for number in range(4):
+            noise = np.random.default_rng((ord(who[0]), number)).integers(0, 255, (16, 16, 3), np.uint8)
+            Image.fromarray(noise).save(flowers / f"{who}-{number}.png")
+    rows = [f"{who}-{n}.png,{'猫' if n % 2 else 'dog'}" for who in ("alice", "bob") for n in range(4)]
+    rows += ["carol-0.png,Not sure", "carol-1.png,NaN", "lost.png,dog", "alice-0.png,猫", "carol-2.png,dog"]
+    (flowers / "table.csv").write_text("\n".join(["image,label", *rows]), encoding="utf-8")
+    return flowers / "table.csv"
+
+
+def test_a_fix_list_leaves_out_what_it_names(flowers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, fixes = broken(flowers), tmp_path / "fix 列表.csv"
+    before = content(flowers)
+    assert main(["check", str(source), "--fix-list", str(fixes), "--report", str(tmp_path / "out.html")]) == 0
+    told = capsys.readouterr().out
+    assert "table.csv, line 12: there is no image 'lost.png'" in told
+    assert "carol-3.png: no row of table.csv names it" in told
+    assert "--group-pattern '" in told
+    assert f"Train without them: plusx fit '{source}' --exclude '{fixes}'" in told
+    names = [line.partition(",")[::2] for line in fixes.read_text(encoding="utf-8").splitlines()]
+    assert {name: reason.partition(",")[0] for name, reason in names} == {
+        "name": "finding",
+        "alice-0.png": "contradiction",
+        "carol-0.png": "label-unsure",
+        "carol-1.png": "no-label",
+        "carol-3.png": "image-without-row",
+        "lost.png": "row-without-image",
+    }
+    assert content(flowers) == before
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "row-without-image" in page
+    assert "data:image/jpeg;base64," in page
+    again = check(source, exclude=fixes)
+    assert [one.code for one in again.audit.findings if one.excluded] == []
+    assert "Not sure" not in again.listing.classes
+    assert len(read_listing(source, FitSettings(exclude=fixes)).splits["train"]) == 8
+
+
+def test_a_proposed_command_works_as_it_is(flowers: Path) -> None:
+    checked = check(broken(flowers))
+    (finding,) = [one for one in checked.audit.findings if one.code == "groups-names"]
+    words = shlex.split(checked.command(finding))
+    assert words[:3] == ["plusx", "fit", str(flowers / "table.csv")]
+    parsed = parse(VERBS["fit"].grammar, words[2:])
+    assert parsed is not None
+    listing = read_listing(words[2], FitSettings(**parsed.settings))
+    assert {sample.group for sample in listing.splits["train"]} == {"alice", "bob", "carol"}
+
+
+@pytest.mark.parametrize("option", ["report", "fix_list"])
+def test_nothing_is_written_among_the_images(option: str, flowers: Path) -> None:
+    source = broken(flowers)
+    before = content(flowers)
+    for data, out in ((flowers, flowers / "out.html"), (source, flowers / "rose" / ".." / "out.csv"), (source, source)):
+        with pytest.raises(InputError, match=rf"^--{option.replace('_', '-')} .* lies inside of the data, .*花 数据"):
+            check(data, **{option: out})
+    with pytest.raises(InputError, match="is a folder; give the name of a file"):
+        check(flowers, **{option: flowers.parent})
+    assert content(flowers) == before
 
 
 def test_arrays_can_be_checked_too() -> None:

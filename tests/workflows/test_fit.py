@@ -45,6 +45,7 @@ def test_a_run_leaves_everything_and_learns(finished: tuple[Path, Run]) -> None:
         "data.json",
         "split.csv",
         "audit.json",
+        "audit.html",
         "metrics.jsonl",
         "metrics.json",
         "checkpoints",

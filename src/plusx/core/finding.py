@@ -1,5 +1,6 @@
 """Finding: one thing that a reader or the audit saw and a user should know, and what to do about it. Needs no torch."""
 
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -30,6 +31,11 @@ class Finding:
     def names(self) -> tuple[str, ...]:
         """The names of all images it is about."""
         return self.images or (() if self.image is None else (self.image,))
+
+    @property
+    def command(self) -> str:
+        """`plusx fit DATA` with the options that mend it; "" where there are none."""
+        return shlex.join(["plusx", "fit", "DATA", *self.options]) if self.options else ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `images` are all it is about."""

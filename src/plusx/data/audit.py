@@ -54,8 +54,11 @@ class Audit:
         }
         return listing.with_splits(splits, f"{_count(len(self._lost()), 'unreadable image')} left out")
 
-    def summary(self) -> list[str]:
-        """Lines for a terminal, errors first; of many findings of one kind the first are shown."""
+    def summary(self, command: Callable[[Finding], str] = lambda finding: finding.command) -> list[str]:
+        """Lines for a terminal, errors first; of many findings of one kind the first are shown.
+
+        command: what to run so that a finding is gone, "" where no command does it.
+        """
         counts = {severity: sum(finding.severity == severity for finding in self.findings) for severity in _RANK}
         told = ", ".join(_count(number, severity) for severity, number in counts.items() if number)
         lines = [f"{_count(self.files, 'image')} read in {self.seconds:.1f} s: {told or 'nothing found'}"]
@@ -66,15 +69,16 @@ class Audit:
             if len(alike) > _SHOWN:
                 lines.append(f"    … and {len(alike) - _SHOWN} more [{code}]")
             lines.append(f"    → {alike[0].advice}")
+            lines += [f"      {told}" for told in dict.fromkeys(map(command, alike)) if told]
         return lines
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
+    def to_json(self, command: Callable[[Finding], str] = lambda finding: finding.command) -> dict[str, Any]:
+        """Plain JSON values; `command` of each finding as for `summary`."""
         return {
             "files": self.files,
             "seconds": self.seconds,
             "unreadable": list(self.unreadable),
-            "findings": [finding.to_json() for finding in self.findings],
+            "findings": [finding.to_json() | {"command": command(finding)} for finding in self.findings],
         }
 
 

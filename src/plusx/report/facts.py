@@ -60,6 +60,7 @@ class Facts:
     agreement: how the exported file was compared and with what result, one sentence. disagreement: the same where it
     was not kept.
     test_metrics, tested_on: of images by which nothing was chosen, apart from all the rest of the page.
+    audit_page: the file beside the report that shows the audit with pictures; "" where there is none.
     findings: of the data audit, with "code", "severity" ("error", "warning", "note"), "image", "split", "message",
     "advice"; None where no audit was made, empty where nothing was found.
     card: `Card.to_json()` of what was started from or came out. settings, environment: any JSON values.
@@ -82,6 +83,7 @@ class Facts:
     examples_note: str = ""
     findings: Sequence[Mapping[str, Any]] | None = None
     audited_files: int | None = None
+    audit_page: str = ""
     agreement: str | None = None
     disagreement: str | None = None
     test_metrics: Mapping[str, float] = field(default_factory=dict)

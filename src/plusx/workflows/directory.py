@@ -31,6 +31,7 @@ class RunDirectory:
         self.data = path / "data.json"
         self.split = path / "split.csv"
         self.audit = path / "audit.json"
+        self.audit_page = path / "audit.html"
         self.metrics = path / "metrics.json"
         self.checkpoints = path / "checkpoints"
         self.model = path / "model.safetensors"
@@ -42,8 +43,8 @@ class RunDirectory:
 
     def written(self) -> tuple[Path, ...]:
         """All that a run leaves behind."""
-        facts = (self.settings, self.environment, self.data, self.split, self.audit, self.metrics)
-        return (*facts, *self.curves, self.checkpoints, self.model, *self.exported, self.report)
+        facts = (self.settings, self.environment, self.data, self.split, self.audit, self.audit_page)
+        return (*facts, self.metrics, *self.curves, self.checkpoints, self.model, *self.exported, self.report)
 
     def read_json(self, file: Path) -> dict[str, Any]:
         """The content of one of the JSON files; InputError when this is no run directory."""

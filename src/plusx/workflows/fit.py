@@ -24,6 +24,7 @@ from plusx.engine.pace import Unhurried
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
 from plusx.engine.train import train
+from plusx.workflows.audit_report import Command, mending, write_page
 from plusx.workflows.building import Design, describe, design, design_again, task_name
 from plusx.workflows.clock import Clock, started
 from plusx.workflows.command import command_of
@@ -99,7 +100,8 @@ def read_and_audit(job: Job, console: Console) -> Prepared:
         console.print(f"note: {hint}", highlight=False, markup=False)
     with reading_bar(console, "reading every image once") as progress:
         prepared = prepare(listing, job.settings, audit_cache(), progress)
-    tell_audit(prepared, prepared.listing.notes[len(listing.notes) :], console)
+    command = mending(job.data, job.settings, listing)
+    tell_audit(prepared, prepared.listing.notes[len(listing.notes) :], command, console)
     return prepared
 
 
@@ -223,7 +225,8 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "placement": placement.to_json(),
     }
     write_json(job.run.settings, values)
-    write_down(prepared, job.run)
+    write_down(prepared, job.run, mending(job.data, job.settings, prepared.listing))
+    write_page(job.run.audit_page, prepared.read, prepared.audit, job.data, job.settings)
     write_json(job.run.environment, environment())
 
 
@@ -242,11 +245,11 @@ def whole_path(data: Any) -> Path | None:
     return Path(data).resolve() if isinstance(data, str | os.PathLike) else None
 
 
-def tell_audit(prepared: Prepared, notes: Sequence[str], console: Console) -> None:
+def tell_audit(prepared: Prepared, notes: Sequence[str], command: Command, console: Console) -> None:
     """What the audit found and how the images were split."""
     for note in notes:
         console.print(note, style="dim", highlight=False, markup=False)
-    for line in prepared.audit.summary():
+    for line in prepared.audit.summary(command):
         console.print(line, highlight=False, markup=False)
     counts = ", ".join(f"{len(samples)} {split}" for split, samples in prepared.listing.splits.items())
     console.print(f"{describe(prepared.listing)}; images: {counts}", highlight=False)

@@ -1,23 +1,18 @@
 """The images a model got most wrong, as small pictures for the report."""
 
-import io
 import math
 from collections.abc import Sequence
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from plusx.core.errors import PlusxError
 from plusx.core.prediction import LabelPrediction, LabelsPrediction, Prediction, ValuePrediction
 from plusx.core.sample import Listing, Sample
 from plusx.core.task import Task
-from plusx.data.images import read_image
 from plusx.engine.evaluate import Collected
 from plusx.report.facts import Mistake
+from plusx.report.thumbnail import thumbnail
 from plusx.workflows.preparation import target_text
-
-THUMBNAIL = 200  # pixels on the long side
 
 
 def worst_mistakes(task: Task, collected: Collected, listing: Listing, split: str, count: int = 24) -> list[Mistake]:
@@ -58,7 +53,9 @@ def decimals(targets: Tensor) -> tuple[int, ...]:
 def mistake(prediction: Prediction, sample: Sample, classes: Sequence[str], digits: Sequence[int] = ()) -> Mistake:
     """One wrong answer in words and as a picture. digits: decimals of each value."""
     answer, probability = in_words(prediction, digits)
-    return Mistake(thumbnail(sample), sample.name, target_text(sample.target, tuple(classes)), answer, probability)
+    return Mistake(
+        thumbnail(sample.image), sample.name, target_text(sample.target, tuple(classes)), answer, probability
+    )
 
 
 def in_words(prediction: Prediction, digits: Sequence[int] = ()) -> tuple[str, float | None]:
@@ -73,18 +70,3 @@ def in_words(prediction: Prediction, digits: Sequence[int] = ()) -> tuple[str, f
             return "; ".join(f"{value:.{places}f}" for value, places in values), None
         case _:
             raise AssertionError(f"no words for {type(prediction).__name__}")
-
-
-def thumbnail(sample: Sample) -> bytes | None:
-    """The image as a small JPEG; None if it cannot be read again."""
-    try:
-        picture = Image.fromarray(read_image(sample.image))
-    except PlusxError:
-        return None
-    scale = THUMBNAIL / max(picture.size)
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    filter = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BICUBIC  # noqa: A001
-    small = picture.resize(size, filter)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()

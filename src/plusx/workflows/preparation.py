@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from plusx.core.errors import DataError, InputError
+from plusx.core.finding import Finding
 from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Kind, Listing
 from plusx.core.targets import Boxes, Label, Labels, Target, Value
@@ -41,6 +42,7 @@ class Prepared:
     """A data set ready for training: readable samples only, with a validation split."""
 
     listing: Listing
+    read: Listing  # before anything was left out
     audit: Audit
     fingerprint: str  # of names, targets and splits
     digests: Digests  # of the contents
@@ -99,6 +101,7 @@ def prepare(
     report = audit(listing, cache=cache, workers=reading_processes(settings.workers), progress=progress)
     if settings.strict and any(finding.severity != "note" for finding in report.findings):
         raise DataError("The data audit has findings and --strict was given:\n" + "\n".join(report.summary()))
+    read_so = listing
     listing = with_validation(with_notes(report.clean(listing), settings), settings.val_fraction, settings.seed)
     if not listing.splits.get("train"):
         raise DataError(f"No readable image is left to train on, of {report.files}:\n" + "\n".join(report.summary()))
@@ -110,7 +113,7 @@ def prepare(
         )
     _check_boxes(listing)
     _check_masks(report)
-    return Prepared(listing, report, fingerprint(listing), digests_of(listing, report))
+    return Prepared(listing, read_so, report, fingerprint(listing), digests_of(listing, report))
 
 
 def _check_boxes(listing: Listing) -> None:
@@ -191,8 +194,8 @@ def _box_text(name: str, corners: Iterable[float], ignored: bool) -> str:
     return " ".join([name, *(f"{value:.6g}" for value in corners), *(["ignored"] if ignored else [])])
 
 
-def write_down(prepared: Prepared, run: RunDirectory) -> None:
-    """data.json, split.csv and audit.json of the run."""
+def write_down(prepared: Prepared, run: RunDirectory, command: Callable[[Finding], str]) -> None:
+    """data.json, split.csv and audit.json of the run. command: as for `Audit.to_json`."""
     listing = prepared.listing
     counts = {split: len(samples) for split, samples in listing.splits.items()}
     about = {
@@ -206,7 +209,7 @@ def write_down(prepared: Prepared, run: RunDirectory) -> None:
         "contents": contents(prepared.digests),
     }
     write_json(run.data, about)
-    write_json(run.audit, prepared.audit.to_json())
+    write_json(run.audit, prepared.audit.to_json(command))
     rows = (
         Row(split, sample.name, target_text(sample.target, listing.classes), sample.group or "", digest)
         for split, samples in listing.splits.items()

@@ -35,6 +35,7 @@ def gather(run: RunDirectory, prepared: Prepared, made: Design, results: Results
         command=saved["command"],
         findings=[dict(finding) for finding in prepared.audit.to_json()["findings"]],
         audited_files=prepared.audit.files,
+        audit_page=run.audit_page.name,
         usage=usage(run, dense=made.task.dense),
         card={key: value for key, value in made.card.to_json().items() if key not in PUBLISHED},
         environment=run.read_json(run.environment),

@@ -230,6 +230,10 @@ class CheckSettings(ReadingSettings):
         "skip", "rows of a table whose image is not there; an error with strict"
     )
     strict: bool = option(False, "fail at any finding")
+    report: Path | None = option(None, "page to write, with pictures: out.html", section="The result")
+    fix_list: Path | None = option(
+        None, "CSV to write, with the names of images to leave out and why, for --exclude: out.csv"
+    )
     workers: int | None = option(
         None, "processes that read images; none: as the machine has cores", least=0, section="The machine"
     )
@@ -239,7 +243,7 @@ class CheckSettings(ReadingSettings):
 class CheckInShell(CheckSettings):
     """Audit a data set: read every file once and say what is wrong. Never writes into it."""
 
-    json: bool = option(False, "print one JSON object", section="The result")
+    json: bool = option(False, "print one JSON object")
 
 
 @dataclass(frozen=True)

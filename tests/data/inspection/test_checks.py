@@ -145,7 +145,7 @@ def test_a_label_that_says_that_nobody_knew(name: str) -> None:
     rows = [*GOOD, ("train", "5", Label(2), _facts("e"))]
     (finding,) = _found(unsure, _subject(rows, classes=("cat", "dog", name)))
     assert (finding.code, finding.severity, finding.excluded) == ("label-unsure", "warning", ("5",))
-    assert finding.message == f"Label {name!r} of 1 images says that nobody knew: 5"
+    assert finding.message == f"Label {name!r} of 1 image says that nobody knew: 5"
     assert _found(unsure, _subject(rows, classes=("a", "b", "?"))) == []  # signs to be read
 
 
@@ -154,9 +154,9 @@ def test_numbers_among_names() -> None:
     rows.append(("train", "x", Label(2), _facts("x")))
     (finding,) = _found(numbers_among_names, _subject(rows, classes=("cat", "dog", "17")))
     assert (finding.code, finding.images) == ("label-mixed", ("x",))
-    assert finding.message == "1 images have numbers as labels, all others names: x (17)"
+    assert finding.message == "1 image with numbers as labels, all others have names: x (17)"
     (finding,) = _found(numbers_among_names, _subject(rows, classes=("0", "1", "cat")))
-    assert finding.message == "1 images have names as labels, all others numbers: x (cat)"
+    assert finding.message == "1 image with names as labels, all others have numbers: x (cat)"
     assert _found(numbers_among_names, _subject(rows[:20], classes=("0", "a"))) == []
 
 

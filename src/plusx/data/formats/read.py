@@ -23,7 +23,9 @@ for _module in sorted(module.name for module in pkgutil.iter_modules(formats.__p
     if _module != "read":
         importlib.import_module(f"{formats.__name__}.{_module}")
 
-GENERAL = frozenset({"classes", "validation_data", "kind", "separator", "group_pattern", "missing_files", "exclude"})
+GENERAL = frozenset(
+    {"classes", "validation_data", "kind", "separator", "group_pattern", "missing_files", "exclude", "broken"}
+)
 """Options that the reader of any format obeys, or that ask for nothing where there are no rows."""
 
 

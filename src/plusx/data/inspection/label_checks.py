@@ -62,7 +62,7 @@ def unsure(subject: Subject) -> Iterator[Finding]:
         characters = len(name) == 1 and len(long) < len(subject.listing.classes) / 2  # classes are characters
         if _folded(name).replace("_", " ").replace("-", " ") in UNSURE and not characters:
             images = _images_of(subject, [name])
-            message = f"Label {name!r} of {len(images)} images says that nobody knew: {_some(images)}"
+            message = f"Label {name!r} of {_counted(images)} says that nobody knew: {_some(images)}"
             advice = "Leave them out, or label them: a network would learn to tell what nobody could."
             yield Finding("label-unsure", "warning", message, advice, images=images, excluded=images)
 
@@ -83,7 +83,9 @@ def numbers_among_names(subject: Subject) -> Iterator[Finding]:
         kind, others = ("numbers", "names") if few == numbers else ("names", "numbers")
         called = [subject.listing.classes[index] for index in sorted(few)]
         images = _images_of(subject, called)
-        message = f"{len(images)} images have {kind} as labels, all others {others}: {_some(images)} ({_some(called)})"
+        message = (
+            f"{_counted(images)} with {kind} as labels, all others have {others}: {_some(images)} ({_some(called)})"
+        )
         advice = "Correct the labels if they are slips; each of them is a class now."
         yield Finding("label-mixed", "warning", message, advice, images=images, excluded=images)
 
@@ -104,6 +106,10 @@ def _images_of(subject: Subject, classes: list[str]) -> tuple[str, ...]:
     wanted = {index for index, name in enumerate(subject.listing.classes) if name in classes}
     found = (image.sample.name for image in subject.images if not wanted.isdisjoint(classes_of(image.sample.target)))
     return tuple(dict.fromkeys(found))
+
+
+def _counted(images: tuple[str, ...]) -> str:
+    return "1 image" if len(images) == 1 else f"{len(images)} images"
 
 
 def _some(names: tuple[str, ...] | list[str]) -> str:
