@@ -58,6 +58,10 @@ class StorageError(PlusxError, OSError):
     """A file could not be written (disk full, no permission); what was there before is untouched."""
 
 
+class SaidError(PlusxError):
+    """Another process of the same team has failed and says why."""
+
+
 FEW = 20
 """So many names are all said: more than there are heads, losses or formats, fewer than there are networks."""
 

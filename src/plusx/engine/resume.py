@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import InputError, WeightsError
+from plusx.core.ranks import Ranks
 from plusx.engine import checkpoint
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan, check_continues
@@ -53,6 +54,17 @@ def best_in(content: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     task = content["task"] if content["ema"] is None else content["ema"]["task"]
     return {"task": task, "primary": content["primary"], "metric": state.best_metric, "epoch": state.best_epoch}
+
+
+def other_number(content: Mapping[str, Any], ranks: Ranks) -> list[str]:
+    """A note where another number of processes goes on."""
+    before = content.get("world", 1)
+    if before == ranks.world:
+        return []
+    return [
+        f"The run was trained by {before} processes together and goes on with {ranks.world}, with the same batches: "
+        "its results may differ slightly."
+    ]
 
 
 def reconcile_best(directory: Path, content: Mapping[str, Any], state: State) -> list[str]:

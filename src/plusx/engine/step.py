@@ -22,6 +22,8 @@ from plusx.engine.placement import Placement, place
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
 from plusx.engine.rollback import Rollback
+from plusx.engine.sync_norm import is_synchronised
+from plusx.engine.team import ALONE, Team
 
 log = logging.getLogger("plusx")
 
@@ -29,9 +31,9 @@ log = logging.getLogger("plusx")
 class Stepper:
     """Holds what learns: the task, its optimizer, loss scaler and average."""
 
-    def __init__(self, task: Task, plan: Plan, placement: Placement, prepare: Prepare) -> None:
+    def __init__(self, task: Task, plan: Plan, placement: Placement, prepare: Prepare, team: Team = ALONE) -> None:
         self.task = place(task, placement)
-        self.plan, self.placement, self.prepare = plan, placement, prepare
+        self.plan, self.placement, self.prepare, self.team = plan, placement, prepare, team
         self.tell: Callable[[str], None] = log.warning  # what the user should know
         self.micro_batch: int | None = None  # images computed at once; None: a whole batch
         self.learning = [parameter for parameter in task.parameters() if parameter.requires_grad]
@@ -42,22 +44,29 @@ class Stepper:
         self._refusal = ""  # what the allocator said last
         self._rollback = Rollback(task, placement.device)
         self._generator = torch.Generator(placement.device)
-        self._forward: Callable[..., Any] = torch.compile(task) if placement.compile else task
+        self._network = team.network(task, placement)
 
     @property
     def judged(self) -> Task:
         """Whose weights count: the average's where there is one."""
         return self.task if self.ema is None else self.ema.task
 
+    def counted_together(self, batch: Batch) -> int:
+        """How many images the BatchNorms take their statistics of."""
+        return batch.whole if self._synchronised() else len(batch)
+
     def begin_epoch(self, epoch: int) -> None:
         """Sets what learns in `epoch` (from 0)."""
         frozen = epoch < self.plan.frozen_epochs
         modes.set_phase(self.task, self.learning, frozen=frozen, frozen_norm=self.plan.frozen_norm)
+        if epoch in (0, self.plan.frozen_epochs):
+            self._network.new_phase()
 
     def step(self, window: Sequence[Batch], position: Position, factor: float) -> dict[str, float]:
         """One step on the gradients of all batches in `window`; `factor` scales the rate.
 
-        Every batch counts by its share of the samples, so that it is the step that one large batch would make. Where
+        Every batch counts by its share of the samples, so that it is the step that one large batch would make; so does
+        this process's slice of it, and what is returned is what that contributes. Where
         memory runs out, nothing is kept of the attempt, and batches are computed in parts of half as many images, from
         then on. Returns the mean losses by part. Raises NonFiniteLossError before anything is updated, and
         OutOfMemoryError where not even single images fit.
@@ -79,7 +88,7 @@ class Stepper:
             self._rollback.undo()
             raise
         except Exception as error:
-            if not is_out_of_memory(error):
+            if not is_out_of_memory(error) or self.team.ranks.world > 1:  # the others are in the middle of an exchange
                 raise
             self._refusal = memory.words_of(error)
         self.optimizer.zero_grad(set_to_none=True)  # not before the error is gone, which held on to the attempt's maps
@@ -97,40 +106,66 @@ class Stepper:
         return [batch] if self.micro_batch is None else batch.parts(self.micro_batch)
 
     def _gradients(self, window: Sequence[Batch], position: Position) -> dict[str, float]:
-        samples = sum(len(batch) for batch in window)
+        samples = sum(batch.whole for batch in window)
         self.optimizer.zero_grad(set_to_none=True)
         means: dict[str, float] = {}
         for offset, batch in enumerate(window):
             place_of_batch = replace(position, batch=position.batch + offset)
+            counts = self.team.ranks.share_of(len(batch), batch.whole) * batch.whole / samples
+            self._even_out(batch)
             done = 0
             for part in self._parts(self._prepared(batch, place_of_batch)):
                 done += len(part)
-                with self._statistics(len(part), done, len(batch)):
-                    values = self._backward(part, len(part) / samples, place_of_batch)
+                share = counts * (len(part) / len(batch))
+                last = offset == len(window) - 1 and done == len(batch)
+                with self._statistics(len(part), done, batch), nullcontext() if last else self._network.held():
+                    values = self._backward(part, share, place_of_batch)
                 for name, value in values.items():
-                    means[name] = means.get(name, 0.0) + len(part) / samples * value
+                    means[name] = means.get(name, 0.0) + share * value
         return means
 
     def _prepared(self, batch: Batch, position: Position) -> Batch:
         """On the device, normalised and augmented as a whole: parts of it are not drawn anew."""
         batch = batch.to(self.placement.device, self.placement.memory_format)
-        seed = randomness.seed_of(self.plan.seed, position.epoch, position.batch)
-        batch = self.prepare(batch, self._generator.manual_seed(seed))
-        assert batch.targets is not None, "training needs targets"
+        batch = self.prepare(batch, self._generator.manual_seed(self._seed(position)))
         return batch
 
     def _backward(self, batch: Batch, share: float, position: Position) -> dict[str, float]:
+        assert batch.targets is not None, "training needs targets"
         with self.placement.autocast():
-            losses: dict[str, Tensor] = self._forward(batch.images, batch.targets)
+            losses = self._network.losses(batch.images, batch.targets)
         pending = PendingLosses(losses)
         total = torch.stack([*losses.values()]).sum() if len(losses) > 1 else next(iter(losses.values()))
-        self.scaler.scale(total if share == 1 else total * share).backward()
+        weight = share * self.team.ranks.world  # gradients are averaged over processes
+        self.scaler.scale(total if weight == 1 else total * weight).backward()
         values = pending.values()
         check_finite(values, self.task, batch, str(position))
         return values
 
-    def _statistics(self, part: int, done: int, whole: int) -> AbstractContextManager[None]:
-        """How BatchNorms see `part` images of a batch of `whole`, `done` of which are covered with them."""
+    def _seed(self, position: Position) -> int:
+        """Of what is drawn for this batch; with several processes also of what the task draws itself (dropout), so that
+        none has a state to be kept."""
+        place_in_run = (self.plan.seed, position.epoch, position.batch)
+        if self.team.ranks.world == 1:
+            return randomness.seed_of(*place_in_run)
+        seed = randomness.seed_of(*place_in_run, self.team.ranks.rank)
+        torch.manual_seed(seed)
+        return seed
+
+    def _synchronised(self) -> bool:
+        return any(is_synchronised(norm) for norm in self._norms)
+
+    def _even_out(self, batch: Batch) -> None:
+        """A single image goes through the running statistics: where some processes have one, those are the first's."""
+        world = self.team.ranks.world
+        if 1 < world <= batch.whole < 2 * world:
+            self.team.share_buffers(self.task)
+
+    def _statistics(self, part: int, done: int, batch: Batch) -> AbstractContextManager[None]:
+        """How BatchNorms see `part` images of a batch, `done` of which are covered with them."""
+        whole = len(batch)
+        if self._synchronised():
+            return modes.running_statistics(self._norms) if batch.whole == 1 else nullcontext()
         if part == 1:
             return modes.running_statistics(self._norms)
         if part == whole or self.placement.compile:  # a compiled network would be compiled anew for each momentum
@@ -176,7 +211,7 @@ class Stepper:
         self.optimizer.load_state_dict(state["optimizer"])
         _restride(self.optimizer)
         self.scaler.load_state_dict(state["scaler"])
-        self.micro_batch = state.get("micro_batch")
+        self.micro_batch = state.get("micro_batch") if self.team.ranks.world == 1 else None
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
 

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -18,20 +18,29 @@ from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.placement import Placement, tuned
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
-from plusx.engine.resume import begin_directory, check_agrees, differences, reconcile_best
+from plusx.engine.resume import begin_directory, check_agrees, differences, other_number, reconcile_best
 from plusx.engine.saving import Saver
 from plusx.engine.state import State
 from plusx.engine.step import Stepper
+from plusx.engine.team import ALONE, Team
 
 
 def train(
-    task: Task, batches: Batches, plan: Plan, placement: Placement, *, parts: TrainParts, resume: bool = False
+    task: Task,
+    batches: Batches,
+    plan: Plan,
+    placement: Placement,
+    *,
+    parts: TrainParts,
+    resume: bool = False,
+    team: Team = ALONE,
 ) -> Outcome:
     """Trains `task` in place; when finished it holds the best weights (averaged ones when there is an EMA).
 
     `resume` continues from the newest valid checkpoint in `parts.directory`, at the very step and with the very
     random states; a run that was stopped anywhere and continued ends with the same bits (on a CPU, with as many
     threads). After an interruption the task holds the weights of its last step.
+    Of a `team` every member trains on its part of the batches; the first alone saves, and holds the best weights.
     Global random states, modes and `requires_grad` are afterwards as before. Raises NonFiniteLossError,
     StorageError, InputError.
     """
@@ -39,19 +48,23 @@ def train(
         raise InputError("The training split gives no batches: expected at least one. Take a smaller batch size.")
     with randomness.sheltered(), modes.preserved_modes(task), modes.preserved_learning(task), tuned(placement):
         torch.manual_seed(plan.seed)
-        run = _Run(Stepper(task, plan, placement, parts.prepare), batches, parts)
+        run = _Run(Stepper(task, plan, placement, parts.prepare, team), batches, parts)
         notes = run.restore() if resume else run.make_directory()
         stopped: Stopped | None = None
         try:
             stopped = run.run(notes)
+            team.decided(lambda: None)  # nobody leaves before the first has saved
         finally:
             run.end(stopped)
         return run.outcome(stopped)
 
 
+_CUTS: Final[tuple[Stopped | None, ...]] = (None, "late", "interrupted")
+
+
 class _Run:
     def __init__(self, stepper: Stepper, batches: Batches, parts: TrainParts) -> None:
-        self.stepper, self.batches, self.parts = stepper, batches, parts
+        self.stepper, self.batches, self.parts, self.team = stepper, batches, parts, stepper.team
         self.plan = stepper.plan
         self.state = State()
         stepper.tell = self.note
@@ -76,9 +89,9 @@ class _Run:
             return "finished"
         if self.out_of_patience():
             return "early"
-        if not self.parts.pace.another_epoch():
+        if self.team.any(not self.parts.pace.another_epoch()):
             return "late"
-        cut = "interrupted" if self.parts.interrupt.requested else self.train_epoch()
+        cut = "interrupted" if self.team.any(self.parts.interrupt.requested) else self.train_epoch()
         if cut is None:
             self.judge()
         self.save()
@@ -95,25 +108,35 @@ class _Run:
                 observer.on_end(stopped)
 
     def make_directory(self) -> list[str]:
-        begin_directory(self.parts.directory)
+        self.team.decided(lambda: begin_directory(self.parts.directory))
         return []
 
     def restore(self) -> list[str]:
         """Takes up the newest checkpoint; returns what the user should know about it."""
+        found = self.team.decided(self.found)
+        if found is None:
+            return ["Nothing was saved yet: the run begins anew."]
+        content, state, notes = found
+        self.stepper.load_state_dict(content)
+        self.state = State.from_json(state)
+        randomness.restore(content["random"])
+        parts = [] if (size := self.stepper.micro_batch) is None else [memory.goes_on_note(size)]
+        return [*notes, *parts]
+
+    def found(self) -> tuple[dict[str, Any], dict[str, Any], list[str]] | None:
+        """The newest checkpoint, the state in it as far as its best weights are there, and notes; None without one."""
         directory = self.parts.directory
         if not directory.is_dir():
             raise InputError(f"{directory} does not exist: expected the checkpoints of the run that is to go on.")
         if not checkpoint.exists(directory):
-            return ["Nothing was saved yet: the run begins anew."]
+            return None
         checkpoint.make(directory)
         content, notes = checkpoint.newest(directory)
         check_agrees(content, self.content())
-        self.stepper.load_state_dict(content)
-        self.state = State.from_json(content["state"])
-        randomness.restore(content["random"])
-        lost = reconcile_best(directory, content, self.state)
-        parts = [] if (size := self.stepper.micro_batch) is None else [memory.goes_on_note(size)]
-        return [*notes, *differences(content, self.stepper.placement), *lost, *parts]
+        state = State.from_json(content["state"])
+        lost = reconcile_best(directory, content, state)
+        changed = [*differences(content, self.stepper.placement), *other_number(content, self.team.ranks)]
+        return content, state.to_json(), [*notes, *changed, *lost]
 
     def begin(self, notes: list[str]) -> None:
         state = self.state
@@ -134,18 +157,21 @@ class _Run:
             self.pass_on_notes()
             position = Position(state.epoch, state.batch, state.step)
             factor = self.plan.factor(state.step, self.steps_per_epoch)
-            losses = self.stepper.step(window, position, factor)
+            losses = self.team.summed(self.stepper.step(window, position, factor))
             self.saver.check()
-            samples = sum(len(batch) for batch in window)
+            samples = sum(batch.whole for batch in window)
             state.count(losses, samples, len(window))
             state.seconds = time.perf_counter() - began
             self.tell_step(losses, samples, factor)
-            if self.parts.interrupt.requested:
-                return "interrupted"
-            if not self.parts.pace.another_step():
-                return "late"
+            if (cut := self.cut()) is not None:
+                return cut
             self.save_if_due()
         return None
+
+    def cut(self) -> Stopped | None:
+        """Why all members stop after this step, if they do."""
+        own = 2 if self.parts.interrupt.requested else 0 if self.parts.pace.another_step() else 1
+        return _CUTS[self.team.most(own)]
 
     def windows(self) -> Iterator[list[Batch]]:
         """Batches in groups of `accumulate`, from the position on; the epoch's last group may be smaller."""
@@ -156,7 +182,7 @@ class _Run:
         with randomness.sheltered():  # torch's DataLoader draws a seed when it starts: not once more after a resume
             first = list(islice(source, 1))
         if first:
-            self.note_small_batches(len(first[0]))
+            self.note_small_batches(first[0])
         source = chain(first, source)
         while window := list(islice(source, self.plan.accumulate)):
             yield window
@@ -180,6 +206,8 @@ class _Run:
     def evaluate(self) -> dict[str, float]:
         if self.parts.evaluate is None:
             return {}
+        for task in {self.stepper.task, self.stepper.judged}:
+            self.team.share_buffers(task)
         with randomness.sheltered():
             metrics = self.parts.evaluate(self.stepper.judged)
         self.pass_on_notes()
@@ -220,9 +248,9 @@ class _Run:
         for text in self.parts.notes.taken():
             self.note(text)
 
-    def note_small_batches(self, size: int) -> None:
+    def note_small_batches(self, batch: Batch) -> None:
         if self.state.epoch in (0, self.plan.frozen_epochs) and self.state.batch == 0:
-            text = modes.small_batch_note(self.stepper.task, size)
+            text = modes.small_batch_note(self.stepper.task, self.stepper.counted_together(batch))
             if text is not None:
                 self.note(text)
 
@@ -239,7 +267,8 @@ class _Run:
 
     def save(self) -> None:
         self.check()
-        self.saver.save(self.content())
+        if self.team.first:
+            self.saver.save(self.content())
         self.saved_at = time.monotonic()
 
     def content(self) -> dict[str, Any]:
@@ -252,12 +281,13 @@ class _Run:
             "state": self.state.to_json(),
             "random": randomness.capture(),
             "about": dict(self.parts.about),
+            "world": self.team.ranks.world,
         }
 
     def load_best(self) -> None:
         """The task's weights become the best ones: those of `best.pt`, or the last ones where nothing was evaluated."""
         weights = self.stepper.judged.state_dict()
-        if self.state.best_epoch:
+        if self.state.best_epoch and self.team.first:
             weights = checkpoint.read(self.parts.directory / checkpoint.BEST)["task"]
         self.stepper.task.load_state_dict(weights)
 

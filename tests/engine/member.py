@@ -1,0 +1,127 @@
+"""One process of a team, as test_group.py starts it: member.py CASE,... DIRECTORY. Leaves weights, prints figures."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parent))
+from conftest import Tiny
+
+from plusx.core.batch import Batch
+from plusx.core.errors import InputError, PlusxError
+from plusx.core.ranks import Ranks
+from plusx.core.task import Task
+from plusx.engine.evaluate import counted
+from plusx.engine.group import joined
+from plusx.engine.interrupt import Interrupt
+from plusx.engine.optimizers.sgd import SGD
+from plusx.engine.plan import Plan
+from plusx.engine.schedules.constant import Constant
+from plusx.engine.sync_norm import synchronised
+from plusx.engine.team import Team
+from plusx.engine.train import train
+
+PLAN = Plan(epochs=2, optimizer=SGD(rate=0.05), schedule=Constant(), accumulate=2, clip=1.0)
+PLANS = {
+    "plain": PLAN,
+    "averaged": replace(PLAN, ema=0.9, accumulate=1),
+    "frozen first": replace(PLAN, frozen_epochs=1),
+    "unused": PLAN,
+    "synchronised": PLAN,
+    "norm": PLAN,
+    "error": PLAN,
+    "killed": PLAN,
+    "interrupted": replace(PLAN, accumulate=1),
+    "resumed": replace(PLAN, accumulate=1),
+}
+
+
+class Sliced:
+    """The slices of one rank out of the same batches."""
+
+    def __init__(self, whole: Any, ranks: Ranks) -> None:
+        self.whole, self.ranks = whole, ranks
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        for batch in self.whole.epoch(number, start):
+            begin, end = self.ranks.slice_of(0, len(batch))
+            part = slice(begin, end)
+            names, total = batch.names[part], None if end - begin == len(batch) else len(batch)
+            yield Batch(batch.images[part], batch.targets[part], names, batch.indices[part], (), total)
+
+
+class Dealt:
+    """Whole batches in blocks."""
+
+    def __init__(self, whole: Any, ranks: Ranks) -> None:
+        self.own = [batch for n, batch in enumerate(whole.epoch(0)) if n in ranks.block_of(len(whole))]
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        yield from self.own[start:]
+
+
+def task_of(case: str) -> Task:
+    task = Tiny.seeded(batch_norm=case in ("norm", "synchronised"))
+    if case == "unused":
+        task.spare = nn.Conv2d(1, 1, 1)
+        nn.init.zeros_(task.spare.weight)
+        nn.init.zeros_(task.spare.bias)
+    return task
+
+
+def run(case: str, directory: Path, team: Team) -> dict[str, Any]:
+    tiny, task = Tiny(), task_of(case)
+    batches = Sliced(tiny.batches(21, 4), team.ranks)  # the last one has a single image
+    validation = Dealt(tiny.batches(10, 4, shuffle=False), team.ranks)
+
+    def judge(judged: Task) -> dict[str, float]:
+        counter = counted(judged, validation, tiny.cpu, tiny.prepare) if len(validation) else judged.metrics()
+        return team.figures(counter)
+
+    if case == "resumed":
+        directory = directory.parent / "interrupted"
+    with (
+        Interrupt() as interrupt,
+        synchronised(task) if case == "synchronised" and team.ranks.world > 1 else nullcontext(),
+    ):
+        listener = tiny.listener(3 if case == "interrupted" and team.ranks.rank == 1 else None, interrupt)
+        parts = tiny.parts(directory, listener, evaluate=judge, primary="top-1", interrupt=interrupt)
+        if case == "error" and team.ranks.rank == 1:
+            raise InputError("No room for ünïcode here.")
+        if case == "killed" and team.ranks.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        outcome = train(task, batches, PLANS[case], tiny.cpu, parts=parts, resume=case == "resumed", team=team)
+    torch.save(task.state_dict(), directory / f"weights-{team.ranks.rank}-of-{team.ranks.world}.pt")
+    losses = [info.loss for info in listener.steps]
+    return {"stopped": outcome.stopped, "steps": outcome.steps_done, "losses": losses, "history": outcome.history}
+
+
+def main(cases: str, directory: Path) -> int:
+    """cases: separated by commas; each gets a directory of its own."""
+    try:
+        with joined("cpu") as team:
+            print(json.dumps({case: run(case, directory / case, team) for case in cases.split(",")}))
+    except PlusxError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
