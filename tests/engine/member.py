@@ -1,10 +1,13 @@
-"""One process of a team, as test_group.py starts it: member.py CASE,... DIRECTORY. Leaves weights, prints figures."""
+"""Teams of processes, one after the other, as test_group.py starts them: member.py JSON. Each leaves a file of what it
+found or said."""
 
 import json
+import multiprocessing
 import os
 import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import Tiny
+from conftest import Tiny  # type: ignore[missing-import]
 
 from plusx.core.batch import Batch
 from plusx.core.errors import InputError, PlusxError
@@ -78,9 +81,8 @@ class Dealt:
 def task_of(case: str) -> Task:
     task = Tiny.seeded(batch_norm=case in ("norm", "synchronised"))
     if case == "unused":
-        task.spare = nn.Conv2d(1, 1, 1)
+        task.spare = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.zeros_(task.spare.weight)
-        nn.init.zeros_(task.spare.bias)
     return task
 
 
@@ -94,7 +96,7 @@ def run(case: str, directory: Path, team: Team) -> dict[str, Any]:
         return team.figures(counter)
 
     if case == "resumed":
-        directory = directory.parent / "interrupted"
+        directory = directory.parent.parent / "two" / "interrupted"
     with (
         Interrupt() as interrupt,
         synchronised(task) if case == "synchronised" and team.ranks.world > 1 else nullcontext(),
@@ -111,17 +113,33 @@ def run(case: str, directory: Path, team: Team) -> dict[str, Any]:
     return {"stopped": outcome.stopped, "steps": outcome.steps_done, "losses": losses, "history": outcome.history}
 
 
-def main(cases: str, directory: Path) -> int:
-    """cases: separated by commas; each gets a directory of its own."""
+def member(rank: int, world: int, cases: Sequence[str], directory: Path) -> None:
+    """Each case has a directory of its own. Leaves figures, or what the error says."""
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world)}
     try:
         with joined("cpu") as team:
-            print(json.dumps({case: run(case, directory / case, team) for case in cases.split(",")}))
+            found = json.dumps({case: run(case, directory / case, team) for case in cases})
     except PlusxError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    return 0
+        found = json.dumps(f"{type(error).__name__}: {error}")
+    (directory / f"said-{rank}.json").write_text(found, encoding="utf-8")
+
+
+def main(world: int, cases: Sequence[str], directory: Path) -> None:
+    """Copies of this process, so that torch is imported once."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCH_CPP_LOG_LEVEL": "ERROR"}
+    fork = multiprocessing.get_context("fork")
+    members = [fork.Process(target=member, args=(rank, world, cases, directory)) for rank in range(world)]
+    for one in members:
+        one.start()
+    for one in members:
+        one.join()
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    for team in json.loads(sys.argv[1]):
+        main(team["world"], team["cases"], Path(team["directory"]))
