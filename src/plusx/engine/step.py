@@ -127,8 +127,7 @@ class Stepper:
     def _prepared(self, batch: Batch, position: Position) -> Batch:
         """On the device, normalised and augmented as a whole: parts of it are not drawn anew."""
         batch = batch.to(self.placement.device, self.placement.memory_format)
-        batch = self.prepare(batch, self._generator.manual_seed(self._seed(position)))
-        return batch
+        return self.prepare(batch, self._generator.manual_seed(self._seed(position)))
 
     def _backward(self, batch: Batch, share: float, position: Position) -> dict[str, float]:
         assert batch.targets is not None, "training needs targets"
