@@ -39,6 +39,15 @@ def test_the_same_picture_at_a_fraction_of_its_size(tmp_path: Path, factor: int,
     assert np.abs(found - mean).mean() < 2
 
 
+def test_the_bytes_of_a_file_are_reduced_as_the_file(tmp_path: Path) -> None:
+    path = _photo(tmp_path / "photo.jpg", orientation=6)
+    expected, _ = read_reduced(path, "RGB", lambda _h, _w: 4)
+    for source in (path.read_bytes(), path.read_bytes):
+        found, factor = read_reduced(source, "RGB", lambda _h, _w: 4)
+        assert factor == 4
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_small_files_are_not_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _photo(tmp_path / "photo.jpg")
     monkeypatch.setattr(reduced, "_WORTHWHILE", path.stat().st_size + 1)

@@ -3,7 +3,7 @@ import pytest
 
 from plusx.core.errors import InputError
 from plusx.core.targets import Label, Labels, Value
-from plusx.data.sampler import IN_ORDER, Order, Shuffled, Weighted, balanced, batch_bounds, repeats
+from plusx.data.sampler import IN_ORDER, Order, Shuffled, Weighted, Windowed, balanced, batch_bounds, repeats
 
 
 @pytest.mark.parametrize("order", [IN_ORDER, Shuffled(3), Weighted((1.0,) * 7, 3)])
@@ -80,3 +80,22 @@ def test_batch_bounds(count: int, batch_size: int, sizes: list[int]) -> None:
     bounds = batch_bounds(count, batch_size)
     assert [end - begin for begin, end in bounds] == sizes
     assert [begin for begin, _ in bounds] == [sum(sizes[:i]) for i in range(len(sizes))]
+
+
+def test_a_windowed_order_shows_every_sample_once_and_few_shards_at_a_time() -> None:
+    counts, window = (7, 5, 0, 9, 4, 6, 8, 3), 3
+    shard = np.repeat(np.arange(len(counts)), counts)
+    orders = [Windowed(counts, seed=1, window=window).indices(42, epoch) for epoch in (0, 0, 1)]
+    assert sorted(orders[0].tolist()) == list(range(42))
+    assert (orders[0] == orders[1]).all()
+    assert (orders[0] != orders[2]).any()
+    for order in orders:
+        seen = shard[order]
+        spans = [np.flatnonzero(seen == one) for one in range(len(counts)) if counts[one]]
+        open_at_once = [sum(span[0] <= place <= span[-1] for span in spans) for place in range(42)]
+        assert max(open_at_once) <= window
+        assert (np.diff(seen) != 0).sum() > len(counts)  # mixed, not one shard after the other
+
+
+def test_a_window_that_holds_all_is_a_plain_shuffle() -> None:
+    assert (Windowed((3, 4), seed=5).indices(7, 2) == Shuffled(5).indices(7, 2)).all()

@@ -15,6 +15,7 @@ from plusx.workflows.settings import (
     FitSettings,
     ModelsSettings,
     PredictSettings,
+    ShardSettings,
     WeightsSettings,
 )
 
@@ -60,6 +61,12 @@ def convert(words: Words) -> int:
     return _print(convert(words.positionals[0], **words.settings).lines())
 
 
+def shard(words: Words) -> int:
+    from plusx.workflows.shard import shard
+
+    return _print(shard(words.positionals[0], words.positionals[1], **words.settings).lines())
+
+
 def models(words: Words) -> int:
     from plusx.workflows.models import listing
 
@@ -86,7 +93,7 @@ def _print(lines: Iterable[str]) -> int:
 
 _DATA: Final = (
     "a folder with one folder of images a class, or a CSV, TSV or Parquet table; boxes: COCO, Pascal VOC, YOLO, CSV; "
-    "masks: images/ and masks/, or COCO"
+    "masks: images/ and masks/, or COCO; shards (tar), here or at an address"
 )
 _BOXES: Final = "a folder, file or table with boxes: COCO JSON, Pascal VOC XML, YOLO's data.yaml, CSV"
 _RUN: Final = "directory that `plusx fit` wrote, or a model file"
@@ -124,6 +131,12 @@ _GRAMMARS: Final = (
         ConvertSettings,
         (Positional("DATA", _BOXES),),
         ("bccd/ --to yolo --out bccd-yolo", "instances_train.json --to voc --out voc --images link"),
+    ),
+    (
+        shard,
+        ShardSettings,
+        (Positional("DATA", _DATA), Positional("OUT", "directory for the shards, new or begun before")),
+        ("flowers/ flowers-shards", "big.csv /mnt/shards --size 1GB --workers 8"),
     ),
     (
         models,

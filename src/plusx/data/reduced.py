@@ -4,6 +4,7 @@ The decoder then computes only the low frequencies of each 8×8 block. On 12-meg
 faster than a full decode; `benchmarks/loading.py` measures both the gain and the difference of the pixels.
 """
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def read_reduced(
     `read_image` does, but for JPEGs of several scans whose last one is not whole: the audit has left those out, and to
     find them takes a second decoding.
     """
-    if isinstance(source, Path):
+    while callable(source):
+        source = source()
+    if isinstance(source, (Path, bytes)):
         try:
             return _read_file(source, mode, factor_for)
         except DataError:  # whatever is wrong, read_image says it better
@@ -37,8 +40,10 @@ def read_reduced(
     return read_image(source, mode), 1
 
 
-def _read_file(path: Path, mode: Mode, factor_for: Callable[[int, int], int]) -> tuple[NDArray[np.uint8], int]:
-    name, data = file_bytes(path)
+def _read_file(
+    source: Path | bytes, mode: Mode, factor_for: Callable[[int, int], int]
+) -> tuple[NDArray[np.uint8], int]:
+    name, data = ("image in memory", source) if isinstance(source, bytes) else file_bytes(source)
     size, factor = len(data), 1
     scans = check_scans(find_scans(data), name)
     if scans is not None and not scans.progressive and len(scans.ends) == 1:

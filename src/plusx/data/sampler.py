@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,40 @@ class Shuffled(Order):
 
     def indices(self, count: int, epoch: int) -> Indices:
         return np.random.default_rng((self.seed, epoch)).permutation(count)
+
+
+WINDOW: Final = 8
+"""Shards among whose samples a `Windowed` order draws: with 256 MB a shard 2 GB, which a disk or page cache holds."""
+
+
+@final
+@dataclass(frozen=True)
+class Windowed(Order):
+    """Every sample once, nearly as the shards stand: shards in a random order, samples shuffled among `window` of them.
+
+    counts: samples of each shard, one after the other. Readers thus open few shards at a time. Where there are no more
+    shards than the window holds, it is the order of `Shuffled`.
+    """
+
+    counts: tuple[int, ...]
+    seed: int = 0
+    window: int = WINDOW
+
+    def indices(self, count: int, epoch: int) -> Indices:
+        assert count == sum(self.counts), f"shards of {sum(self.counts)} samples for {count}"
+        if len(self.counts) <= self.window:
+            return Shuffled(self.seed).indices(count, epoch)
+        rng = np.random.default_rng((self.seed, epoch))
+        starts = np.cumsum([0, *self.counts[:-1]])
+        shards = rng.permutation(len(self.counts))
+        order, filled = np.empty(count, np.int64), 0
+        for begin in range(0, len(shards), self.window):
+            chosen = shards[begin : begin + self.window].tolist()
+            parts = [np.arange(starts[shard], starts[shard] + self.counts[shard]) for shard in chosen]
+            window = rng.permutation(np.concatenate(parts))
+            order[filled : filled + len(window)] = window
+            filled += len(window)
+        return order
 
 
 @final

@@ -12,6 +12,7 @@ from plusx.core.errors import DataError
 from plusx.core.sample import Listing
 from plusx.core.targets import Boxes
 from plusx.data.audit import Audit, audit
+from plusx.data.formats.shards import verify
 from plusx.workflows.audit_report import (
     Command,
     fixes,
@@ -86,6 +87,9 @@ def examine(data: Any, options: CheckSettings) -> Checked:
     listing = read_listing(data, options, broken="finding")
     refuse_inside(data, listing, report=options.report, fix_list=options.fix_list)
     console = Console(stderr=True)
+    if listing.format == "shards":
+        with reading_bar(console, "comparing shards with their manifest") as progress:
+            verify(data, progress)
     with reading_bar(console, "reading every image once") as progress:
         found = audit(listing, cache=audit_cache(), workers=reading_processes(options.workers), progress=progress)
     if options.report is not None:

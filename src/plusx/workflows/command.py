@@ -9,7 +9,7 @@ from plusx.workflows.settings import FitSettings, changed_from_default
 _OF_THE_CALL = ("resume", "overwrite")  # say how this directory came about, not what is in it
 
 
-def command_of(data: Path | None, settings: FitSettings) -> str:
+def command_of(data: Path | str | None, settings: FitSettings) -> str:
     """A line for the shell; one of Python where the data were in memory (`data` None)."""
     changed = {name: value for name, value in changed_from_default(settings).items() if name not in _OF_THE_CALL}
     if data is None:

@@ -54,6 +54,14 @@ def cache_directory() -> Path:
     return directory
 
 
+def shard_cache() -> Path | None:
+    """Where it is kept where images lie in shards, and parts of shards that lie elsewhere; None where it cannot be."""
+    try:
+        return cache_directory() / "shards"
+    except StorageError:
+        return None
+
+
 def audit_cache() -> Path | None:
     """Where it is kept what the audit knows of files it has read; None, with a warning, where nothing can be kept."""
     try:

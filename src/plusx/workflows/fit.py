@@ -14,6 +14,7 @@ from rich.console import Console
 from plusx.backbones.catalogue import TOP_1, card, cards
 from plusx.core.errors import InputError, InterruptedRunError
 from plusx.core.task import Task
+from plusx.data.shards.store import is_url
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
 from plusx.engine.device import Placement, Workload, choose_placement
@@ -240,8 +241,10 @@ def refuse_other_data(job: Job, prepared: Prepared) -> None:
     refuse_other_contents(job.run, prepared.listing, prepared.digests)
 
 
-def whole_path(data: Any) -> Path | None:
-    """Of data on the disk; None for data in memory."""
+def whole_path(data: Any) -> Path | str | None:
+    """Of data on the disk, and the address of data elsewhere; None for data in memory."""
+    if is_url(data):
+        return data
     return Path(data).resolve() if isinstance(data, str | os.PathLike) else None
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -10,14 +11,15 @@ from plusx.core.batch import Batch
 from plusx.core.card import Input
 from plusx.core.errors import InputError
 from plusx.core.ranks import ALONE, Ranks
-from plusx.core.sample import Listing
+from plusx.core.sample import Listing, Sample
 from plusx.data.batching import Dealt, Divided
 from plusx.data.encode import encoder
+from plusx.data.formats.shard_table import runs
 from plusx.data.jitter import JitterTransform
 from plusx.data.loader import Loader
 from plusx.data.mosaic import Mix
 from plusx.data.processes import forking, hindrance
-from plusx.data.sampler import Order, Shuffled, balanced
+from plusx.data.sampler import Order, Shuffled, Windowed, balanced
 from plusx.data.transforms import EvalTransform, Transform
 from plusx.engine.parts import Prepare
 from plusx.nn.preprocess import Normalise
@@ -37,7 +39,7 @@ def training_batches(
     """Batches of the training split, shuffled or drawn by class, cut and coloured by the recipe."""
     samples = listing.splits["train"]
     sampling = settings.balance == "sampling" and listing.kind in ("label", "labels")
-    order: Order = balanced([s.target for s in samples], settings.seed) if sampling else Shuffled(settings.seed)
+    order = balanced([s.target for s in samples], settings.seed) if sampling else shuffled(samples, settings.seed)
     transform = recipe.transform.build(input)
     return Loader(
         samples,
@@ -48,6 +50,12 @@ def training_batches(
         seed=settings.seed,
         mix=mix_of(recipe, transform),
     )
+
+
+def shuffled(samples: Sequence[Sample], seed: int) -> Order:
+    """All of them once, in an order that their place allows: shards are read a few at a time."""
+    in_shards = runs(samples)
+    return Shuffled(seed) if in_shards is None else Windowed(in_shards, seed)
 
 
 def mix_of(recipe: Recipe, transform: Transform) -> Mix | None:

@@ -21,6 +21,7 @@ from plusx.data.masks import MaskFile, MaskLayers
 from plusx.data.split import with_validation
 from plusx.workflows.contents import Digests, contents, digests_of
 from plusx.workflows.directory import RunDirectory, write_json
+from plusx.workflows.environment import shard_cache
 from plusx.workflows.reading import reading_processes
 from plusx.workflows.settings import FitSettings, ReadingSettings, changed_from_default
 from plusx.workflows.split_table import Row, write_split
@@ -76,6 +77,7 @@ def read_listing(
         classes=classes,
         exclude=excluded if settings.exclude is None else excluded | names_in(settings.exclude),
         broken=broken,
+        cache=shard_cache(),
     )
     return read(data, options)
 

@@ -265,6 +265,18 @@ class ConvertSettings:
 
 
 @dataclass(frozen=True)
+class ShardSettings(ReadingSettings):
+    """Write a data set into a few large files (tar or Parquet), for disks and networks that dislike many small ones."""
+
+    to: Literal["tar", "parquet"] = option(
+        "tar", "tar: as WebDataset has it, needs no library; parquet: a table of images", section="The result"
+    )
+    size: str = option("256MB", "bytes of images in a shard, at most: 64MB, 1GB")
+    images: int | None = option(None, "images in a shard, instead of a size", least=1)
+    workers: int | None = option(None, "processes that write shards; none: as the machine has cores", least=1)
+
+
+@dataclass(frozen=True)
 class WeightsSettings:
     """Show, download or convert a set of weights."""
 

@@ -69,7 +69,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
 def test_another_program_version_reads_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = tmp_path / "audit.db"
     remember(cache, {"/a": STAMP}, {"/a": FACTS})
-    monkeypatch.setattr(module, "_READER", "3 99.0")
+    monkeypatch.setattr(module, "READER", "3 99.0")
     assert recall(cache, {"/a": STAMP}) == {}
 
 

@@ -5,12 +5,13 @@ the first image is read.
 """
 
 import os
+from abc import abstractmethod
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, overload
+from typing import Self, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,59 @@ class Place:
     split: Split
 
 
-class FileTable(Sequence[Entry]):
+class Table(Sequence[Entry]):
+    """Entries of one class each, made when they are asked for."""
+
+    @property
+    @abstractmethod
+    def places(self) -> Sequence[Place]:
+        """What labels and splits there are."""
+
+    @abstractmethod
+    def place_of_each(self) -> NDArray[np.intc]:
+        """For every entry its position in `places`."""
+
+    @abstractmethod
+    def entry(self, position: int) -> Entry: ...
+
+    @abstractmethod
+    def name(self, position: int) -> str:
+        """How reports call the image."""
+
+    @abstractmethod
+    def samples(self, targets: Sequence[Label], positions: Positions) -> Samples:
+        """Those at these positions; `targets`: the class of each of `places`."""
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        if isinstance(index, slice):
+            return [self.entry(one) for one in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"entry {index} of {len(self)}")
+        return self.entry(index % len(self))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(self.entry, range(len(self)))
+
+    def counts(self) -> Counter[str]:
+        """How many entries have each label."""
+        found = Counter[str]()
+        in_places = np.bincount(self.place_of_each(), minlength=len(self.places))
+        for place, count in zip(self.places, in_places.tolist(), strict=True):
+            found[place.label] += count
+        return +found
+
+
+@final
+class FileTable(Table):
     """Files below `root` as entries of class folders. Filled once with `add`, then only read."""
 
     def __init__(self, root: str) -> None:
         self.root = "" if root == os.curdir else os.path.join(root, "")  # noqa: PTH118 - as Path writes what is below
-        self.places: list[Place] = []
+        self._folders: list[Place] = []
         self._names = bytearray()
         self._ends = array("q")
         self._places = array("i")
@@ -46,27 +94,22 @@ class FileTable(Sequence[Entry]):
         for name in names:
             self._names += os.fsencode(name)
             self._ends.append(len(self._names))
-        self._places.extend(array("i", [len(self.places)]) * len(names))
-        self.places.append(place)
+        self._places.extend(array("i", [len(self._folders)]) * len(names))
+        self._folders.append(place)
 
     def __len__(self) -> int:
         return len(self._ends)
 
-    @overload
-    def __getitem__(self, index: int) -> Entry: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Entry]: ...
-    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"file {index} of {len(self)}")
-        position = index % len(self)
-        place = self.places[self._places[position]]
+    @property
+    def places(self) -> Sequence[Place]:
+        return self._folders
+
+    def entry(self, position: int) -> Entry:
+        place = self._folders[self._places[position]]
         return Entry(self.path(position), place.label, self.name(position), place.split)
 
-    def __iter__(self) -> Iterator[Entry]:
-        return (self[index] for index in range(len(self)))
+    def samples(self, targets: Sequence[Label], positions: Positions) -> "FileSamples":
+        return FileSamples(self, targets, positions)
 
     def path(self, position: int) -> Path:
         return Path(self.root + self._below(position))
@@ -77,25 +120,14 @@ class FileTable(Sequence[Entry]):
 
     def _below(self, position: int) -> str:
         begin = self._ends[position - 1] if position else 0
-        folder = self.places[self._places[position]].folder
+        folder = self._folders[self._places[position]].folder
         return folder + os.fsdecode(bytes(self._names[begin : self._ends[position]]))
 
-    def counts(self) -> Counter[str]:
-        """How many files have each label."""
-        found = Counter[str]()
-        for place, count in zip(self.places, self.files_in_places().tolist(), strict=True):
-            found[place.label] += count
-        return +found
-
-    def files_in_places(self) -> NDArray[np.int64]:
-        """How many files each of `places` has."""
-        return np.bincount(self.place_of_each(), minlength=len(self.places))
-
     def place_of_each(self) -> NDArray[np.intc]:
-        """For every file the position of its folder in `places`."""
         return np.frombuffer(self._places, np.intc) if self._places else np.empty(0, np.intc)
 
 
+@final
 class FileSamples(Samples):
     """Samples of a `FileTable`; `targets` holds the class of each of its places."""
 

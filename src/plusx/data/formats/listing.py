@@ -10,11 +10,11 @@ import numpy as np
 
 from plusx.core.errors import DataError
 from plusx.core.masks import LazyMask, Mask, Masks
-from plusx.core.sample import Kind, Listing, Sample, kept
+from plusx.core.sample import Kind, Listing, Sample, Samples, kept
 from plusx.core.targets import Label, Labels, Target, Value
 from plusx.data.formats.boxes import targets_of, without_broken
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
-from plusx.data.formats.file_table import FileSamples, FileTable
+from plusx.data.formats.file_table import Table
 from plusx.data.formats.format import Entries, Entry, counted, shown
 from plusx.data.formats.label_findings import of_one_type, unlabelled
 from plusx.data.formats.labels import (
@@ -38,7 +38,7 @@ MANY_CLASSES = 0.1
 
 def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
     """name: of the format. DataError if the labels are mixed, missing, or too few to learn from."""
-    if (compact := _of_files(found, options, name)) is not None:
+    if (compact := _compact(found, options, name)) is not None:
         return compact
     notes = list(found.notes)
     found = replace(found, entries=_without_excluded(found, options, notes))
@@ -85,27 +85,27 @@ def _without_excluded(found: Entries, options: ReadOptions, notes: list[str]) ->
     return rest
 
 
-def _of_files(found: Entries, options: ReadOptions, name: str) -> Listing | None:
-    """Class folders as they mostly are, without an object for every file; None where there is more to decide or say."""
+def _compact(found: Entries, options: ReadOptions, name: str) -> Listing | None:
+    """One class an image, as it mostly is, without an object for every image; None where there is more to decide."""
     table = found.entries
     plain = (options.kind or found.kind) == "label" and options.separator is None and options.group_pattern is None
-    if not isinstance(table, FileTable) or not plain:
+    if not isinstance(table, Table) or not plain:
         return None
     counts = table.counts()
     if len(counts) < 2 or any(map(is_missing, counts)):
         return None
-    classes = options.classes or found.classes
+    classes = options.classes or found.classes or _names(counts)
     index = ClassIndex(classes, counts)
     places = table.place_of_each()
     held, first = np.unique(places, return_index=True)
     targets = [Label(0)] * len(table.places)
     for place, file in zip(held.tolist(), first.tolist(), strict=True):
         targets[place] = Label(index.of(table.places[place].label, table.name(file)))
-    splits: dict[str, FileSamples] = {}
+    splits: dict[str, Samples] = {}
     for split in ORDER:
         within = np.array([place.split == split for place in table.places])
         if (positions := np.flatnonzero(within[places])).size:
-            splits[split] = FileSamples(table, targets, positions)
+            splits[split] = table.samples(targets, positions)
     listing = Listing(splits, "label", classes, found.root, name, found.notes)
     return _without_files(listing, options.exclude) if options.exclude else listing
 

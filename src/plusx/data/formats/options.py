@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from plusx.core.errors import InputError
@@ -27,6 +28,7 @@ class ReadOptions:
     kind: Kind | None = None  # what the labels are to be taken for, where they could be two things
     boundary: int = 0  # instance maps: width in pixels of a class of its own where objects touch; 0: no such class
     missing_files: Literal["skip", "error"] = "skip"  # rows or annotations whose image does not exist
+    cache: Path | None = None  # folder outside of the data where the places of images in large files are kept
     exclude: frozenset[str] = frozenset()  # names of images to leave out, whatever is wrong with them
     broken: Literal["error", "finding"] = "error"  # boxes, masks and labels that nothing can be learned from
 

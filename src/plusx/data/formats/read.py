@@ -16,6 +16,8 @@ from plusx.data.formats.format import FORMATS, Entries, Entry, shown
 from plusx.data.formats.joining import joined
 from plusx.data.formats.listing import to_listing
 from plusx.data.formats.options import DEFAULTS, ReadOptions
+from plusx.data.formats.shards import is_pattern
+from plusx.data.shards.store import is_url
 
 __all__ = ["ReadOptions", "read"]
 
@@ -24,7 +26,8 @@ for _module in sorted(module.name for module in pkgutil.iter_modules(formats.__p
         importlib.import_module(f"{formats.__name__}.{_module}")
 
 GENERAL = frozenset(
-    {"classes", "validation_data", "kind", "separator", "group_pattern", "missing_files", "exclude", "broken"}
+    {"classes", "validation_data", "kind", "separator", "group_pattern"}
+    | {"missing_files", "exclude", "broken", "cache"}
 )
 """Options that the reader of any format obeys, or that ask for nothing where there are no rows."""
 
@@ -49,7 +52,7 @@ def read(source: Any, options: ReadOptions = DEFAULTS) -> Listing:
 
 
 def _recognised(source: Any, options: ReadOptions) -> str:
-    if isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (str, os.PathLike)) and not (is_url(source) or is_pattern(source)):
         _check_path(source)
     for name in sorted(FORMATS, key=lambda name: (FORMATS[name].rank, name)):
         if FORMATS[name].recognise(source, options):

@@ -26,7 +26,7 @@ class Stamp(NamedTuple):
     changed: int  # nanoseconds
 
 
-_READER = f"2 {PIL.__version__}"  # raise the number when facts are found differently
+READER = f"2 {PIL.__version__}"  # raise the number when facts are found differently
 _COLUMNS = ", ".join(field.name for field in fields(Facts))
 _TABLE = f"create table if not exists facts_2 (path primary key, size, changed, reader, {_COLUMNS})"
 _FORMER = "drop table if exists facts_1"  # raise both numbers when the columns change
@@ -44,7 +44,7 @@ def recall(cache: Path | None, stamps: Mapping[str, Stamp]) -> dict[str, Facts]:
             portion = keys[start : start + _PORTION]
             marks = ", ".join("?" * len(portion))
             query = f"select path, size, changed, {_COLUMNS} from facts_2 where reader = ? and path in ({marks})"
-            for key, size, changed, *values in database.execute(query, (_READER, *portion)):
+            for key, size, changed, *values in database.execute(query, (READER, *portion)):
                 if stamps[paths[key]] == (size, changed):
                     found[paths[key]] = Facts(*values)
         return found
@@ -56,7 +56,7 @@ def remember(cache: Path | None, stamps: Mapping[str, Stamp], found: Mapping[str
     """Adds facts, all or none. Does nothing where the cache cannot be written: it only saves time."""
     if not found:
         return
-    rows = [(os.fsencode(path), *stamps[path], _READER, *astuple(facts)) for path, facts in found.items()]
+    rows = [(os.fsencode(path), *stamps[path], READER, *astuple(facts)) for path, facts in found.items()]
     marks = ", ".join("?" * (4 + len(fields(Facts))))
 
     def use(database: sqlite3.Connection) -> None:

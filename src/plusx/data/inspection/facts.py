@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,13 @@ class Facts:
     bits: int = 8
     frames: int = 1
     orientation: int = 1
+
+
+class Known(ABC):
+    """A source of an image that may know the facts of an earlier reading."""
+
+    @abstractmethod
+    def facts(self) -> Facts | None: ...
 
 
 class _Picture(NamedTuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 from plusx.core.errors import PlusxError
 from plusx.core.sample import Sample
 from plusx.data.inspection.cache import Stamp, recall, remember
-from plusx.data.inspection.facts import Facts, inspect_file, inspect_memory
+from plusx.data.inspection.facts import Facts, Known, inspect_file, inspect_memory
 from plusx.data.processes import forking, hindrance, ignore_interrupt, starting
 
 Progress = Callable[[int, int], None]
@@ -34,12 +34,17 @@ def read_all(samples: Sequence[Sample], cache: Path | None, workers: int, progre
     facts = []
     for sample in samples:
         path = _path(sample)
-        facts.append(by_path[path] if path is not None else inspect_memory(sample.image))
+        facts.append(by_path[path] if path is not None else _of_memory(sample))
         if path is None:
             done += 1
             if done % _PORTION == 0 or done == total:
                 progress(done, total)
     return facts
+
+
+def _of_memory(sample: Sample) -> Facts:
+    known = sample.image.facts() if isinstance(sample.image, Known) else None
+    return inspect_memory(sample.image) if known is None else known
 
 
 def _read_files(paths: set[str], cache: Path | None, workers: int, report: Callable[[int], None]) -> dict[str, Facts]:
