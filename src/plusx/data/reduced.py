@@ -4,7 +4,6 @@ The decoder then computes only the low frequencies of each 8×8 block. On 12-meg
 faster than a full decode; `benchmarks/loading.py` measures both the gain and the difference of the pixels.
 """
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 

@@ -94,7 +94,7 @@ def _compact(found: Entries, options: ReadOptions, name: str) -> Listing | None:
     counts = table.counts()
     if len(counts) < 2 or any(map(is_missing, counts)):
         return None
-    classes = options.classes or found.classes or _names(counts)
+    classes = options.classes or found.classes or _names(counts, options)
     index = ClassIndex(classes, counts)
     places = table.place_of_each()
     held, first = np.unique(places, return_index=True)
