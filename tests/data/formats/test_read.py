@@ -1,5 +1,6 @@
 """Recognition: every format its own sources and no other's; wrong sources are named."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from plusx.data.formats.format import FORMATS
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.read import read
 from plusx.data.images import read_image
+from plusx.data.shards.tar import TarWriter
 
 datasets = pytest.importorskip("datasets")
 
@@ -56,12 +58,25 @@ def as_hugging_face(root: Path) -> Any:
     return datasets.Dataset.from_dict({"image": [colour(i) for i in range(3)], "label": LABELS}, features=features)
 
 
+def as_shards(root: Path) -> Any:
+    with (root / "some.tar").open("wb") as file:
+        writer = TarWriter(file)
+        for index, label in enumerate(LABELS):
+            content = io.BytesIO()
+            colour(index).save(content, "PNG")
+            writer.add(f"{index}.png", content.getvalue())
+            writer.add(f"{index}.txt", CLASSES[label].encode())
+        writer.finish()
+    return root
+
+
 EXAMPLES: dict[str, Callable[[Path], Any]] = {
     "folders": as_folders,
     "tables": as_table,
     "arrays": as_arrays,
     "torch dataset": as_items,
     "huggingface": as_hugging_face,
+    "shards": as_shards,
 }
 
 
