@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
@@ -19,7 +18,7 @@ from plusx.core.storage import write_text
 from plusx.data.shards import manifest
 from plusx.data.shards.labels import REFUSED
 from plusx.data.shards.manifest import Manifest
-from plusx.data.shards.plan import Filling, Task, plan
+from plusx.data.shards.plan import Filling, Task, bytes_in, plan
 from plusx.data.shards.store import is_url
 from plusx.data.shards.workforce import write_all
 from plusx.data.shards.write import TAR, Form, Written
@@ -30,7 +29,6 @@ from plusx.workflows.signature import takes
 from plusx.workflows.values import read_settings
 
 FORMS: Final[dict[str, tuple[str, Form]]] = {"tar": (".tar", TAR)}
-_UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _SHOWN: Final = 5  # unreadable images
 _LOCK: Final = ".shards.lock"
 
@@ -82,15 +80,6 @@ def shard(data: Any, out: str | os.PathLike[str], **settings: Any) -> Sharded:
         raise DataError(REFUSED.format(kind="The overlapping masks"))
     with _held(path):
         return _write(listing, path, form, filling, reading_processes(options.workers))
-
-
-def bytes_in(text: str) -> int:
-    """`256MB` → 256,000,000; InputError for what is no size, or a shard that would hold almost nothing."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?b)?", text.strip().lower())
-    size = int(float(found[1]) * _UNITS[found[2] or ""]) if found else 0
-    if size < 1000:
-        raise InputError(f"size {text!r}: expected a number and a unit, at least 1kB, such as 256MB or 1GB.")
-    return size
 
 
 def _check_place(out: Path, data: Any) -> None:

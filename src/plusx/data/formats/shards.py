@@ -73,14 +73,14 @@ def _has_tar(folder: Path) -> bool:
         return any(child.name.endswith(SUFFIX) and not child.name.startswith(".") for child in children)
 
 
-def find(source: Any) -> Found:
+def find(source: Any, cache: Path | None = None) -> Found:
     """DataError for an address of a kind that is not understood."""
     if is_url(source):
         parent, _, last = source.rstrip("/").rpartition("/")
         if last.endswith(SUFFIX):
-            store = store_at(parent)
+            store = store_at(parent, cache)
             return Found(store, tuple(_expanded(last, store)))
-        return Found(store_at(source.rstrip("/")), None)
+        return Found(store_at(source.rstrip("/"), cache), None)
     path = Path(source)
     if path.is_dir():
         return Found(LocalStore(path), None)
@@ -104,7 +104,7 @@ def _expanded(pattern: str, store: Store) -> Iterator[str]:
 
 def read(source: Any, options: ReadOptions) -> Entries:
     """By the manifest where there is one; else every tar file's headers are read once, and kept in `options.cache`."""
-    found = find(source)
+    found = find(source, options.cache)
     root = Path(source) if isinstance(source, (str, os.PathLike)) and not is_url(source) else None
     if found.names is None and found.store.size(manifest.NAME) is not None:
         return _own(found.store, options, root)

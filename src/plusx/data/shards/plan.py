@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from plusx.core.errors import InputError
 from plusx.core.masks import LazyMask
 from plusx.core.sample import Listing, Sample
 from plusx.data.masks import MaskFile
@@ -14,6 +16,9 @@ from plusx.data.shards.labels import text_of
 
 IN_MEMORY: Final = 1000
 """Images of a shard where no number is asked for and their files' sizes are not known."""
+
+
+_UNITS: Final = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 @dataclass(frozen=True)
@@ -83,3 +88,12 @@ def _of_file(source: object) -> tuple[int | None, str]:
     except OSError:
         return 0, "missing"
     return status.st_size, f"{status.st_size} {status.st_mtime_ns}"
+
+
+def bytes_in(text: str) -> int:
+    """`256MB` → 256,000,000; InputError for what is no size, or a shard that would hold almost nothing."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?b)?", text.strip().lower())
+    size = int(float(found[1]) * _UNITS[found[2] or ""]) if found else 0
+    if size < 1000:
+        raise InputError(f"size {text!r}: expected a number and a unit, at least 1kB, such as 256MB or 1GB.")
+    return size
