@@ -9,19 +9,7 @@ import pytest
 import plusx
 
 PUBLIC = (
-    *(
-        "fit",
-        "evaluate",
-        "predict",
-        "draw",
-        "check",
-        "convert",
-        "shard",
-        "models",
-        "describe_weights",
-        "export",
-        "load",
-    ),
+    *("fit", "evaluate", "predict", "draw", "check", "convert", "shard", "models", "describe_weights", "export"),
     *("load", "list_models", "create_backbone", "create_model"),
 )
 

@@ -13,6 +13,7 @@ from plusx.core.sample import Listing, Sample
 from plusx.core.storage import write_text
 from plusx.core.targets import Boxes
 from plusx.data.audit import Audit
+from plusx.data.shards.store import is_url
 from plusx.report.audit_page import AuditFacts, pictured, write_audit
 from plusx.report.facts import Snippet
 from plusx.report.thumbnail import thumbnail
@@ -45,7 +46,7 @@ def mending(data: Any, settings: ReadingSettings, listing: Listing) -> Command:
             return ""
         words = zip(finding.options[::2], finding.options[1::2], strict=True)
         changes: dict[str, Any] = {word.removeprefix("--").replace("-", "_"): value for word, value in words}
-        return command_of(path_of(data), replace(given, **changes))
+        return command_of(data if is_url(data) else path_of(data), replace(given, **changes))
 
     return command
 
