@@ -70,6 +70,28 @@ def test_or_waited_for(lock: Path, holder: "subprocess.Popen[bytes]") -> None:
     timer.join()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no copies of processes")
+def test_a_copy_of_the_process_does_not_hold_what_it_held(lock: Path) -> None:
+    """A loading process goes on for some seconds when the process that trained was killed."""
+    script = (
+        "import multiprocessing, os, pathlib, sys, time; from plusx.core.locking import locked_at_once\n"
+        "with locked_at_once(pathlib.Path(sys.argv[1])):\n"
+        "    multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,)).start()\n"
+        "    print(multiprocessing.active_children()[0].pid, flush=True)\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    command = [sys.executable, "-c", script, os.fspath(lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert process.wait(20) == -9
+        try:
+            with locked_at_once(lock):
+                os.kill(child, 0)
+        finally:
+            os.kill(child, 9)
+
+
 def test_an_error_within_lets_go(lock: Path) -> None:
     with pytest.raises(ZeroDivisionError), locked_at_once(lock):
         raise ZeroDivisionError

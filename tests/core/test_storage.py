@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from plusx.core.errors import StorageError
-from plusx.core.storage import replacing, write_text
+from plusx.core.storage import clear_leftovers, replacing, write_text
 
 
 def test_text_arrives_whole_and_in_utf_8(tmp_path: Path) -> None:
@@ -66,6 +66,14 @@ def test_other_storage_errors_pass_unchanged(tmp_path: Path) -> None:
 def test_what_is_written_can_be_read_by_others(tmp_path: Path) -> None:
     write_text(tmp_path / "a", "x")
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+
+
+def test_only_what_was_left_half_written_is_cleared(tmp_path: Path) -> None:
+    stay = [".settings.json", "settings.json", ".other.abcd1234.json", ".settings.abcd1234.json.bak"]
+    for name in (*stay, ".settings.abcd1234.json", ".settings.0_______.json"):
+        (tmp_path / name).touch()
+    clear_leftovers(tmp_path, ["settings.json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(stay)
 
 
 def test_names_that_are_no_text_can_be_written_and_read_again_as_json(tmp_path: Path) -> None:

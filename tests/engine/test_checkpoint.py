@@ -122,7 +122,7 @@ def test_nothing_valid(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_process_are_cleared(tmp_path: Path) -> None:
-    for name in (".last.abc.pt", ".best.xyz.pt"):
+    for name in (".last.abcd0_12.pt", ".best.xyzxyzxy.pt"):
         (tmp_path / name).touch()
     (tmp_path / "keep.pt").touch()
     checkpoint.make(tmp_path)

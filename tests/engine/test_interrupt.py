@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from plusx.engine.interrupt import Interrupt
+from plusx.engine.interrupt import Interrupt, Terminated, terminating
 
 LOOP = """
-import sys, time
+import signal, sys, time
 from plusx.engine.interrupt import Interrupt
 with Interrupt() as interrupt:
     print("ready", flush=True)
     for _ in range(1000):
         time.sleep(0.01)
         if interrupt.requested and "stubborn" not in sys.argv:
-            print("finished the step", flush=True)
+            print("finished the step,", interrupt, interrupt.terminated, flush=True)
             break
         if interrupt.requested:
             print("asked", flush=True)
@@ -34,34 +34,44 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGUSR1: "SIGUSR1"}
+
+
+@pytest.mark.parametrize("number", NAMES)
 def test_the_first_signal_lets_the_step_finish(number: signal.Signals) -> None:
     process = start()
     process.send_signal(number)
     output, _ = process.communicate(timeout=20)
-    assert output == "finished the step\n"
+    assert output == f"finished the step, {NAMES[number]} {number != signal.SIGINT}\n"
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_second_stops_at_once(number: signal.Signals) -> None:
+@pytest.mark.parametrize("first", NAMES)
+def test_a_second_ctrl_c_stops_at_once_and_other_signals_do_not(first: signal.Signals) -> None:
+    """`timeout` sends SIGTERM twice, SLURM SIGUSR1 and then SIGTERM: the save is not lost to the second."""
     process = start("stubborn")
-    process.send_signal(number)
+    process.send_signal(first)
     assert process.stdout is not None
+    for again in (signal.SIGTERM, signal.SIGUSR1, signal.SIGTERM):
+        assert process.stdout.readline() == "asked\n"
+        process.send_signal(again)
     assert process.stdout.readline() == "asked\n"
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert errors.endswith("KeyboardInterrupt\n")
     assert process.returncode != 0
 
 
 def test_handlers_are_as_before_afterwards() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with Interrupt() as interrupt:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0.01)
-        assert interrupt.requested
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    before = [signal.getsignal(number) for number in NAMES]
+    with terminating():
+        with Interrupt() as interrupt:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            assert interrupt.requested
+        with pytest.raises(Terminated, match="SIGUSR1"):
+            signal.raise_signal(signal.SIGUSR1)
+    assert [signal.getsignal(number) for number in NAMES] == before
 
 
 def test_outside_the_main_thread_it_does_nothing() -> None:

@@ -60,6 +60,17 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
         journal.on_step(step(1))
 
 
+def test_an_epoch_that_was_not_closed_is_not_there_twice(tmp_path: Path) -> None:
+    """Killed after its values were written, and before they were in a checkpoint."""
+    for _ in range(2):
+        journal = Journal(tmp_path, every=1, tensorboard=False)
+        journal.on_begin(BeginInfo(2, 4, 0, 4))
+        journal.on_step(step(5))
+        journal.on_epoch(EpochInfo(1, 4, {"val/top-1": 0.5}, "top-1", best=True))
+    journal.on_begin(BeginInfo(2, 4, 1, 4))
+    assert [entry["name"] for entry in read_journal(journal.path)] == ["val/top-1"]
+
+
 def records(path: Path) -> list[bytes]:
     """The records of a TensorBoard file: length (8 bytes), its checksum (4), data, its checksum (4)."""
     content, found, position = path.read_bytes(), [], 0

@@ -31,9 +31,22 @@ def test_two_runs_that_begin_at_once_do_not_share_a_directory(tmp_path: Path, mo
 
 
 def test_a_named_directory_that_another_run_took_is_said(tmp_path: Path) -> None:
-    create(RunDirectory(tmp_path / "run"))
+    create(RunDirectory(tmp_path / "run")).settings.write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match=r"run was taken by another run in the meantime\. Give another --out"):
         create(RunDirectory(tmp_path / "run"))
+
+
+def test_a_run_that_was_stopped_before_it_began_leaves_its_name_free(tmp_path: Path) -> None:
+    run = create(RunDirectory(tmp_path / "run"))
+    for file in (run.lock, run.data, run.split, run.path / ".settings.abcd1234.json"):
+        file.touch()
+    assert place_for(run.path, False, "run").path == create(run).path
+    with held(run):
+        run.clear_leftovers()
+    assert sorted(path.name for path in run.path.iterdir()) == [".lock", "checkpoints", "data.json", "split.csv"]
+    (run.checkpoints / "last.pt").touch()
+    with pytest.raises(InputError, match="it is not a run"):
+        place_for(run.path, False, "run")
 
 
 def test_overwriting_takes_away_only_what_a_run_wrote(tmp_path: Path) -> None:

@@ -46,10 +46,16 @@ def begin(
     )
 
 
-def wait_for_steps(run: Path, process: "subprocess.Popen[str]") -> None:
-    """Until the first values were written."""
+def journal_of(run: Path) -> int:
+    """The number of its file, which is another one when the run goes on; 0 where nothing was written."""
+    path = run / "metrics.jsonl"
+    return path.stat().st_ino if path.exists() and path.stat().st_size else 0
+
+
+def wait_for_steps(run: Path, process: "subprocess.Popen[str]", before: int = 0) -> None:
+    """Until the first values were written. before: the journal there was when the process began."""
     deadline = time.monotonic() + 120
-    while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").read_bytes():
+    while journal_of(run) in (0, before):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -76,26 +82,46 @@ def test_ctrl_c_saves_and_the_continued_run_ends_with_the_same_bits(tmp_path: Pa
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_termination_of_the_whole_group_saves_too(tmp_path: Path) -> None:
-    """As `timeout` and schedulers send it: the loading processes get it as well."""
-    data = colour_folder(tmp_path / "data")
-    process = begin(data, tmp_path / "run", before=os.setsid, more=["--workers", "2"])
-    wait_for_steps(tmp_path / "run", process)
-    os.killpg(process.pid, signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "everything is saved" in errors
-    assert "Traceback" not in errors
+def test_a_scheduler_may_stop_a_run_and_give_the_same_line_again(tmp_path: Path) -> None:
+    """SIGTERM as `timeout` sends it, SIGUSR1 as SLURM: to the whole group, the loading processes get it as well."""
+    data, run = colour_folder(tmp_path / "data"), tmp_path / "run"
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        before = journal_of(run)
+        process = begin(data, run, before=os.setsid, more=["--workers", "2", "--resume", "auto"])
+        wait_for_steps(run, process, before)
+        os.killpg(process.pid, number)
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 75, errors
+        assert f"Stopped by {number.name} after step " in errors
+        assert "; everything is saved. Go on with: plusx fit --resume " in errors
+        assert "Traceback" not in errors
+    process = begin(data, run, more=["--workers", "2", "--resume", "auto"])
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "note: " not in errors
+    straight = fit(data, **PYTHON, export=False, out=tmp_path / "straight")
+    assert weights_of(run) == weights_of(straight.path)
 
 
-def test_a_full_disk_is_said_in_one_message(tmp_path: Path) -> None:
-    data = colour_folder(tmp_path / "data", per_class=6)
+def weights_of(run: Path) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in load_file(run / "model.safetensors").items()}
+
+
+def test_a_disk_that_fills_in_the_middle_loses_nothing(tmp_path: Path) -> None:
+    """The system refuses files beyond a size, which the first checkpoint, without momentum, does not reach."""
+    data, run = colour_folder(tmp_path / "data", per_class=6), tmp_path / "run"
+    limit = 2_700_000  # of 2.2 MB (weights and their average) and 3.3 MB
 
     def small_files_only() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
-    process = begin(data, tmp_path / "run", before=small_files_only)
+    process = begin(data, run, before=small_files_only)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1, errors
-    assert "could not be written" in errors
+    assert "last.pt could not be written: File too large. What was there before is untouched. Free some space" in errors
+    assert f"go on with: plusx fit --resume {run}" in errors
     assert "Traceback" not in errors
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.pt"]
+    continued = fit(resume=run)
+    straight = fit(data, **PYTHON, export=False, out=tmp_path / "straight")
+    assert weights_of(continued.path) == weights_of(straight.path)

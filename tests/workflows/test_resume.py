@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from pictures import COLOURS, colour_folder, picture
+from plusx.cli.parser import spelled
 from plusx.core.errors import DataError, DisagreementError, InputError
 from plusx.weights.modelfile import load_model
 from plusx.workflows import finishing
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.evaluate import evaluate
 from plusx.workflows.export import COMPARED, spread
-from plusx.workflows.fit import fit
+from plusx.workflows.fit import fit, fit_in_words
 from plusx.workflows.original_data import original_data
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.resuming import epochs_done, nothing_left
@@ -75,8 +76,10 @@ def test_a_second_source_is_written_down_and_never_mixed_with_the_first(tmp_path
 def test_settings_equal_to_the_default_are_compared_as_well(tmp_path: Path) -> None:
     data = colour_folder(tmp_path / "data", per_class=4)
     run = fit(data, **QUICK, flip=False, epochs=1, out=tmp_path / "run", export=False).path
-    with pytest.raises(InputError, match=r"these differ: flip: False → True; model: resnet20 → resnet18"):
+    with pytest.raises(InputError, match=r"these differ: flip: False → True; model: resnet20 → resnet18\. What "):
         fit(resume=run, flip=True, model="resnet18")
+    with pytest.raises(InputError, match=r"--no-flip → --flip; --rate: none → 0\.1\. .* Only --epochs, --patience, "):
+        fit_in_words(spelled, None, None, {"resume": run, "flip": True, "rate": 0.1, "workers": 1})
     assert fit(resume=run, export=True).agreement is not None
     assert settings_of(run)["settings"]["export"] is True
     assert settings_of(run)["command"].startswith("plusx fit ")

@@ -15,9 +15,10 @@ from plusx.weights.sources.resnet.cifar import LINEAR
 from plusx.workflows import fit as module
 from plusx.workflows import starting
 from plusx.workflows.building import choose_recipe
-from plusx.workflows.fit import absolute, fit
+from plusx.workflows.fit import fit
 from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.settings import FitSettings
+from plusx.workflows.settling import absolute
 from plusx.workflows.starting import check_start, fetch_start
 
 

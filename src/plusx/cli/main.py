@@ -1,7 +1,8 @@
 """`plusx`: finds the verb, calls it, and turns every failure into one clear message and an exit code.
 
 0: all went well. 1: a failure that the user can mend. 2: the command line cannot be understood. 70: a fault of plusx,
-shown with its traceback. 130: stopped with Ctrl-C. 141: the reader of a pipe has gone.
+shown with its traceback. 75: a scheduler stopped a run (SIGTERM, SIGUSR1), which is saved; run it again (EX_TEMPFAIL of
+sysexits.h). 130: stopped with Ctrl-C. 141: the reader of a pipe has gone.
 """
 
 import os
@@ -19,6 +20,7 @@ from plusx.workflows.clock import CALLED
 
 USAGE: Final = 2
 FAULT: Final = 70
+REQUEUE: Final = 75
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
@@ -115,10 +117,11 @@ def _verdict(error: BaseException, verb: str) -> tuple[int, str]:
     match error:
         case UsageError():
             return USAGE, f"{error}\nSee {verb} --help."
+        case InterruptedRunError(terminated=terminated):
+            return REQUEUE if terminated else INTERRUPTED, str(error)
         case KeyboardInterrupt():
-            return INTERRUPTED, "Stopped."
-        case InterruptedRunError():
-            return INTERRUPTED, str(error)
+            by_scheduler = str(error)  # the signal's name; of Ctrl-C nothing
+            return (REQUEUE, f"Stopped by {by_scheduler}.") if by_scheduler else (INTERRUPTED, "Stopped.")
     message = message_of(error)
     if message is not None:
         return 1, f"{verb}: {message}"

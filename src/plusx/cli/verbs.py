@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from plusx.cli import results
-from plusx.cli.parser import Grammar, Positional, Words
+from plusx.cli.parser import Grammar, Positional, Words, spelled
 from plusx.workflows.settings import (
     CheckInShell,
     ConvertSettings,
@@ -29,9 +29,9 @@ class Verb:
 
 
 def fit(words: Words) -> int:
-    from plusx.workflows.fit import fit
+    from plusx.workflows.fit import fit_in_words
 
-    return _print(results.of_run(fit(words.at(0), **words.settings)))
+    return _print(results.of_run(fit_in_words(spelled, words.at(0), None, words.settings)))
 
 
 def evaluate(words: Words) -> int:
@@ -103,7 +103,11 @@ _GRAMMARS: Final = (
         fit,
         FitSettings,
         (Positional("DATA", f"{_DATA}; with --resume only where it has moved", required=False),),
-        ("flowers/ --model resnet50.a1_in1k --epochs 10 --out runs/flowers", "--resume runs/flowers --epochs 20"),
+        (
+            "flowers/ --model resnet50.a1_in1k --epochs 10 --out runs/flowers",
+            "--resume runs/flowers --epochs 20",
+            "flowers/ --out runs/flowers --resume auto",
+        ),
     ),
     (
         evaluate,

@@ -47,7 +47,14 @@ class OutOfMemoryError(PlusxError, MemoryError):
 
 
 class InterruptedRunError(PlusxError):
-    """The user stopped a run; everything is saved, and the text says how to go on."""
+    """A run was stopped from outside; everything is saved, and the text says how to go on.
+
+    `terminated`: not by the user but by a scheduler, which may run it again.
+    """
+
+    def __init__(self, text: str, *, terminated: bool = False) -> None:
+        super().__init__(text)
+        self.terminated = terminated
 
 
 class DisagreementError(PlusxError, RuntimeError):

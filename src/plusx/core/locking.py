@@ -1,6 +1,7 @@
 """One process at a time. The system lets go of a lock when its process ends, however it ends. Needs no torch.
 
-The file of a lock stays: taking it away while another process waits for it would let two in.
+The file of a lock stays: taking it away while another process waits for it would let two in. Copies of a process (fork)
+let go of what it holds: loading processes outlive a killed parent by seconds, and nobody could go on with its run.
 """
 
 import contextlib
@@ -36,6 +37,19 @@ else:
         fcntl.flock(handle, fcntl.LOCK_EX)
 
 
+_HELD: set[int] = set()
+
+
+def _let_go() -> None:
+    for handle in _HELD:
+        os.close(handle)
+    _HELD.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds the lock of the file `path`, made where there is none; waits for whoever has it. Raises OSError."""
@@ -59,7 +73,10 @@ def locked_at_once(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    _HELD.add(handle)
     try:
         yield handle
     finally:
-        os.close(handle)
+        if handle in _HELD:  # not in a copy of the process that holds it
+            _HELD.remove(handle)
+            os.close(handle)

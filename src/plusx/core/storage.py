@@ -1,9 +1,10 @@
 """Writing files whole or not at all. Needs no torch."""
 
 import contextlib
+import glob
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from plusx.core.errors import StorageError
@@ -34,6 +35,14 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def clear_leftovers(directory: Path, names: Iterable[str]) -> None:
+    """Removes what a process left that was killed while it wrote one of these files. Nobody may be writing now."""
+    for name in names:
+        path = Path(name)
+        for leftover in directory.glob(f".{glob.escape(path.stem)}.????????{glob.escape(path.suffix)}"):
+            leftover.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -26,9 +26,13 @@ def hindrance() -> str | None:
     return None
 
 
+_PARENTS = {signal.SIGINT, getattr(signal, "SIGUSR1", signal.SIGINT)}
+
+
 def ignore_interrupt() -> None:
-    """For child processes: Ctrl-C reaches the whole group, and it is the parent who decides."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """For child processes: Ctrl-C and a scheduler's SIGUSR1 reach the whole group, and it is the parent who decides."""
+    for number in _PARENTS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 GRACE = 20
@@ -45,12 +49,14 @@ def outlive_termination() -> None:
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """Children started inside never see Ctrl-C, not even before `ignore_interrupt`; the parent gets it afterwards.
+    """Children started inside never see Ctrl-C or SIGUSR1, not even before `ignore_interrupt`.
+
+    The parent gets them afterwards.
 
     From 3.12 on Python warns when a process with threads is copied. PyTorch's loaders take that risk too: the children
     only read and decode images, and touch nothing that another thread may have locked.
     """
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if sys.platform == "linux" else None
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _PARENTS) if sys.platform == "linux" else None
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from plusx.core.errors import InputError, StorageError, WeightsError
-from plusx.core.storage import replacing
+from plusx.core.storage import clear_leftovers, replacing
 
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
 FORMAT = 1
@@ -42,9 +42,7 @@ def make(directory: Path) -> None:
     """Creates `directory` and clears what a killed process left half written. Raises StorageError."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name in (LAST, BEST):
-            for leftover in directory.glob(f".{Path(name).stem}.*.pt"):
-                leftover.unlink()
+        clear_leftovers(directory, (LAST, BEST))
     except OSError as error:
         raise StorageError(f"{directory} cannot hold checkpoints: {error.strerror or error}.") from error
 

@@ -16,7 +16,8 @@ class Journal(Silent):
     """Writes `directory`/metrics.jsonl, one {"step", "epoch", "name", "value"} a line, and `directory`/tensorboard.
 
     Loss and rate of every `every`-th step, all values of every epoch; a value that is not finite becomes null.
-    When a run goes on at step s, whatever was written of later steps is taken out, so that no step is there twice.
+    When a run goes on at step s, whatever was written of later steps and of epochs that are not closed is taken out, so
+    that nothing is there twice.
     Raises StorageError.
     """
 
@@ -28,7 +29,7 @@ class Journal(Silent):
     def on_begin(self, info: BeginInfo) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
-            _keep_until(self.path, info.step)
+            _keep_until(self.path, info.epoch, info.step)
         if self._events is not None:
             self._events.open(info.step)
 
@@ -66,8 +67,9 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def _keep_until(path: Path, step: int) -> None:
+def _keep_until(path: Path, epoch: int, step: int) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as kept:
         for entry in read_journal(path):
-            if entry["step"] <= step:
+            of_epoch = not entry["name"].startswith("step/")
+            if entry["step"] <= step and not (of_epoch and entry["epoch"] > epoch):
                 kept.write(json.dumps(entry) + "\n")

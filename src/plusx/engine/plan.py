@@ -1,7 +1,8 @@
 """Plan: everything that decides how the weights change, as one frozen value that is saved with the run.
 
-Continuing a run with another plan: only `epochs` may change. The schedule is then computed over the new total and
-goes on at the step that was reached: the rate may jump, up when epochs were added, down when some were taken away.
+Continuing a run with another plan: only `epochs` and `patience` may change. With other `epochs` the schedule is
+computed over the new total and goes on at the step that was reached: the rate may jump, up when epochs were added, down
+when some were taken away. `patience` decides where the run ends and no step.
 Any other changed field is refused by name (`check_continues`), for the result would be that of neither plan.
 """
 
@@ -88,18 +89,21 @@ FROZEN_WARMUP = 0.3
 """Fraction of the frozen phase that rises: a new head's first gradients are large and all point one way."""
 
 
+MAY_CHANGE = ("epochs", "patience")
+
+
 def check_continues(saved: Plan, now: Plan, epochs_done: int) -> None:
     """Raises InputError when a run that was begun with `saved` cannot go on with `now`; the text lists what differs."""
     before, after = _flat(saved.to_json()), _flat(now.to_json())
     changed = [
         f"{field}: {before.get(field, 'unset')} → {after.get(field, 'unset')}"
         for field in sorted({*before, *after})
-        if field != "epochs" and before.get(field) != after.get(field)
+        if field not in MAY_CHANGE and before.get(field) != after.get(field)
     ]
     if changed:
         raise InputError(
-            f"This run was begun with other settings ({'; '.join(changed)}). Only epochs may change when a run "
-            "continues. Set the others back, or begin a new run."
+            f"This run was begun with other settings ({'; '.join(changed)}). Only epochs and patience may change when "
+            "a run continues. Set the others back, or begin a new run."
         )
     if now.epochs < epochs_done:
         raise InputError(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from plusx.core.errors import InputError, WeightsError
 from plusx.core.ranks import Ranks
 from plusx.engine import checkpoint
@@ -40,6 +42,12 @@ def differences(content: Mapping[str, Any], placement: Placement) -> list[str]:
     before = Placement.from_json(content["placement"])
     if before.differs(placement):
         notes.append(f"The run was begun as {before} and goes on as {placement}: its results may differ slightly.")
+    threads = content.get("threads", torch.get_num_threads())
+    if placement.device.type == "cpu" and threads != torch.get_num_threads():
+        notes.append(
+            f"The run was begun with {threads} threads and goes on with {torch.get_num_threads()}: sums are rounded in "
+            "another order, and its results may differ slightly."
+        )
     then, now = content["versions"], checkpoint.versions()
     changed = [f"{name} {then[name]} → {now[name]}" for name in now if name in then and then[name] != now[name]]
     if changed:

@@ -43,6 +43,11 @@ class State:
             self.notes.append({"epoch": self.epoch + 1, "step": self.step, "text": text})
 
     @property
+    def position(self) -> tuple[int, int]:
+        """How far the run is: an epoch that is not closed yet differs from the same step after it."""
+        return self.epoch, self.step
+
+    @property
     def mean_loss(self) -> float:
         """Over the epoch so far."""
         return sum(self.sums.values()) / max(1, self.samples)

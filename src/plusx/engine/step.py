@@ -209,7 +209,8 @@ class Stepper:
             ) from error
         self.optimizer.load_state_dict(state["optimizer"])
         _restride(self.optimizer)
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where the run was begun in another precision
+            self.scaler.load_state_dict(state["scaler"])
         self.micro_batch = state.get("micro_batch") if self.team.ranks.world == 1 else None
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])

@@ -12,6 +12,7 @@ from plusx.core.batch import Batch, Batches
 from plusx.core.errors import InputError, StorageError, unknown
 from plusx.core.task import Task
 from plusx.engine import checkpoint, memory, modes, randomness
+from plusx.engine.interrupt import AbandonedError
 from plusx.engine.losses import check_weights
 from plusx.engine.observer import BeginInfo, EpochInfo, StepInfo, Stopped
 from plusx.engine.parts import Outcome, TrainParts
@@ -70,6 +71,7 @@ class _Run:
         stepper.tell = self.note
         self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
         self.saver = Saver(parts.directory, parts.keep)
+        self.saved: tuple[int, int] | None = None
         self.saved_at = time.monotonic()
         self.checked_at = 0
 
@@ -92,8 +94,8 @@ class _Run:
         if self.team.any(not self.parts.pace.another_epoch()):
             return "late"
         cut = "interrupted" if self.team.any(self.parts.interrupt.requested) else self.train_epoch()
-        if cut is None:
-            self.judge()
+        if cut is None and not self.judge():
+            cut = "interrupted"
         self.save()
         return cut
 
@@ -119,6 +121,7 @@ class _Run:
         content, state, notes = found
         self.stepper.load_state_dict(content)
         self.state = State.from_json(state)
+        self.saved = self.state.position
         randomness.restore(content["random"])
         parts = [] if (size := self.stepper.micro_batch) is None else [memory.goes_on_note(size)]
         return [*notes, *parts]
@@ -187,12 +190,15 @@ class _Run:
         while window := list(islice(source, self.plan.accumulate)):
             yield window
 
-    def judge(self) -> None:
-        """Evaluates, notes whether these are the best weights, and closes the epoch."""
+    def judge(self) -> bool:
+        """Evaluates, notes whether these are the best weights, and closes the epoch; False when interrupted."""
         state = self.state
         self.check()
         self.saver.wait()  # loading processes are copies of this one: none begins while a thread writes
-        metrics = self.evaluate()
+        try:
+            metrics = self.evaluate()
+        except AbandonedError:
+            return False
         best = bool(metrics) and self.is_better(metrics[self.parts.primary])
         epoch = state.epoch + 1
         values = {"epoch": float(epoch), "step": float(state.step), **state.means(), "train/rate": self.rate()}
@@ -202,6 +208,7 @@ class _Run:
         for observer in self.parts.observers:
             observer.on_epoch(EpochInfo(epoch, state.step, values, self.parts.primary, best))
         state.finish_epoch(values)
+        return True
 
     def evaluate(self) -> dict[str, float]:
         if self.parts.evaluate is None:
@@ -266,16 +273,20 @@ class _Run:
             self.checked_at = self.state.step
 
     def save(self) -> None:
+        """Unless this very state was saved."""
+        if (position := self.state.position) == self.saved:
+            return
         self.check()
         if self.team.first:
             self.saver.save(self.content())
-        self.saved_at = time.monotonic()
+        self.saved, self.saved_at = position, time.monotonic()
 
     def content(self) -> dict[str, Any]:
         return {
             **self.stepper.state_dict(),
             "plan": self.plan.to_json(),
             "placement": self.stepper.placement.to_json(),
+            "threads": torch.get_num_threads(),
             "batches": len(self.batches),
             "primary": self.parts.primary,
             "state": self.state.to_json(),

@@ -123,7 +123,7 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
     """The design of a run that goes on, with random weights: those of its checkpoint take their place.
 
     Nothing is downloaded, and the file that it started from may be gone. saved: what its settings.json holds; card and
-    plan are taken from there, with the number of epochs of `settings`.
+    plan are taken from there, with the epochs and the patience of `settings`.
     """
     card, start, plan = Card.from_json(saved["card"]), saved["start"], Plan.from_json(saved["plan"])
     name = task_name(settings, listing)
@@ -131,7 +131,7 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
         len(listing.splits["train"]), listing.kind, len(listing.classes), architecture(card.architecture).size
     )
     recipe = choose_recipe(settings, facts, pretrained=start != RANDOM)
-    recipe = replace(recipe, plan=replace(plan, epochs=settings.epochs or plan.epochs))
+    recipe = replace(recipe, plan=replace(plan, epochs=settings.epochs or plan.epochs, patience=settings.patience))
     backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
     backbone.recompute = settings.recompute
     config = task_config(name, listing, recipe, settings)

@@ -12,7 +12,7 @@ from typing import Any
 
 from plusx.core.errors import InputError, StorageError
 from plusx.core.locking import locked_at_once
-from plusx.core.storage import write_text
+from plusx.core.storage import clear_leftovers, write_text
 from plusx.deploy.files import SUFFIXES, WRITTEN
 
 
@@ -46,6 +46,16 @@ class RunDirectory:
         facts = (self.settings, self.environment, self.data, self.split, self.audit, self.audit_page)
         return (*facts, self.metrics, *self.curves, self.checkpoints, self.model, *self.exported, self.report)
 
+    def unbegun(self) -> bool:
+        """Whether it holds nothing but what a run writes before it has begun: it was stopped in that moment."""
+        facts = (self.environment, self.data, self.split, self.audit, self.lock)
+        others = {entry.name for entry in self.path.iterdir() if not _is_temporary(entry)} - {one.name for one in facts}
+        return others == {self.checkpoints.name} and not any(self.checkpoints.iterdir())
+
+    def clear_leftovers(self) -> None:
+        """Takes away what a killed process left half written; the run is held."""
+        clear_leftovers(self.path, [one.name for one in self.written()])
+
     def read_json(self, file: Path) -> dict[str, Any]:
         """The content of one of the JSON files; InputError when this is no run directory."""
         try:
@@ -68,6 +78,10 @@ class RunDirectory:
             f"The run in {self.path} is unfinished: it has no {self.model.name} yet. Wait for the process that trains "
             f"in it; or, where none does, finish it with: plusx fit --resume {shlex.quote(str(self.path))}"
         )
+
+
+def _is_temporary(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.count(".") == 3
 
 
 def model_file(path: Path) -> Path:
@@ -98,7 +112,7 @@ def place_for(out: Path | None, overwrite: bool, name: str) -> RunDirectory:
     _check_parent(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file; --out needs the name of a directory")
-    if path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and any(path.iterdir()) and not RunDirectory(path).unbegun():
         if not (path / "settings.json").is_file():
             raise InputError(
                 f"{path} holds files but no settings.json: it is not a run, and --overwrite leaves it alone. "
@@ -144,7 +158,8 @@ def create(run: RunDirectory, *, overwrite: bool = False, fixed: bool = True) ->
             with held(run):
                 for entry in run.written():
                     shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)
-        run.checkpoints.mkdir(parents=True)
+        unbegun = fixed and run.path.is_dir() and run.checkpoints.is_dir() and run.unbegun()
+        run.checkpoints.mkdir(parents=True, exist_ok=unbegun)
     except FileExistsError:
         if fixed:
             raise InputError(f"{run.path} was taken by another run in the meantime. Give another --out.") from None

@@ -55,10 +55,10 @@ def finish(
 
 
 def leave_model(run: RunDirectory, prepared: Prepared, made: Design, card: Card) -> None:
-    """The model file. Files exported from earlier weights go first: no moment leaves them beside a model that they
-    disagree with.
+    """The model file. What was made from earlier weights goes first (exported files, figures, report): no moment leaves
+    it beside a model that it disagrees with.
     """
-    for file in run.exported:
+    for file in (*run.exported, run.metrics, run.report):
         file.unlink(missing_ok=True)
     extra = {
         "fingerprint": prepared.fingerprint,

@@ -1,10 +1,10 @@
 """fit: a folder of labelled images becomes a trained, measured, exported model with a report."""
 
+import json
 import logging
 import os
-import shlex
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from typing import Any
 from rich.console import Console
 
 from plusx.backbones.catalogue import TOP_1, card, cards
-from plusx.core.errors import InputError, InterruptedRunError
+from plusx.core.errors import InputError
 from plusx.core.task import Task
 from plusx.data.shards.store import is_url
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
-from plusx.engine.device import Placement, Workload, choose_placement
+from plusx.engine.device import Placement, Workload, choose_placement, find_device
 from plusx.engine.evaluate import evaluate
-from plusx.engine.interrupt import Interrupt
+from plusx.engine.interrupt import Interrupt, terminating
 from plusx.engine.journal import Journal
 from plusx.engine.pace import Unhurried
 from plusx.engine.parts import Outcome, TrainParts
@@ -27,35 +27,25 @@ from plusx.engine.progress import Progress
 from plusx.engine.train import train
 from plusx.workflows.audit_report import Command, mending, write_page
 from plusx.workflows.building import Design, describe, design, design_again, task_name
-from plusx.workflows.clock import Clock, started
+from plusx.workflows.clock import started
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
-from plusx.workflows.directory import RunDirectory, create, held, place_for, write_json
+from plusx.workflows.directory import create, held, write_json
 from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
 from plusx.workflows.reading import reading_bar
-from plusx.workflows.resuming import MAY_CHANGE, nothing_left, refuse_changes
-from plusx.workflows.run import Run, open_run
-from plusx.workflows.settings import FitSettings, settings_from
+from plusx.workflows.run import Run
+from plusx.workflows.settings import FitSettings
+from plusx.workflows.settling import Job, kept_settings, settle, timed
 from plusx.workflows.signature import takes
-from plusx.workflows.starting import check_head, check_start, fetch_start
-from plusx.workflows.time_limit import WORTH_COMPARING, Timed, choose, late
+from plusx.workflows.starting import check_head, fetch_start
+from plusx.workflows.stopping import said_how_to_go_on, stopped
+from plusx.workflows.time_limit import WORTH_COMPARING, late
+from plusx.workflows.values import Spell
 
 log = logging.getLogger("plusx")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One call of `fit`, settled: where, on what, with which settings, from the beginning or going on."""
-
-    data: Any
-    validation_data: Any
-    settings: FitSettings
-    run: RunDirectory
-    saved: dict[str, Any] | None = None  # settings.json of the run that goes on
-    timed: Timed | None = None  # where the settings were chosen for a time limit
 
 
 @takes(FitSettings)
@@ -63,30 +53,37 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
     """Train on `data` (folder, table, arrays, data set) with the settings of `FitSettings`; returns the finished run.
 
     `resume=RUN` goes on with an interrupted run, or extends it with `epochs=`; `data` then only has to be given again
-    when it was in memory. Raises InputError and its kin, NonFiniteLossError, StorageError, DisagreementError, and
-    InterruptedRunError after Ctrl-C, when everything is saved.
+    when it was in memory. `out=RUN, resume="auto"` goes on with the run in `out` where it holds one, else begins it.
+    Raises InputError and its kin, NonFiniteLossError, StorageError, DisagreementError, and InterruptedRunError after
+    Ctrl-C, SIGTERM or SIGUSR1, when everything is saved.
     """
+    return fit_in_words(str, data, validation_data, settings)
+
+
+def fit_in_words(spell: Spell, data: Any, validation_data: Any, settings: Mapping[str, Any]) -> Run:
+    """`fit`; where settings are named, they are by `spell`'s words: those in which the user wrote them."""
     began = started()
-    job = settle(data, validation_data, absolute(settings_from(FitSettings, settings)), frozenset(settings))
-    console = Console(stderr=True, soft_wrap=True)
-    prepared = read_and_audit(job, console)
-    job = timed(job, prepared, frozenset(settings), began)
-    made = settle_design(job, prepared)
-    placement = settle_placement(job, made, prepared)
-    if job.saved is None:
-        fixed = job.settings.out is not None
-        job = replace(job, run=create(job.run, overwrite=fixed and job.settings.overwrite, fixed=fixed))
-    with held(job.run):
-        begin(job, prepared, made, placement)
-        outcome = run_training(job, prepared, made, placement, console)
-        if outcome.stopped == "interrupted":
-            raise InterruptedRunError(
-                f"Stopped after step {outcome.steps_done}; everything is saved. "
-                f"Go on with: plusx fit --resume {shlex.quote(str(job.run.path))}"
-            )
-        if outcome.stopped == "late":
-            console.print(late(outcome.epochs_done, job.settings, job.run.path), highlight=False, markup=False)
-        return finish(job.run, prepared, made, placement, outcome, job.settings)
+    with terminating():
+        job = settle(data, validation_data, settings, spell)
+        console = Console(stderr=True, soft_wrap=True)
+        for change in job.changes:
+            console.print(f"note: {change}", highlight=False, markup=False)
+        prepared = read_and_audit(job, console)
+        job = timed(job, prepared, frozenset(settings), began)
+        made = settle_design(job, prepared)
+        placement = settle_placement(job, made, prepared)
+        if job.saved is None:
+            fixed = job.settings.out is not None
+            job = replace(job, run=create(job.run, overwrite=fixed and job.settings.overwrite, fixed=fixed))
+        with held(job.run):
+            job.run.clear_leftovers()
+            begin(job, prepared, made, placement)
+            with said_how_to_go_on(job.run, "at once; what was saved before stays"):
+                outcome = run_training(job, prepared, made, placement, console)
+            if outcome.stopped == "late":
+                console.print(late(outcome.epochs_done, job.settings, job.run.path), highlight=False, markup=False)
+            with said_how_to_go_on(job.run, "while results were written; the training is saved"):
+                return finish(job.run, prepared, made, placement, outcome, job.settings)
 
 
 def read_and_audit(job: Job, console: Console) -> Prepared:
@@ -106,75 +103,6 @@ def read_and_audit(job: Job, console: Console) -> Prepared:
     return prepared
 
 
-def absolute(settings: FitSettings) -> FitSettings:
-    """With whole paths, so that the run can go on from any directory."""
-    changes: dict[str, Any] = {
-        name: path.resolve() for name in ("exclude", "weights_dir") if (path := getattr(settings, name))
-    }
-    if settings.weights is not None and (file := Path(settings.weights).expanduser()).is_file():
-        changes["weights"] = str(file.resolve())
-    return replace(settings, **changes)
-
-
-def settle(data: Any, validation_data: Any, settings: FitSettings, given: frozenset[str]) -> Job:
-    """A new run directory, or that of the run to go on with and the settings it began with.
-
-    `given`: the names of the settings that the user wrote.
-    """
-    if settings.resume is None:
-        if settings.overwrite and settings.out is None:
-            log.warning("overwrite has no effect without out: a new directory below runs/ is taken")
-        if data is None:
-            raise InputError("No data was given. Name a folder, a table, or a run to go on with: plusx fit DATA")
-        check_start(settings)
-        run = place_for(settings.out, settings.overwrite, run_name(data, settings.model))
-        refuse_inside(data, run)
-        return Job(data, validation_data, settings, run)
-    return settle_resumed(data, validation_data, settings, given)
-
-
-def settle_resumed(data: Any, validation_data: Any, settings: FitSettings, given: frozenset[str]) -> Job:
-    """As `settle`, for the run named by `resume`."""
-    assert settings.resume is not None
-    run, saved = open_run(settings.resume)
-    before = settings_from(FitSettings, saved["settings"])
-    refuse_changes(before, settings, given)
-    changes: dict[str, Any] = {name: getattr(settings, name) for name in MAY_CHANGE & given}
-    changes |= {"epochs": settings.epochs or before.epochs, "resume": settings.resume}
-    goes_on = replace(before, **changes)
-    if data is None and saved["data"] is None:
-        raise InputError(f"{run.path} was trained on data in memory; give the same data again to go on with it")
-    if data is None and validation_data is None:
-        validation_data = saved.get("validation_data")
-    if (text := nothing_left(run, goes_on.epochs or saved["plan"]["epochs"])) is not None:
-        log.warning(text)
-    return Job(data if data is not None else saved["data"], validation_data, goes_on, run, saved)
-
-
-def refuse_inside(data: Any, run: RunDirectory) -> None:
-    """InputError for a run inside the user's folder of images, into which nothing is ever written."""
-    if isinstance(data, str | Path) and Path(data).is_dir() and run.path.resolve().is_relative_to(Path(data).resolve()):
-        raise InputError(
-            f"{run.path} lies inside the data folder {data}, into which plusx never writes. "
-            "Give another place with --out."
-        )
-
-
-def run_name(data: Any, model: str) -> str:
-    """The data's name and the model's."""
-    known = isinstance(data, str | Path)
-    return f"{Path(data).resolve().stem if known else 'arrays'}-{model}"
-
-
-def timed(job: Job, prepared: Prepared, given: frozenset[str], began: float) -> Job:
-    """With the network, its input and the epochs that fit into the time limit, where a new run has one."""
-    if job.saved is not None or job.settings.time_limit is None:
-        return job
-    found = choose(job.settings, prepared, given, Clock(began, job.settings.time_limit))
-    run = job.run if found.settings.out else place_for(None, False, run_name(job.data, found.settings.model))
-    return replace(job, settings=found.settings, run=run, timed=found)
-
-
 def settle_design(job: Job, prepared: Prepared) -> Design:
     """From the weights it starts with; for a run that goes on, whose weights are in its checkpoint, without them."""
     if job.saved is not None and checkpoint.exists(job.run.checkpoints):
@@ -187,8 +115,8 @@ def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
     recipe, settings = made.recipe, job.settings
     if settings.channels_last == "no":
         made.task.backbone.channels_last = ()
-    if job.saved is not None:
-        return Placement.from_json(job.saved["placement"])
+    if job.saved is not None and not job.moved:
+        return same_placement(job)
     if job.timed is not None and job.timed.clock.left < WORTH_COMPARING:
         return job.timed.placement
     steps = recipe.plan.epochs * -(-len(prepared.listing.splits["train"]) // recipe.batch_size)
@@ -204,6 +132,19 @@ def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
     )
 
 
+def same_placement(job: Job) -> Placement:
+    """As the run began. InputError where its device is not here."""
+    assert job.saved is not None
+    placement = Placement.from_json(job.saved["placement"])
+    try:
+        find_device(str(placement.device))
+    except InputError as error:
+        raise InputError(
+            f"{job.run.path} was trained on {placement.device}. {error} To go on elsewhere: {job.spell('device')} auto."
+        ) from None
+    return placement
+
+
 def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> None:
     """Writes down what is known before the first step; compares it with what was written when the run began."""
     if job.saved is not None:
@@ -215,7 +156,7 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "validation_data": validation if known else None,
         "command": command_of(data if known and validation is None else None, job.settings),
         "begun": job.saved["begun"] if job.saved else datetime.now().astimezone().isoformat(timespec="seconds"),
-        "settings": {key: value for key, value in asdict(job.settings).items() if key != "resume"},
+        "settings": kept_settings(job.settings),
         "excluded": sorted(() if job.settings.exclude is None else names_in(job.settings.exclude)),
         "start": made.start,
         "plan": made.recipe.plan.to_json(),
@@ -225,10 +166,10 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "choice": job.timed.reason if job.timed else (job.saved or {}).get("choice"),
         "placement": placement.to_json(),
     }
-    write_json(job.run.settings, values)
     write_down(prepared, job.run, mending(job.data, job.settings, prepared.listing))
     write_page(job.run.audit_page, prepared.read, prepared.audit, job.data, job.settings)
     write_json(job.run.environment, environment())
+    write_json(job.run.settings, values)  # last: where it stands, the run has begun and can go on
 
 
 def refuse_other_data(job: Job, prepared: Prepared) -> None:
@@ -265,12 +206,13 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     validation = measuring_batches(prepared.listing, "val", card.input, recipe.batch_size, settings.workers)
     measure = preparation(card.input)
 
-    def judge(task: Task) -> dict[str, float]:
-        return evaluate(task, validation, placement, measure)
-
     tell_plan(made, placement, job, console)
     metrics = made.task.metrics()
     with Interrupt() as interrupt:
+
+        def judge(task: Task) -> dict[str, float]:
+            return evaluate(task, interrupt.watching(validation), placement, measure)
+
         parts = TrainParts(
             prepare=preparation(card.input, recipe),
             directory=job.run.checkpoints,
@@ -280,8 +222,15 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             observers=(Progress(console), Journal(job.run.path)),
             interrupt=interrupt,
             pace=job.timed.deadline(prepared.listing) if job.timed else Unhurried(),
+            checkpoint_minutes=settings.checkpoint_minutes,
+            keep=settings.keep,
+            about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
-        return train(made.task, batches, recipe.plan, placement, parts=parts, resume=job.saved is not None)
+        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=job.saved is not None)
+    if interrupt.requested:
+        when = f"after step {outcome.steps_done}; everything is saved"
+        raise stopped(job.run, str(interrupt), when, terminated=interrupt.terminated)
+    return outcome
 
 
 def has_published_weights(architecture: str) -> bool:

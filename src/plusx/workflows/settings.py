@@ -148,9 +148,18 @@ class FitSettings(ReadingSettings):
     workers: int | None = option(None, WORKERS, least=0)
     out: Path | None = option(None, "directory of the run; none: a new one below runs/", section="The run")
     overwrite: bool = option(False, "replace the run in the directory given by --out")
-    resume: Path | None = option(
-        None, "run directory to go on with; beside it only --epochs, --workers, --export and --weights-dir may be given"
+    resume: Literal["auto"] | Path | None = option(
+        None,
+        "run directory to go on with; auto: the one given by --out where it holds a run, else a new run; beside it may "
+        "change: --epochs, --patience, --device, --precision, --channels-last, --compile, --recompute, --workers, "
+        "--checkpoint-minutes, --keep, --export and --weights-dir",
     )
+    checkpoint_minutes: float | None = option(
+        10.0,
+        "also save inside an epoch when so many minutes have passed, 0.5 for half of one; none: after epochs alone",
+        least=0,
+    )
+    keep: int = option(2, "how many of the newest checkpoints stay beside the best weights", least=1)
     export: bool = option(True, "leave model.onnx as well, compared with the model")
     weights_dir: Path | None = option(
         None, "where weight files are looked for and kept; none: $PLUSX_WEIGHTS or the cache"

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import operator
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from plusx.core.errors import InputError, nearest
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 S = TypeVar("S", bound="DataclassInstance")
+
+Spell: TypeAlias = Callable[[str], str]
+"""From a setting's name to the word for it that the user wrote: `batch_size` in Python, `--batch-size` in the shell."""
 
 
 class Seconds(float):
@@ -60,7 +64,7 @@ class Limits:
         return value
 
 
-def read_settings(cls: type[S], values: Mapping[str, Any], spell: Callable[[str], str] = str) -> S:
+def read_settings(cls: type[S], values: Mapping[str, Any], spell: Spell = str) -> S:
     """`cls(**values)` with every value brought to its field's type; text is read as the shell would.
 
     InputError naming every unknown setting (with the three nearest) and every value that does not fit. `spell` turns
@@ -82,7 +86,7 @@ def read_settings(cls: type[S], values: Mapping[str, Any], spell: Callable[[str]
     return cls(**converted)
 
 
-def unknown_setting(name: str, known: Mapping[str, Any], spell: Callable[[str], str] = str) -> str:
+def unknown_setting(name: str, known: Mapping[str, Any], spell: Spell = str) -> str:
     """What to say of a setting that does not exist."""
     what = "option" if spell(name).startswith("-") else "setting"
     return f"Unknown {what} {spell(name)!r}. Did you mean {', '.join(map(spell, nearest(name, known)))}?"
@@ -113,8 +117,7 @@ def split_optional(hint: Any) -> tuple[bool, Any]:
     members = members_of(hint)
     if NoneType not in members:
         return False, hint
-    (rest,) = (member for member in members if member is not NoneType)
-    return True, rest
+    return True, functools.reduce(operator.or_, (member for member in members if member is not NoneType))
 
 
 def members_of(hint: Any) -> tuple[Any, ...]:
