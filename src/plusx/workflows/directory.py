@@ -48,9 +48,12 @@ class RunDirectory:
 
     def unbegun(self) -> bool:
         """Whether it holds nothing but what a run writes before it has begun: it was stopped in that moment."""
-        facts = (self.environment, self.data, self.split, self.audit, self.lock)
-        others = {entry.name for entry in self.path.iterdir() if not _is_temporary(entry)} - {one.name for one in facts}
-        return others == {self.checkpoints.name} and not any(self.checkpoints.iterdir())
+        begun = {
+            one.name for one in (self.settings, self.metrics, self.model, self.report, *self.exported, *self.curves)
+        }
+        early = {one.name for one in (*self.written(), self.lock)} - begun
+        found = {entry.name for entry in self.path.iterdir() if not _is_temporary(entry)}
+        return self.checkpoints.name in found <= early and not any(self.checkpoints.iterdir())
 
     def clear_leftovers(self) -> None:
         """Takes away what a killed process left half written; the run is held."""
