@@ -8,10 +8,13 @@ from plusx.core.errors import DataError
 from plusx.core.masks import Mask, Masks
 from plusx.core.targets import Target
 from plusx.data.inspection.box_checks import BOX_CHECKS
+from plusx.data.inspection.duplicate_checks import DUPLICATE_CHECKS, stands_for_missing
 from plusx.data.inspection.finding import Finding, Severity
+from plusx.data.inspection.format_checks import FORMAT_CHECKS
 from plusx.data.inspection.group_checks import GROUP_CHECKS
 from plusx.data.inspection.label_checks import LABEL_CHECKS
 from plusx.data.inspection.mask_checks import MASK_CHECKS
+from plusx.data.inspection.naming import places
 from plusx.data.inspection.subject import Inspected, Subject
 
 Check: TypeAlias = Callable[[Subject], Iterator[Finding]]
@@ -49,7 +52,7 @@ def leaks(subject: Subject) -> Iterator[Finding]:
 def contradictions(subject: Subject) -> Iterator[Finding]:
     """The same image with different targets."""
     for group in subject.same:
-        if len({_content(image.sample.target) for image in group}) > 1:
+        if len({_content(image.sample.target) for image in group}) > 1 and not stands_for_missing(group):
             advice = "Decide which label is right and remove the others."
             found = _of_group("contradiction", "error", "The same image with different labels", advice, group)
             yield replace(found, excluded=found.images)
@@ -155,6 +158,8 @@ CHECKS: tuple[Check, ...] = (
     *BOX_CHECKS,
     *MASK_CHECKS,
     *GROUP_CHECKS,
+    *DUPLICATE_CHECKS,
+    *FORMAT_CHECKS,
 )
 
 
@@ -167,12 +172,4 @@ def _of_group(code: str, severity: Severity, message: str, advice: str, group: l
     names = tuple(dict.fromkeys(image.sample.name for image in group))
     kept = min(group, key=lambda image: image.split != "train").sample.name
     others = tuple(name for name in names if name != kept)
-    return Finding(code, severity, f"{message}: {_places(group)}", advice, images=names, excluded=others)
-
-
-_SHOWN = 4
-
-
-def _places(group: list[Inspected]) -> str:
-    more = f" and {len(group) - _SHOWN} more" if len(group) > _SHOWN else ""
-    return ", ".join(image.place for image in group[:_SHOWN]) + more
+    return Finding(code, severity, f"{message}: {places(group)}", advice, images=names, excluded=others)

@@ -1,15 +1,19 @@
 """What the checks look at: every image of the data set with its facts. Needs no torch."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Listing, Sample
 from plusx.core.targets import Boxes, Label, Labels, Target
 from plusx.data.inspection.facts import Facts
+from plusx.data.inspection.likeness import Likeness, likeness
 from plusx.data.inspection.mask_facts import MaskFacts, mask_facts
+
+Linked: TypeAlias = Callable[[frozenset[Hashable], frozenset[Hashable]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,20 @@ class Subject:
         for image in self.readable:
             groups.setdefault(image.facts.pixels or image.facts.digest, []).append(image)
         return [group for group in groups.values() if len(group) > 1]
+
+    @cached_property
+    def _likeness(self) -> Likeness:
+        return likeness([image.facts for image in self.readable])
+
+    def look_alikes(self, key: Callable[[Inspected], Hashable], linked: Linked) -> list[list[Inspected]]:
+        """Groups of readable images that look alike though their pixels differ.
+
+        Two pictures are `linked` or not by the keys of the images that show the one and the other.
+        """
+        images, found = self.readable, self._likeness
+        keys = [frozenset(key(images[place]) for place in places) for places in found.pictures]
+        groups = found.groups(lambda one, other: linked(keys[one], keys[other]))
+        return [[images[place] for place in group] for group in groups]
 
     @cached_property
     def counts(self) -> dict[str, Counter[int]]:
