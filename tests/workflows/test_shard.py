@@ -80,8 +80,9 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_nothing_is_lost(data: Path, tmp_path: Path) -> None:
-    done = shard(data, tmp_path / "out", images=5, workers=1)
+@pytest.mark.parametrize("to", ["tar", "parquet"])
+def test_nothing_is_lost(data: Path, tmp_path: Path, to: str) -> None:
+    done = shard(data, tmp_path / "out", images=5, workers=1, to=to)
     assert (done.images, done.shards, done.kept, done.unreadable) == ({"train": 18}, 4, 0, ())
     before, after = read(data), read(tmp_path / "out")
     assert content(after) == content(before)
@@ -89,11 +90,12 @@ def test_nothing_is_lost(data: Path, tmp_path: Path) -> None:
     assert next(done.lines()) == "train: 18 images"
 
 
-def test_the_same_bytes_for_any_number_of_processes(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("to", ["tar", "parquet"])
+def test_the_same_bytes_for_any_number_of_processes(data: Path, tmp_path: Path, to: str) -> None:
     for workers in (1, 2):
-        shard(data, tmp_path / f"{workers}", size="20kB", workers=workers)
+        shard(data, tmp_path / f"{workers}", size="20kB", workers=workers, to=to)
     assert files(tmp_path / "1") == files(tmp_path / "2")
-    assert len(list((tmp_path / "1").glob("*.tar"))) > 3
+    assert len(list((tmp_path / "1").glob(f"*.{to}"))) > 3
 
 
 def test_a_fit_on_shards_gives_the_same_weights(data: Path, tmp_path: Path) -> None:
@@ -171,7 +173,8 @@ def test_shards_of_webdataset_itself(tmp_path: Path) -> None:
     assert len(read(tmp_path / "theirs" / "data-0000.tar").splits["train"]) == 4
 
 
-def test_every_kind_of_target_but_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("to", ["tar", "parquet"])
+def test_every_kind_of_target_but_one(tmp_path: Path, to: Any) -> None:
     pixels = [picture((40, 200, 40), number) for number in range(4)]
     x = np.stack(pixels)
     sources: dict[str, Any] = {
@@ -180,26 +183,28 @@ def test_every_kind_of_target_but_one(tmp_path: Path) -> None:
         "boxes": boxed.coco(tmp_path / "coco"),
     }
     for name, source in sources.items():
-        shard(source, tmp_path / name, images=2)
+        shard(source, tmp_path / name, images=2, to=to)
         before, after = read(source), read(tmp_path / name)
         assert (after.kind, after.classes) == (before.kind, before.classes)
         for split, samples in before.splits.items():
             assert [(one.name, one.target) for one in after.splits[split]] == [(o.name, o.target) for o in samples]
 
 
-def test_masks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("to", ["tar", "parquet"])
+def test_masks(tmp_path: Path, to: str) -> None:
     for number in range(3):
         for folder, array in (("images", picture((40, 200, 40), number)), ("masks", np.eye(40, 48, dtype=np.uint8))):
             (tmp_path / "data" / folder).mkdir(parents=True, exist_ok=True)
             Image.fromarray(array * (1 if folder == "images" else number)).save(
                 tmp_path / "data" / folder / f"{number}.png"
             )
-    shard(tmp_path / "data", tmp_path / "out")
+    shard(tmp_path / "data", tmp_path / "out", to=to)
     before, after = read(tmp_path / "data"), read(tmp_path / "out")
     assert (after.kind, after.classes) == (before.kind, before.classes) == ("mask", ("0", "1", "2"))
     assert content(after) == content(before)
-    with tarfile.open(tmp_path / "out" / "train-00000.tar") as archive:
-        assert archive.getnames()[:2] == ["images/0.png", "images/0.mask.png"]
+    for path in (tmp_path / "out").glob("*.tar"):
+        with tarfile.open(path) as archive:
+            assert archive.getnames()[:2] == ["images/0.png", "images/0.mask.png"]
 
 
 def test_places_that_are_refused(data: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from plusx.core.storage import write_text
 from plusx.data.shards import manifest
 from plusx.data.shards.labels import REFUSED
 from plusx.data.shards.manifest import Manifest
+from plusx.data.shards.parquet import PARQUET
 from plusx.data.shards.plan import Filling, Task, bytes_in, plan
 from plusx.data.shards.store import is_url
 from plusx.data.shards.workforce import write_all
@@ -28,7 +29,7 @@ from plusx.workflows.settings import ReadingSettings, ShardSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.values import read_settings
 
-FORMS: Final[dict[str, tuple[str, Form]]] = {"tar": (".tar", TAR)}
+FORMS: Final[dict[str, tuple[str, Form]]] = {"tar": (".tar", TAR), "parquet": (".parquet", PARQUET)}
 _SHOWN: Final = 5  # unreadable images
 _LOCK: Final = ".shards.lock"
 

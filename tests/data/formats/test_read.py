@@ -80,7 +80,7 @@ EXAMPLES: dict[str, Callable[[Path], Any]] = {
 }
 
 
-OTHERS = {"masks", "mask layers", "coco masks", "coco", "voc", "yolo", "table of boxes"}
+OTHERS = {"parquet files"} | {"masks", "mask layers", "coco masks", "coco", "voc", "yolo", "table of boxes"}
 """Formats whose targets are no classes of images; tests of their own."""
 
 

@@ -26,12 +26,15 @@ from plusx.data.shards import manifest
 from plusx.data.shards.index import Index
 from plusx.data.shards.labels import label_of
 from plusx.data.shards.manifest import Manifest, is_whole
+from plusx.data.shards.parquet import ParquetStore
 from plusx.data.shards.places import store_at
 from plusx.data.shards.store import LocalStore, Store, is_url
 from plusx.data.shards.tar import read_rows
 
 LAYOUT = "shards that `plusx shard` wrote, or WebDataset's: DATA/train-0000.tar with a.jpg and a.cls, a.txt or a.json"
+IN_PARQUET = "Parquet files alone in a folder, with the bytes of images in one column and labels in another"
 SUFFIX = ".tar"
+PARQUET = ".parquet"
 AT_ONCE = 16  # index files that are asked for at the same time
 _NUMBER = re.compile(r"[-_.]?\d+(-of-\d+)?$")
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")
@@ -53,31 +56,35 @@ def recognise(source: Any, options: ReadOptions) -> bool:
         return False
     path = Path(source)
     if not path.is_dir():
-        return path.suffix == SUFFIX and (path.is_file() or is_pattern(source))
+        return is_pattern(source) or (path.suffix == SUFFIX and path.is_file())
     if (path / manifest.NAME).is_file():
         return True
     folders = visible_folders(path)
     if folders:
-        return all(split_of(folder.name) and _has_tar(folder) for folder in folders)
-    return _has_tar(path)
+        return all(split_of(folder.name) and _has(folder, SUFFIX) for folder in folders)
+    return _has(path, SUFFIX)
 
 
 def is_pattern(source: Any) -> bool:
     """`train-{000..012}.tar`, `train-*.tar`."""
     name = Path(source).name
-    return not Path(source).exists() and name.endswith(SUFFIX) and ("*" in name or _BRACES.search(name) is not None)
+    return (
+        not Path(source).exists()
+        and name.endswith((SUFFIX, PARQUET))
+        and ("*" in name or _BRACES.search(name) is not None)
+    )
 
 
-def _has_tar(folder: Path) -> bool:
+def _has(folder: Path, suffix: str) -> bool:
     with os.scandir(folder) as children:
-        return any(child.name.endswith(SUFFIX) and not child.name.startswith(".") for child in children)
+        return any(child.name.endswith(suffix) and not child.name.startswith(".") for child in children)
 
 
 def find(source: Any, cache: Path | None = None) -> Found:
     """DataError for an address of a kind that is not understood."""
     if is_url(source):
         parent, _, last = source.rstrip("/").rpartition("/")
-        if last.endswith(SUFFIX):
+        if last.endswith((SUFFIX, PARQUET)):
             store = store_at(parent, cache)
             return Found(store, tuple(_expanded(last, store)))
         return Found(store_at(source.rstrip("/"), cache), None)
@@ -179,37 +186,47 @@ def _with_masks(table: ShardTable, classes: Sequence[str]) -> list[Entry]:
 
 
 def _others(found: Found, options: ReadOptions, root: Path | None, source: str) -> Entries:
-    names = found.names or tuple(name for name in found.store.names() if name.endswith(SUFFIX))
+    names = found.names or tuple(name for name in found.store.names() if name.endswith((SUFFIX, PARQUET)))
     if not names:
         there = ", ".join(found.store.names()[:5]) or "nothing"
-        raise DataError(f"{source} holds no {manifest.NAME} and no tar files; found {there}. Expected {LAYOUT}.")
-    shards = [ShardFile(name, _split(name), _indexed(found.store, name, options.cache)) for name in names]
+        raise DataError(f"{source} holds no {manifest.NAME} and no .tar or .parquet; found {there}. Expected {LAYOUT}.")
+    tables = [name for name in names if name.endswith(PARQUET)]
+    if tables and len(tables) < len(names):
+        raise DataError(f"{source} holds tar files and Parquet files; name one kind: {source}/*.tar")
+    store = ParquetStore(found.store, options.image_column) if tables else found.store
+    shards = [ShardFile(name, _split(name), _indexed(store, name, options)) for name in names]
     if not any(len(shard.index) for shard in shards):
-        raise DataError(f"{source}: no image in {len(names)} tar files. Expected {LAYOUT}.")
+        raise DataError(f"{source}: no image in {len(names)} files. Expected {LAYOUT}.")
     kind: Kind | None = "label" if all(is_integer(text) for shard in shards for text in shard.index.labels) else None
     plain = kind == "label" and options.kind in (None, "label")
     decode = partial(foreign_label, column=options.label_column)
     count = sum(len(shard.index) for shard in shards)
     notes = (f"shards without a manifest: the places of {count} images were read from the shards themselves",)
-    return Entries(ShardTable(found.store, shards, None if plain else decode), kind, root=root, notes=notes)
+    return Entries(ShardTable(store, shards, None if plain else decode), kind, root=root, notes=notes)
 
 
 def _split(name: str) -> Split:
     """`train-000.tar`, `val/000.tar`; "train" where neither says."""
     folder, _, file = name.rpartition("/")
-    return split_of(_NUMBER.sub("", file.removesuffix(SUFFIX))) or split_of(folder) or "train"
+    return split_of(_NUMBER.sub("", file.removesuffix(SUFFIX).removesuffix(PARQUET))) or split_of(folder) or "train"
 
 
-def _indexed(store: Store, name: str, cache: Path | None) -> Index:
+def _indexed(store: Store, name: str, options: ReadOptions) -> Index:
+    cache = options.cache
     if store.size(name) is None:
         raise DataError(f"{store.where(name)}: there is no such file.")
-    kept = None if cache is None else cache / f"{hashlib.sha256(store.stamp(name).encode()).hexdigest()}.index"
+    kept = (
+        None
+        if cache is None
+        else cache / f"{hashlib.sha256(f'{store.stamp(name)} {options.label_columns}'.encode()).hexdigest()}.index"
+    )
     if kept is not None and kept.is_file():
         try:
             return Index.from_bytes(kept.read_bytes(), str(kept))
         except (DataError, OSError):  # it is made again
             pass
-    index = Index.of(list(read_rows(store, name)))
+    read = store.rows(name, options.label_column) if isinstance(store, ParquetStore) else read_rows(store, name)
+    index = Index.of(list(read))
     if kept is not None:
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -220,4 +237,13 @@ def _indexed(store: Store, name: str, cache: Path | None) -> Index:
     return index
 
 
-FORMATS.register("shards")(Format(recognise, read, LAYOUT, options=frozenset({"label_column", "cache"}), rank=-10))
+def recognise_parquet(source: Any, options: ReadOptions) -> bool:
+    """A folder of Parquet files alone, which no reader of tables has taken for one."""
+    if is_url(source) or not isinstance(source, (str, os.PathLike)) or not Path(source).is_dir():
+        return False
+    return not visible_folders(Path(source)) and _has(Path(source), PARQUET)
+
+
+_OPTIONS = frozenset({"label_column", "image_column"})
+FORMATS.register("shards")(Format(recognise, read, LAYOUT, _OPTIONS, rank=-10))
+FORMATS.register("parquet files")(Format(recognise_parquet, read, IN_PARQUET, _OPTIONS, rank=9))
