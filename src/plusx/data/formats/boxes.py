@@ -6,7 +6,7 @@ names file, annotation and value: which of its numbers is wrong only the user ca
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -177,6 +177,21 @@ def _problems(boxes: Drawn) -> dict[tuple[str, str], NDArray[np.bool]]:
     }
 
 
+def clipped(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Boxes that are partly outside, by image."""
+    for entry in entries:
+        over = np.flatnonzero(_over(entry.label)).tolist() if isinstance(entry.label, Drawn) else []
+        if over:
+            more = f"; {len(over)} boxes of it do" if len(over) > 1 else ""
+            message = f"{entry.label.place(over[0])}: it reaches over the edge of the image{more}"
+            advice = "Look whether they were drawn on this image. They are clipped to it."
+            yield Finding("box-clipped", "warning", message, advice, entry.name, entry.split)
+
+
+def _over(boxes: Drawn) -> NDArray[np.bool]:
+    return np.maximum(-boxes.corners, boxes.corners - _limits(boxes)).max(axis=1, initial=0) > SLACK
+
+
 def _limits(boxes: Drawn) -> NDArray[np.float64]:
     height, width = boxes.size or (math.inf, math.inf)
     return np.array([width, height, width, height], np.float64)
@@ -187,7 +202,7 @@ def _clipped(entries: Sequence[Entry]) -> list[str]:
     count, first = 0, []
     for entry in entries:
         boxes: Drawn = entry.label
-        over = np.maximum(-boxes.corners, boxes.corners - _limits(boxes)).max(axis=1, initial=0) > SLACK
+        over = _over(boxes)
         count += int(over.sum())
         first += [boxes.place(int(index)) for index in np.flatnonzero(over)[: 3 - len(first)]] if len(first) < 3 else []
     named = "; ".join(first) + (f"; and {count - len(first)} more" if count > len(first) else "")

@@ -4,12 +4,13 @@ import json
 import mmap
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import DataError, unknown
+from plusx.core.finding import Finding
 from plusx.core.masks import VOID, LazyMask
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.folders import visible_folders
@@ -64,19 +65,22 @@ def read(source: Any, options: ReadOptions) -> Entries:
     path = Path(source)
     files = _by_split(path) if path.is_dir() else {path: "train"}
     root = path if path.is_dir() else path.parent.parent if path.parent.name.lower() == "annotations" else path.parent
-    contents = {_Content.of(file): split for file, split in files.items()}
+    contents = {_Content.of(file, options): split for file, split in files.items()}
     classes = options.classes or _classes(contents, layered)
     entries: list[Entry] = []
-    missing: list[str] = []
+    located = Located(root, options)
     for content, split in contents.items():
-        entries += content.entries(split, root, _Painter(classes, layered), missing)
+        entries += content.entries(split, located, _Painter(classes, layered))
+    missing = [name for name in located.missing if name not in options.exclude]
     notes = [LAYERED if layered else PAINTED]
     if missing:
         what = f"{counted(len(missing), 'image')} of {shown([file.name for file in files])} not found: {shown(missing)}"
         if options.missing_files == "error" or not entries:
             raise DataError(f"{what}. Expected them in {root} or a folder in it, e.g. {root}/images.")
         notes.append(f"{what}; left out")
-    return Entries(entries, "masks" if layered else "mask", classes, root=root, notes=tuple(notes))
+    findings = [*(one for content in contents for one in content.wrong), *located.told(), *located.not_annotated()]
+    kind = "masks" if layered else "mask"
+    return Entries(entries, kind, classes, root=root, notes=tuple(notes), findings=tuple(findings))
 
 
 def _by_split(root: Path) -> dict[Path, Split]:
@@ -130,15 +134,16 @@ class _Painter:
 
 @dataclass(frozen=True, eq=False)
 class _Content:
-    """One file. `outlined`: number of an image → its annotations."""
+    """One file. `outlined`: number of an image → its annotations. `wrong`: what is wrong with others."""
 
     path: Path
     images: Sequence[Mapping[str, Any]]
     categories: Mapping[Any, str]
     outlined: Mapping[Any, Sequence[Mapping[str, Any]]]
+    wrong: Sequence[Finding]
 
     @staticmethod
-    def of(path: Path) -> "_Content":
+    def of(path: Path, options: ReadOptions) -> "_Content":
         """DataError naming file and annotation for what is missing or undeclared."""
         images, annotations, categories = _lists(path)
         named = [category for category in categories if "name" in category]
@@ -146,30 +151,33 @@ class _Content:
         names = {category.get("id"): class_name(category["name"]) for category in named}
         known = {image.get("id") for image in images}
         outlined: dict[Any, list[Mapping[str, Any]]] = {}
+        wrong: list[Finding] = []
         for number, one in enumerate(annotations):
-            place = f"{path}, annotation {one.get('id', f'number {number}')}"
-            image, category = one.get("image_id"), one.get("category_id")
-            if image not in known:
-                raise DataError(f"{place}: no image has the id {image!r}. Add it to `images`, or remove this.")
-            if category not in names:
-                declared = shown([f"{key} {name}" for key, name in names.items()])
-                raise DataError(f"{place}: category_id {category!r} is not declared; declared are {declared}.")
-            outlined.setdefault(image, []).append(one)
-        return _Content(path, images, names, outlined)
+            name = f"annotation {one.get('id', f'number {number}')}"
+            problem = _problem(one, known, names)
+            if problem is None:
+                outlined.setdefault(one["image_id"], []).append(one)
+                continue
+            code, what = problem
+            if options.broken == "error" and name not in options.exclude:
+                raise DataError(f"{path}, {name}: {what}")
+            advice = "Correct or remove the annotation: training stops at it."
+            wrong.append(Finding(code, "error", f"{path}, {name}: {what}", advice, name, excluded=(name,)))
+        return _Content(path, images, names, outlined, wrong)
 
-    def entries(self, split: Split, root: Path, painter: _Painter, missing: list[str]) -> Iterator[Entry]:
-        files = Located(root)
+    def entries(self, split: Split, files: Located, painter: _Painter) -> Iterator[Entry]:
         files.prefer([str(image.get("file_name")) for image in self.images[:100]], split)
         for image in self.images:
             name = str(image.get("file_name"))
             found = files.find(name)
-            if found is None:
-                missing.append(name)
-                continue
-            size = self._size(image, found)
-            shapes = list(self._shapes(image.get("id"), size))
-            mask = painter.mask(shapes, size, str(self.path), files.name_of(found))
-            yield Entry(found, mask, files.name_of(found), split)
+            mask = None
+            if found is not None:
+                with files.about(files.name_of(found)):
+                    size = self._size(image, found)
+                    shapes = list(self._shapes(image.get("id"), size))
+                    mask = painter.mask(shapes, size, str(self.path), files.name_of(found))
+            if found is not None and mask is not None:
+                yield Entry(found, mask, files.name_of(found), split)
 
     def _size(self, image: Mapping[str, Any], found: Path) -> tuple[int, int]:
         """Height and width as the file declares them, and as the picture has them."""
@@ -192,6 +200,17 @@ class _Content:
             place = f"{self.path}, annotation {one.get('id')}"
             shape = shape_of(one.get("segmentation"), size, place)
             yield self.categories[one["category_id"]], bool(one.get("iscrowd")), shape
+
+
+def _problem(one: Mapping[str, Any], images: Set[Any], names: Mapping[Any, str]) -> tuple[str, str] | None:
+    """Code and words for an annotation that belongs nowhere."""
+    image, category = one.get("image_id"), one.get("category_id")
+    if image not in images:
+        return "annotation-without-image", f"no image has the id {image!r}. Add it to `images`, or remove this."
+    if category not in names:
+        declared = shown([f"{key} {name}" for key, name in names.items()])
+        return "annotation-wrong", f"category_id {category!r} is not declared; declared are {declared}."
+    return None
 
 
 def _lists(path: Path) -> list[list[Mapping[str, Any]]]:

@@ -12,7 +12,7 @@ from plusx.core.errors import DataError
 from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Kind, Listing, Sample, Samples, kept
 from plusx.core.targets import Label, Labels, Target, Value
-from plusx.data.formats.boxes import targets_of, without_broken
+from plusx.data.formats.boxes import clipped, targets_of, without_broken
 from plusx.data.formats.classes import ClassIndex, check_distinct, class_name, natural_order
 from plusx.data.formats.file_table import Table
 from plusx.data.formats.format import Entries, Entry, counted, shown
@@ -58,7 +58,7 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
         notes.append(f"separator {options.separator!r} has no effect: the labels are not lists in text")
     if kind == "boxes":
         labelled, broken = (labelled, []) if options.broken == "error" else without_broken(labelled)
-        findings += broken
+        findings += [*broken, *clipped(labelled)]
         classes, target, more = targets_of(found, labelled, options)
         notes += more
     else:

@@ -122,23 +122,34 @@ class Located:
                     message = f"{name}: no annotation file names it"
                     yield Finding("image-without-annotation", "note", message, advice, name, excluded=(name,))
 
+    @property
+    def missing(self) -> list[str]:
+        """What was looked for and is not there."""
+        return self._missing
+
+    def _lost(self) -> list[Finding]:
+        advice = "Put the file there, or remove its annotations. They are left out."
+        return [
+            Finding(
+                "annotation-without-image",
+                "warning",
+                f"{name}: annotated, but not there",
+                advice,
+                name,
+                excluded=(name,),
+            )
+            for name in self._missing
+        ]
+
+    def told(self) -> list[Finding]:
+        """All that was found to be wrong, with what is not there."""
+        return [*self.findings, *self._lost()]
+
     def notes(self, options: ReadOptions, source: object) -> list[str]:
         """What was found to be missing or turned; DataError where missing files are to be one."""
         notes = []
         self._missing = [name for name in self._missing if name not in options.exclude]
-        if self._missing:
-            advice = "Put the file there, or remove its annotations. They are left out."
-            self.findings += [
-                Finding(
-                    "annotation-without-image",
-                    "warning",
-                    f"{name}: annotated, but not there",
-                    advice,
-                    name,
-                    excluded=(name,),
-                )
-                for name in self._missing
-            ]
+        self.findings += self._lost()
         missing = [name for name in self._missing if name not in options.exclude]
         if missing:
             text = f"{len(missing)} of {self._asked} annotated images are not there: {shown(missing)}"
