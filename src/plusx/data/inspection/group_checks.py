@@ -71,7 +71,7 @@ _HEX = re.compile(r"[0-9a-f]*[a-f][0-9a-f]*", re.IGNORECASE)
 """Digests and code points."""
 
 _PART = r"frame|frm|burst|slice|tile|patch|crop|view|shot|帧"
-_SIDE = r"[a-f]|left|right|front|back|side|top|bottom"
+_SIDE = r"[a-flr]|od|os|left|right|front|back|side|top|bottom"
 
 
 @dataclass(frozen=True)
