@@ -15,7 +15,7 @@ from plusx.cli.failures import message_of
 from plusx.cli.parser import UsageError, help_text, parse
 from plusx.cli.terminal import prepared_terminal
 from plusx.cli.verbs import VERBS, Verb
-from plusx.core.errors import InterruptedRunError, nearest
+from plusx.core.errors import InterruptedRunError, SaidError, nearest
 from plusx.workflows.clock import CALLED
 
 USAGE: Final = 2
@@ -108,13 +108,16 @@ def _fail(error: BaseException, words: Sequence[str], debug: bool) -> int:
     code, text = _verdict(error, verb)
     if code == FAULT and not debug:
         sys.excepthook(type(error), error, error.__traceback__)
-    print(text, file=sys.stderr)
+    if text:
+        print(text, file=sys.stderr)
     return code
 
 
 def _verdict(error: BaseException, verb: str) -> tuple[int, str]:
     """The exit code and what is said."""
     match error:
+        case SaidError():
+            return 1, ""
         case UsageError():
             return USAGE, f"{error}\nSee {verb} --help."
         case InterruptedRunError(terminated=terminated):

@@ -29,9 +29,11 @@ class Verb:
 
 
 def fit(words: Words) -> int:
+    from plusx.engine.membership import speaks
     from plusx.workflows.fit import fit_in_words
 
-    return _print(results.of_run(fit_in_words(spelled, words.at(0), None, words.settings)))
+    run = fit_in_words(spelled, words.at(0), None, words.settings)
+    return _print(results.of_run(run) if speaks() else [])
 
 
 def evaluate(words: Words) -> int:

@@ -15,7 +15,7 @@ from torch import nn
 from plusx.core.errors import InputError, PlusxError, SaidError
 from plusx.core.ranks import Ranks
 from plusx.core.task import Metrics, Task
-from plusx.engine.membership import Membership, of_environment
+from plusx.engine.membership import Membership, end_with_parent, of_environment
 from plusx.engine.network import Network, Parallel
 from plusx.engine.placement import Placement
 from plusx.engine.team import ALONE, Team
@@ -38,6 +38,9 @@ def joined(device: str) -> Iterator[Team]:
         return
     store, _, _ = next(dist.rendezvous("env://", timeout=PATIENCE))
     board = Board(dist.PrefixStore(f"plusx/{membership.attempt}", store), membership)
+    end_with_parent()
+    if membership.hopeless():
+        raise SaidError
     with _quiet(membership), board.told():
         accelerated = device not in ("cpu", "mps") and torch.cuda.is_available()
         if accelerated:
@@ -83,6 +86,10 @@ class Group(Team):
             self._board.wait_for(key)
         dist.broadcast_object_list(answer, src=0)
         return answer[0]
+
+    def leave_result(self, values: Mapping[str, Any]) -> None:
+        if self.first:
+            self._membership.leave_result(values)
 
     def in_turn(self, work: Callable[[], T]) -> T:
         key = self._key(f"in turn {self._membership.machine}")
@@ -189,8 +196,8 @@ class Board:
         if not first:
             return SaidError()
         said = LostError(self._membership.ranks) if lost else error
-        self._membership.leave(said)
-        return said
+        heard = self._membership.leave_failure(said)
+        return SaidError() if heard and _is_word(said) else said
 
 
 class LostError(PlusxError, RuntimeError):
@@ -201,6 +208,11 @@ class LostError(PlusxError, RuntimeError):
             f"One of the {ranks.world} processes that train together was ended from outside, or cannot be reached. The "
             "last checkpoint is as it was: go on from it with --resume, or let the launcher do so with --max-restarts."
         )
+
+
+def _is_word(error: BaseException) -> bool:
+    """Whether it is for users: the traceback of any other is shown where it was raised."""
+    return isinstance(error, PlusxError | KeyboardInterrupt)
 
 
 def _is_of_others(error: BaseException) -> bool:

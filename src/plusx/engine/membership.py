@@ -1,4 +1,4 @@
-"""Which process of how many this one is, as the launcher says in the environment. Needs no torch."""
+"""Which process of how many this one is, as the launcher says in the environment."""
 
 import ctypes
 import json
@@ -8,15 +8,18 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from plusx.core.errors import InterruptedRunError
 from plusx.core.ranks import Ranks
 from plusx.core.storage import write_text
+from plusx.engine.interrupt import Terminated
 
 LAUNCHED: Final = "PLUSX_LAUNCHED"
 """Directory in which the processes that `--nproc` started leave word for the one that started them."""
 
 FAILURE: Final = "failure.json"
+RESULT: Final = "result.json"
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,25 @@ class Membership:
     attempt: int
     word: Path | None = None  # the directory of LAUNCHED
 
-    def leave(self, error: BaseException) -> None:
-        """Tells the process that started this one."""
-        if self.word is not None and self.word.is_dir():
-            write_text(self.word / FAILURE, json.dumps({"kind": type(error).__name__, "text": str(error)}))
+    def leave_failure(self, error: BaseException) -> bool:
+        """Tells the process that started this one; False where none did that would listen."""
+        terminated = isinstance(error, Terminated) or (isinstance(error, InterruptedRunError) and error.terminated)
+        return self._leave(FAILURE, {"kind": type(error).__name__, "text": str(error), "terminated": terminated})
+
+    def leave_result(self, values: Mapping[str, Any]) -> bool:
+        """As `leave_failure`, of a run that was finished."""
+        return self._leave(RESULT, values)
+
+    def hopeless(self) -> bool:
+        """Whether an earlier attempt has failed with what another one would meet again."""
+        failure = None if self.word is None or not self.attempt else self.word / FAILURE
+        return failure is not None and failure.is_file() and json.loads(failure.read_text())["kind"] != "LostError"
+
+    def _leave(self, name: str, values: Mapping[str, Any]) -> bool:
+        if self.word is None or not self.word.is_dir():
+            return False
+        write_text(self.word / name, json.dumps(values))
+        return True
 
 
 def of_environment(variables: Mapping[str, str] = os.environ) -> Membership | None:
@@ -50,6 +68,12 @@ def of_environment(variables: Mapping[str, str] = os.environ) -> Membership | No
         int(variables.get("TORCHELASTIC_RESTART_COUNT", "0")),
         Path(word) if word else None,
     )
+
+
+def speaks() -> bool:
+    """Whether this process prints the results: of several the first, or the one that started them."""
+    membership = of_environment()
+    return membership is None or (membership.ranks.rank == 0 and membership.word is None)
 
 
 def end_with_parent() -> None:

@@ -3,7 +3,7 @@ nobody."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 from torch import nn
 
@@ -37,6 +37,10 @@ class Team(ABC):
     @abstractmethod
     def decided(self, decide: Callable[[], T]) -> T:
         """What `decide` gives on the first member, which alone calls it. Where it raises, all members end."""
+
+    @abstractmethod
+    def leave_result(self, values: Mapping[str, Any]) -> None:
+        """For the process that started the team, where one of plusx did."""
 
     @abstractmethod
     def in_turn(self, work: Callable[[], T]) -> T:
@@ -82,6 +86,9 @@ class Alone(Team):
 
     def decided(self, decide: Callable[[], T]) -> T:
         return decide()
+
+    def leave_result(self, values: Mapping[str, Any]) -> None:
+        """Nobody did."""
 
     def in_turn(self, work: Callable[[], T]) -> T:
         return work()

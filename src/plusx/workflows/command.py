@@ -1,6 +1,7 @@
 """The call that makes a run again: its data and every setting that is not a default. Needs no torch."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ def command_of(data: Path | str | None, settings: FitSettings) -> str:
     if data is None:
         plain = {name: str(value) if isinstance(value, Path) else value for name, value in changed.items()}
         return f"plusx.fit({', '.join(['data', *(f'{name}={value!r}' for name, value in plain.items())])})"
-    words = ["plusx", "fit", str(data)]
-    for name, value in changed.items():
-        words += _words(name.replace("_", "-"), value)
-    return shlex.join(words)
+    return shlex.join(["plusx", "fit", str(data), *words_of(changed)])
+
+
+def words_of(settings: Mapping[str, Any]) -> list[str]:
+    """As options of the shell. None is no word: such settings are left out."""
+    return [
+        word for name, value in settings.items() if value is not None for word in _words(name.replace("_", "-"), value)
+    ]
 
 
 def _words(name: str, value: Any) -> list[str]:

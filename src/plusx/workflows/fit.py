@@ -4,7 +4,8 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,29 @@ from rich.console import Console
 
 from plusx.backbones.catalogue import TOP_1, card, cards
 from plusx.core.errors import InputError
+from plusx.core.ranks import ALONE as ONE
+from plusx.core.ranks import Ranks
 from plusx.core.task import Task
 from plusx.data.shards.store import is_url
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
 from plusx.engine.device import Placement, Workload, choose_placement, find_device
-from plusx.engine.evaluate import evaluate
+from plusx.engine.evaluate import counted
+from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt, terminating
 from plusx.engine.journal import Journal
 from plusx.engine.pace import Unhurried
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
+from plusx.engine.sync_norm import synchronised
+from plusx.engine.team import ALONE, Team
 from plusx.engine.train import train
 from plusx.workflows.audit_report import Command, mending, write_page
 from plusx.workflows.building import Design, describe, design, design_again, task_name
 from plusx.workflows.clock import started
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
-from plusx.workflows.directory import create, held, write_json
+from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
@@ -38,11 +44,12 @@ from plusx.workflows.preparation import Prepared, names_in, prepare, read_listin
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.run import Run
 from plusx.workflows.settings import FitSettings
-from plusx.workflows.settling import Job, kept_settings, settle, timed
+from plusx.workflows.settling import Job, kept_settings, timed
 from plusx.workflows.signature import takes
 from plusx.workflows.starting import check_head, fetch_start
 from plusx.workflows.stopping import said_how_to_go_on, stopped
 from plusx.workflows.time_limit import WORTH_COMPARING, late
+from plusx.workflows.together import check_same, launch, settle_together
 from plusx.workflows.values import Spell
 
 log = logging.getLogger("plusx")
@@ -63,27 +70,50 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
 def fit_in_words(spell: Spell, data: Any, validation_data: Any, settings: Mapping[str, Any]) -> Run:
     """`fit`; where settings are named, they are by `spell`'s words: those in which the user wrote them."""
     began = started()
-    with terminating():
-        job = settle(data, validation_data, settings, spell)
-        console = Console(stderr=True, soft_wrap=True)
+    with terminating(), joined(str(settings.get("device", "auto"))) as team:
+        job = settle_together(team, data, validation_data, settings, spell)
+        if job.settings.nproc > 1 and team.ranks.world == 1:
+            return launch(job, settings)
+        console = Console(stderr=True, soft_wrap=True, quiet=not team.first)
         for change in job.changes:
             console.print(f"note: {change}", highlight=False, markup=False)
-        prepared = read_and_audit(job, console)
-        job = timed(job, prepared, frozenset(settings), began)
-        made = settle_design(job, prepared)
-        placement = settle_placement(job, made, prepared)
+        prepared = team.in_turn(lambda: read_and_audit(job, console))
+        check_same(team, prepared)
+        job = team.decided(lambda: timed(job, prepared, frozenset(settings), began))
+        made = settle_design(job, prepared, team)
+        placement = team.own(team.decided(lambda: settle_placement(job, made, prepared, team.ranks)))
         if job.saved is None:
-            fixed = job.settings.out is not None
-            job = replace(job, run=create(job.run, overwrite=fixed and job.settings.overwrite, fixed=fixed))
-        with held(job.run):
-            job.run.clear_leftovers()
-            begin(job, prepared, made, placement)
-            with said_how_to_go_on(job.run, "at once; what was saved before stays"):
-                outcome = run_training(job, prepared, made, placement, console)
-            if outcome.stopped == "late":
-                console.print(late(outcome.epochs_done, job.settings, job.run.path), highlight=False, markup=False)
-            with said_how_to_go_on(job.run, "while results were written; the training is saved"):
-                return finish(job.run, prepared, made, placement, outcome, job.settings)
+            job = replace(job, run=team.decided(lambda: make_directory(job)))
+        with held(job.run) if team.first else nullcontext():
+            return begin_and_finish(job, prepared, made, placement, Voice(team, console))
+
+
+def begin_and_finish(job: Job, prepared: Prepared, made: Design, placement: Placement, voice: "Voice") -> Run:
+    """All that is done in the run directory, by the first of the team."""
+    team, console = voice.team, voice.console
+    team.decided(lambda: begin(job, prepared, made, placement))
+    with said_how_to_go_on(job.run, "at once; what was saved before stays"):
+        outcome = run_training(job, prepared, made, placement, voice)
+    if outcome.stopped == "late":
+        console.print(late(outcome.epochs_done, job.settings, job.run.path), highlight=False, markup=False)
+    with said_how_to_go_on(job.run, "while results were written; the training is saved"):
+        run = team.decided(lambda: finish(job.run, prepared, made, placement, outcome, job.settings))
+    team.leave_result(run.to_json())
+    return run
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The team, and the console on which its first member speaks."""
+
+    team: Team
+    console: Console
+
+
+def make_directory(job: Job) -> RunDirectory:
+    """Of a new run."""
+    fixed = job.settings.out is not None
+    return create(job.run, overwrite=fixed and job.settings.overwrite, fixed=fixed)
 
 
 def read_and_audit(job: Job, console: Console) -> Prepared:
@@ -103,24 +133,27 @@ def read_and_audit(job: Job, console: Console) -> Prepared:
     return prepared
 
 
-def settle_design(job: Job, prepared: Prepared) -> Design:
+def settle_design(job: Job, prepared: Prepared, team: Team = ALONE) -> Design:
     """From the weights it starts with; for a run that goes on, whose weights are in its checkpoint, without them."""
-    if job.saved is not None and checkpoint.exists(job.run.checkpoints):
-        return design_again(job.settings, prepared.listing, job.saved)
-    return design(job.settings, prepared.listing, prepared.audit.sizes)
+    made = team.decided(lambda: job.saved is not None and checkpoint.exists(job.run.checkpoints))
+    if job.saved is not None and made:
+        found = design_again(job.settings, prepared.listing, job.saved)
+    else:
+        found = design(job.settings, prepared.listing, prepared.audit.sizes)
+    if job.settings.channels_last == "no":
+        found.task.backbone.channels_last = ()
+    return found
 
 
-def settle_placement(job: Job, made: Design, prepared: Prepared) -> Placement:
-    """As the run began, or what is measured to be the fastest here."""
+def settle_placement(job: Job, made: Design, prepared: Prepared, ranks: Ranks = ONE) -> Placement:
+    """As the run began, or what is measured to be the fastest here, for one of `ranks` with its share of a batch."""
     recipe, settings = made.recipe, job.settings
-    if settings.channels_last == "no":
-        made.task.backbone.channels_last = ()
     if job.saved is not None and not job.moved:
         return same_placement(job)
     if job.timed is not None and job.timed.clock.left < WORTH_COMPARING:
         return job.timed.placement
     steps = recipe.plan.epochs * -(-len(prepared.listing.splits["train"]) // recipe.batch_size)
-    workload = Workload(made.card.input.size, recipe.batch_size, steps)
+    workload = Workload(made.card.input.size, -(-recipe.batch_size // ranks.world), steps)
     words: dict[str, bool | Any] = {"yes": True, "no": False, "auto": "auto"}
     return choose_placement(
         made.task,
@@ -147,6 +180,7 @@ def same_placement(job: Job) -> Placement:
 
 def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> None:
     """Writes down what is known before the first step; compares it with what was written when the run began."""
+    job.run.clear_leftovers()
     if job.saved is not None:
         refuse_other_data(job, prepared)
     data, validation = whole_path(job.data), whole_path(job.validation_data)
@@ -199,19 +233,24 @@ def tell_audit(prepared: Prepared, notes: Sequence[str], command: Command, conso
     console.print(f"{describe(prepared.listing)}; images: {counts}", highlight=False)
 
 
-def run_training(job: Job, prepared: Prepared, made: Design, placement: Placement, console: Console) -> Outcome:
+def run_training(job: Job, prepared: Prepared, made: Design, placement: Placement, voice: Voice) -> Outcome:
     """The training itself, to its end or until the user stops it."""
+    team, console = voice.team, voice.console
     card, recipe, settings = made.card, made.recipe, job.settings
-    batches = training_batches(prepared.listing, card.input, recipe, settings)
-    validation = measuring_batches(prepared.listing, "val", card.input, recipe.batch_size, settings.workers)
+    batches = training_batches(prepared.listing, card.input, recipe, settings, team.ranks)
+    size, workers = recipe.batch_size, settings.workers
+    validation = measuring_batches(prepared.listing, "val", card.input, size, workers, team.ranks)
     measure = preparation(card.input)
 
     tell_plan(made, placement, job, console)
     metrics = made.task.metrics()
-    with Interrupt() as interrupt:
+    together = synchronised(made.task) if settings.sync_norm and team.ranks.world > 1 else nullcontext()
+    with Interrupt() as interrupt, together:
+        watched = interrupt.watching(validation) if team.ranks.world == 1 else validation  # none leaves the others
 
         def judge(task: Task) -> dict[str, float]:
-            return evaluate(task, interrupt.watching(validation), placement, measure)
+            counter = counted(task, watched, placement, measure) if len(watched) else task.metrics()
+            return team.figures(counter)
 
         parts = TrainParts(
             prepare=preparation(card.input, recipe),
@@ -219,15 +258,16 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             evaluate=judge,
             primary=metrics.primary,
             higher_is_better=metrics.higher_is_better,
-            observers=(Progress(console), Journal(job.run.path)),
+            observers=(Progress(console), Journal(job.run.path)) if team.first else (),
             interrupt=interrupt,
             pace=job.timed.deadline(prepared.listing) if job.timed else Unhurried(),
             checkpoint_minutes=settings.checkpoint_minutes,
             keep=settings.keep,
             about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
-        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=job.saved is not None)
-    if interrupt.requested:
+        going_on = job.saved is not None
+        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
+    if interrupt.requested or outcome.stopped == "interrupted":
         when = f"after step {outcome.steps_done}; everything is saved"
         raise stopped(job.run, str(interrupt), when, terminated=interrupt.terminated)
     return outcome

@@ -21,6 +21,7 @@ from plusx.data.mosaic import Mix
 from plusx.data.processes import forking, hindrance
 from plusx.data.sampler import Order, Shuffled, Windowed, balanced
 from plusx.data.transforms import EvalTransform, Transform
+from plusx.engine.membership import of_environment
 from plusx.engine.parts import Prepare
 from plusx.nn.preprocess import Normalise
 from plusx.workflows.recipes.recipe import Recipe
@@ -94,11 +95,17 @@ def loading_processes(asked: int | None) -> int:
     if asked is None and forking() is None:
         return 0
     if asked == 0 or (why := hindrance()) is None:
-        return asked if asked is not None else min(8, (os.cpu_count() or 1) // 2)
+        return asked if asked is not None else min(8, (os.cpu_count() or 1) // (2 * processes_here()))
     if asked is not None:
         raise InputError(f"No processes that load images can be started here ({why}). Say --workers 0.")
     log.warning("Images are loaded in this process, which is slower: no others can be started here (%s).", why)
     return 0
+
+
+def processes_here() -> int:
+    """How many train together on this machine and share its cores."""
+    membership = of_environment()
+    return 1 if membership is None else membership.local_world
 
 
 def preparation(input: Input, recipe: Recipe | None = None) -> Prepare:  # noqa: A002

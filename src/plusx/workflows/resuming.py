@@ -27,6 +27,8 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         "channels_last": _ROUNDED,
         "compile": _ROUNDED,
         "recompute": _ROUNDED,
+        "nproc": _ROUNDED,
+        "max_restarts": "no step changes",
         "workers": "the same batches whoever loads them: the same bits",
         "checkpoint_minutes": _FILES,
         "keep": _FILES,

@@ -18,6 +18,10 @@ class Run:
     agreement: str | None = None  # how the exported file compares with the model; None when it was not made
     test_metrics: Mapping[str, float] = field(default_factory=dict)  # on the test split; empty where there is none
 
+    def to_json(self) -> dict[str, Any]:
+        """JSON values from which, beside the path, an equal run is made."""
+        return {name: value for name, value in vars(self).items() if name != "path"}
+
     def __fspath__(self) -> str:
         return str(self.path)
 

@@ -125,6 +125,9 @@ class FitSettings(ReadingSettings):
     frozen_norm: bool = option(
         False, "keep the BatchNorm statistics of the weights; for batches of fewer than about 8 images"
     )
+    sync_norm: bool = option(
+        False, "of several processes: BatchNorm takes its statistics of all their images; for few images a process"
+    )
     patience: int | None = option(None, "stop after this many epochs without improvement; none: never", least=1)
     flip: bool = option(True, "mirror training images at random; switch off where left and right differ (digits, text)")
     mosaic: float | None = option(
@@ -146,6 +149,12 @@ class FitSettings(ReadingSettings):
         False, "compute maps twice instead of keeping them (gradient checkpointing): less memory, more time"
     )
     workers: int | None = option(None, WORKERS, least=0)
+    nproc: int = option(
+        1, "processes on this machine that train together, a GPU each; of several machines: see torchrun", least=1
+    )
+    max_restarts: int = option(
+        0, "with nproc: how often the run goes on by itself from its last checkpoint when a process was lost", least=0
+    )
     out: Path | None = option(None, "directory of the run; none: a new one below runs/", section="The run")
     overwrite: bool = option(False, "replace the run in the directory given by --out")
     resume: Literal["auto"] | Path | None = option(
