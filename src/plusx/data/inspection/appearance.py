@@ -17,8 +17,8 @@ from PIL import Image
 MINIATURE = 16
 """Height and width of the miniature, in pixels."""
 
-FLATTEST = 2.0
-"""Standard deviation in grey levels from which on a picture shows something that a hash could describe."""
+FLATTEST = 1.0
+"""Grey levels: the amplitude that the strongest low frequency has in a picture that shows something."""
 
 _GREY = 32  # side of what is transformed
 _LOW = 8  # frequencies kept, in each direction
@@ -43,14 +43,15 @@ def appearance(image: Image.Image, pixels: NDArray[np.uint8]) -> Appearance:
     """image: upright, mode RGB. pixels: the same, H, W, 3."""
     smaller = _averaged(image)
     grey = np.asarray(smaller.convert("L").resize((_GREY, _GREY), Image.Resampling.LANCZOS), np.float64)
-    phash = perceptual_hash(grey) if grey.std() >= FLATTEST else b""
     miniature = smaller.resize((MINIATURE, MINIATURE), Image.Resampling.BOX).tobytes()
-    return Appearance(pixel_checksum(pixels), phash, miniature)
+    return Appearance(pixel_checksum(pixels), perceptual_hash(grey), miniature)
 
 
 def perceptual_hash(grey: NDArray[np.float64]) -> bytes:
-    """32, 32 → 64 bits, low frequencies first, the first bit of each byte highest."""
+    """32, 32 → 64 bits, low frequencies first, the first bit of a byte highest. Empty where no frequency is strong."""
     low = (_DCT @ grey @ _DCT.T).ravel()
+    if np.abs(low[1:]).max() < FLATTEST * (_GREY / 2) ** 2:  # the first is the mean
+        return b""
     ordered = np.sort(low)
     middle = _LOW * _LOW // 2
     return np.packbits(low > (ordered[middle - 1] + ordered[middle]) / 2).tobytes()

@@ -104,7 +104,8 @@ def _picture(data: bytes) -> _Picture:
     def look(image: Image.Image) -> _Picture:
         stored = encoding_of(image, data)
         pixels = shown(image, data, "RGB")
-        return _Picture(pixels, appearance(Image.fromarray(pixels), pixels), stored)
+        as_shown = image.mode == "RGB" and stored.orientation == 1 and not image.has_transparency_data
+        return _Picture(pixels, appearance(image if as_shown else Image.fromarray(pixels), pixels), stored)
 
     return decoded(data, IN_MEMORY, look)
 

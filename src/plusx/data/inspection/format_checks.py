@@ -28,7 +28,7 @@ SUFFIXES = {
 _KNOWN = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 
 FEWEST = 20  # images that make a rule from which others deviate
-LARGEST_SHARE = 0.05  # of images that are still outliers
+LARGEST_SHARE = 0.1  # of images that are still outliers
 UNLIKE = 4  # times the typical side, or the typical ratio of the sides, or a part of it
 
 Row = tuple[str, Severity, str, str]
