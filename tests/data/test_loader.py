@@ -11,10 +11,11 @@ from PIL import Image
 
 from plusx.core.batch import Batch, Batches
 from plusx.core.card import Input
-from plusx.core.errors import DataError, InputError, PlusxError
+from plusx.core.errors import DataError, InputError, LostProcessError
 from plusx.core.ranks import Ranks
 from plusx.core.sample import Sample
 from plusx.core.targets import Label, Labels, Target
+from plusx.data import loader as loader_module
 from plusx.data.batching import Dealt, Divided
 from plusx.data.encode import encoder
 from plusx.data.loader import Loader
@@ -171,9 +172,10 @@ def _fails() -> None:
     raise KeyError("no such key")
 
 
-def test_a_worker_that_was_killed_is_explained() -> None:
+def test_workers_that_are_killed_again_and_again_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader_module, "MOST_DEATHS", 0)
     samples = [Sample(_killed, Label(0), "train[0]")]
-    with pytest.raises(PlusxError, match=r"ended from outside .* use fewer workers or a smaller batch size"):
+    with pytest.raises(LostProcessError, match=r"ended from outside 1 times in one epoch .*: use fewer workers"):
         next(_loader(samples, workers=1).epoch(0))
 
 

@@ -42,6 +42,10 @@ class NonFiniteOutputError(PlusxError, ArithmeticError):
     """A model answered with NaN or infinity; the text says for how many images."""
 
 
+class LostProcessError(PlusxError, RuntimeError):
+    """Processes that work for this one were ended from outside, and new ones too."""
+
+
 class OutOfMemoryError(PlusxError, MemoryError):
     """Memory ran out and no smaller part of the work is left to try; the text says what would need less."""
 

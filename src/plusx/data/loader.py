@@ -1,115 +1,34 @@
 """Loader: samples in, batches out; the same batches for any number of processes, from any position on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import Any, Final, final
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from plusx.core.batch import Batch
-from plusx.core.errors import DataError, InputError, PlusxError
+from plusx.core.errors import InputError, LostProcessError
 from plusx.core.sample import Sample
-from plusx.core.targets import Target
-from plusx.core.view import View
 from plusx.data.batching import Batching
-from plusx.data.encode import Encode, stacked
-from plusx.data.mosaic import Key, Mix, Picture
+from plusx.data.encode import Encode
+from plusx.data.handling import STOP, Losses
+from plusx.data.mosaic import Mix
 from plusx.data.processes import forking, ignore_interrupt, outlive_termination, starting
-from plusx.data.reduced import read_reduced
+from plusx.data.reader import Answer, Reader, Request
 from plusx.data.sampler import repeats
 from plusx.data.transforms import Transform
 
-
-class _Request(NamedTuple):
-    """One batch to be made: samples by index, and how often each has come before in this epoch.
-
-    `whole`: images of the batch over all processes that share it.
-    """
-
-    epoch: int
-    indices: tuple[int, ...]
-    repeats: tuple[int, ...]
-    whole: int
+MOST_DEATHS: Final = 3
+"""Times in one epoch that loading processes are replaced after one of them was ended from outside."""
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """What a loading process sends in place of a batch, so that the error arrives without its traceback."""
-
-    message: str
-
-
-_Answer: TypeAlias = tuple[Tensor, Tensor | None, tuple[View, ...]] | _Failure
-
-
-class _Reader(Dataset[_Answer]):
-    """Answers requests; runs in the loading processes."""
-
-    def __init__(
-        self, samples: Sequence[Sample], transform: Transform, encode: Encode, seed: int, mix: Mix | None
-    ) -> None:
-        self.samples = samples
-        self.transform = transform
-        self.encode = encode
-        self.seed = seed
-        self.mix = mix
-
-    def __getitem__(self, index: _Request) -> _Answer:
-        request = index
-        try:
-            read = [
-                self._picture(index, (self.seed, request.epoch, index, repeat))
-                for index, repeat in zip(request.indices, request.repeats, strict=True)
-            ]
-        except DataError as error:
-            return _Failure(str(error))
-        targets = self._targets([one.target for one in read])
-        return _stack([one.image for one in read]), targets, tuple(one.view for one in read if one.view is not None)
-
-    def _picture(self, index: int, key: Key) -> Picture:
-        if self.mix is None:
-            return self._read(index, self.transform, key)
-        return self.mix.picture(self._read, len(self.samples), key)
-
-    def _read(self, index: int, transform: Transform, key: Key) -> Picture:
-        sample = self.samples[index]
-
-        def factor_for(height: int, width: int) -> int:
-            return transform.reduction(height, width, sample.target, np.random.default_rng(key))
-
-        try:
-            image, factor = read_reduced(sample.image, transform.mode, factor_for)
-        except Exception as error:  # functions of the user's own data set may raise anything
-            raise DataError(f"Image {sample.name} could not be read: {error}") from error
-        target = None if sample.target is None else sample.target.load()
-        if target is not None and factor > 1:
-            target = target.scale(1 / factor, 1 / factor)
-        pixels, target = transform(image, target, np.random.default_rng(key))
-        return Picture(pixels, target, transform.view(*image.shape[:2]))
-
-    def _targets(self, targets: Sequence[Target | None]) -> Tensor | None:
-        known = [self.encode(target) for target in targets if target is not None]
-        return stacked(known) if len(known) == len(targets) else None
-
-
-def _stack(images: Sequence[Tensor]) -> Tensor:
-    """B, C, h, w with channels last in memory, as decoders write them: one straight copy an image."""
-    batch = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, memory_format=torch.channels_last)
-    for position, image in enumerate(images):
-        batch[position] = image
-    return batch
-
-
-class _Requests(Sampler[_Request]):
+class _Requests(Sampler[Request]):
     """The requests of the coming epoch; exchanged before each, while the loading processes live on."""
 
     def __init__(self) -> None:
-        self.coming: list[_Request] = []
+        self.coming: list[Request] = []
 
-    def __iter__(self) -> Iterator[_Request]:
+    def __iter__(self) -> Iterator[Request]:
         return iter(self.coming)
 
     def __len__(self) -> int:
@@ -139,19 +58,27 @@ class Loader:
         mix: makes pictures of several samples, each through the transform of its own."""
         if workers < 0:
             raise InputError(f"workers {workers} must be at least 0")
+        self.handling = STOP  # what is done about faults; may be changed before an epoch
         self._samples = samples
         self._order = batching.order
         self._cuts = batching.cuts(len(samples))
         self._requests = _Requests()
-        self._batches = DataLoader(
-            _Reader(samples, transform, encode, seed, mix),
+        self._epoch: list[Request] = []
+        self._reader = Reader(samples, transform, encode, seed, mix)
+        self._workers = workers
+        self._batches = self._started()
+
+    def _started(self) -> "DataLoader[Answer]":
+        """Its processes are started with the first epoch."""
+        return DataLoader(
+            self._reader,
             batch_size=None,
             sampler=self._requests,
-            num_workers=workers,
+            num_workers=self._workers,
             collate_fn=_as_it_is,
             pin_memory=torch.cuda.is_available(),
-            persistent_workers=workers > 0,
-            multiprocessing_context=forking() if workers > 0 else None,
+            persistent_workers=self._workers > 0,
+            multiprocessing_context=forking() if self._workers > 0 else None,
             worker_init_fn=_start_worker,
             generator=torch.Generator(),  # else it would draw from the global one, and resumed runs would differ
         )
@@ -160,42 +87,69 @@ class Loader:
         return len(self._cuts)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """Raises DataError, with the sample's name, when an image cannot be read."""
+        """Raises DataError, with the sample's name, when an image cannot be read and is not to be left out, and
+        LostProcessError when loading processes are ended from outside again and again."""
         indices = self._order.indices(len(self._samples), number)
         again = repeats(indices)
         requests = [
-            _Request(number, tuple(indices[begin:end].tolist()), tuple(again[begin:end].tolist()), whole)
+            Request(number, tuple(indices[begin:end].tolist()), tuple(again[begin:end].tolist()), whole)
             for begin, end, whole in self._cuts[start:]
         ]
         return self._answered(requests)
 
-    def _answered(self, requests: list[_Request]) -> Iterator[Batch]:
+    def _answered(self, requests: list[Request]) -> Iterator[Batch]:
+        self._epoch = requests
+        losses = Losses(self.handling, len(self._samples))
+        for request, answer in zip(requests, self._answers(requests), strict=True):
+            yield self._batch(request, losses.settled(request, answer))
+
+    def _answers(self, requests: list[Request]) -> Iterator[Answer]:
+        """Of all requests in order. Where a loading process dies, others begin at the very request that is missing."""
+        done = deaths = 0
+        answers: Iterator[Answer] | None = None
+        while done < len(requests):
+            assert self._epoch is requests, "another epoch of this loader has begun"
+            try:
+                answers = self._begun(requests[done:]) if answers is None else answers
+                answer = next(answers)
+            except RuntimeError as error:
+                answers, deaths = None, deaths + 1
+                self._replace_processes(error, deaths)
+            else:
+                yield answer
+                done += 1
+
+    def _begun(self, requests: list[Request]) -> Iterator[Answer]:
         self._requests.coming = requests
         with starting():
-            answers = iter(self._batches)
-        for request in requests:
-            assert self._requests.coming is requests, "another epoch of this loader has begun"
-            yield self._batch(request, _next(answers))
+            return iter(self._batches)
 
-    def _batch(self, request: _Request, answer: _Answer) -> Batch:
-        if isinstance(answer, _Failure):
-            raise DataError(answer.message)
-        images, targets, views = answer
-        names = tuple(self._samples[index].name for index in request.indices)
-        total = None if request.whole == len(images) else request.whole
-        return Batch(images, targets, names, torch.tensor(request.indices), views, total)
+    def _replace_processes(self, error: RuntimeError, deaths: int) -> None:
+        if self._workers == 0 or not _is_death(error):
+            raise error
+        if deaths > MOST_DEATHS:
+            raise LostProcessError(
+                f"Processes that load images were ended from outside {deaths} times in one epoch ({error}). Most often "
+                "memory ran out: use fewer workers (--workers), or a smaller batch or image size."
+            ) from error
+        self._workers = max(1, self._workers // 2)
+        self._batches = self._started()
+        self.handling.tell(
+            f"A process that loads images was ended from outside, most often because memory ran out ({error}). It goes "
+            f"on at the same image with {self._workers} of them; results stay the same."
+        )
+
+    def _batch(self, request: Request, answer: Answer) -> Batch:
+        places = answer.kept(len(request.indices))
+        assert answer.images is not None
+        indices = [request.indices[place] for place in places]
+        names = tuple(self._samples[index].name for index in indices)
+        total = None if request.whole in (len(indices), len(request.indices)) else request.whole
+        return Batch(answer.images, answer.targets, names, torch.tensor(indices), answer.views, total)
 
 
-def _next(answers: Iterator[_Answer]) -> _Answer:
-    try:
-        return next(answers)
-    except RuntimeError as error:
-        if "exited unexpectedly" not in str(error) and "killed by signal" not in str(error):
-            raise
-        raise PlusxError(
-            f"A process that loads images was ended from outside ({error}). Most often memory ran out: use fewer "
-            "workers or a smaller batch size."
-        ) from error
+def _is_death(error: RuntimeError) -> bool:
+    return "exited unexpectedly" in str(error) or "killed by signal" in str(error)
 
 
 def _as_it_is(answer: Any) -> Any:

@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,14 +54,25 @@ def starting() -> Iterator[None]:
 
     The parent gets them afterwards.
 
+    What is set inside for the death of children is taken back: torch's loaders would raise an error wherever the parent
+    happens to be, in the middle of an update of weights too. Who waits for a child sees that it is gone.
+
     From 3.12 on Python warns when a process with threads is copied. PyTorch's loaders take that risk too: the children
     only read and decode images, and touch nothing that another thread may have locked.
     """
+    before = signal.getsignal(signal.SIGCHLD) if _may_handle() else None
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _PARENTS) if sys.platform == "linux" else None
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")
             yield
     finally:
+        if before is not None:
+            signal.signal(signal.SIGCHLD, before)
         if blocked is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _may_handle() -> bool:
+    """Whether there are such signals, and this is the thread that may have a say in them."""
+    return sys.platform != "win32" and threading.current_thread() is threading.main_thread()
