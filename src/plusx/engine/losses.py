@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from plusx.core.batch import Batch
 from plusx.core.errors import NonFiniteLossError
@@ -67,6 +67,16 @@ def non_finite_samples(task: Task, batch: Batch) -> list[str]:
             if not all(math.isfinite(loss.item()) for loss in losses.values()):
                 culprits.append(name)
     return culprits if len(culprits) < len(batch) else []
+
+
+def check_gradients(parameters: Sequence[nn.Parameter], place: str) -> None:
+    """Raises NonFiniteLossError when a gradient is not finite, although every loss was: see `place`."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not nn.utils.get_total_norm(gradients).isfinite():
+        raise NonFiniteLossError(
+            f"Gradients at {place} hold NaN or infinity, though the loss was finite. The step was not applied and the "
+            "last checkpoint is as it was. Lower the rate, clip gradients, or train in fp32."
+        )
 
 
 def check_weights(task: Task, step: int) -> None:

@@ -14,6 +14,7 @@ from plusx.engine.interrupt import Interrupt
 from plusx.engine.notes import Notes
 from plusx.engine.observer import Observer, Stopped
 from plusx.engine.pace import Pace, Unhurried
+from plusx.engine.skipping import NonFinite
 
 Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
 """uint8 batch on its device → float, normalised, augmented; all randomness from the generator (of that device)."""
@@ -37,6 +38,7 @@ class TrainParts:
     interrupt: Interrupt = field(default_factory=Interrupt)
     notes: Notes = field(default_factory=Notes)  # of the parts around the loop: told to the observers, and kept
     pace: Pace = field(default_factory=Unhurried)
+    non_finite: NonFinite = "stop"  # or the step is skipped: see `engine.skipping`
     checkpoint_minutes: float | None = None  # also saves inside an epoch when this much time has passed
     keep: int = KEEP
     about: Mapping[str, Any] = field(default_factory=dict)

@@ -13,7 +13,8 @@ class State:
 
     `at_best`: the weights are the best ones, found at the end of epoch `best_epoch`, and no step was made since.
     `samples`, `sums` (loss part → sum over samples) and `seconds` are those of that epoch, so that its means go on
-    where they were. `notes`: see `Outcome`; the first MOST are kept.
+    where they were. `notes`: see `Outcome`; the first MOST are kept. `skipped`: steps of
+    that epoch that were not applied.
     """
 
     epoch: int = 0
@@ -27,15 +28,25 @@ class State:
     at_best: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
+    skipped: int = 0
+    skipped_in_a_row: int = 0
 
     def count(self, losses: Mapping[str, float], samples: int, batches: int) -> None:
         """One step with these mean losses over `samples` of `batches` batches."""
         self.step += 1
+        self.skipped_in_a_row = 0
         self.at_best = False
         self.batch += batches
         self.samples += samples
         for part, value in losses.items():
             self.sums[part] = self.sums.get(part, 0.0) + value * samples
+
+    def skip(self, batches: int) -> None:
+        """One step that was not applied; the schedule goes on."""
+        self.step += 1
+        self.batch += batches
+        self.skipped += 1
+        self.skipped_in_a_row += 1
 
     def note(self, text: str) -> None:
         """Keeps what the user was told."""
@@ -67,7 +78,7 @@ class State:
         """Enters `values` into the history and begins the next epoch."""
         self.history.append(values)
         self.epoch += 1
-        self.batch = self.samples = 0
+        self.batch = self.samples = self.skipped = 0
         self.sums, self.seconds = {}, 0.0
 
     def to_json(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,15 +14,16 @@ from plusx.core.batch import Batch
 from plusx.core.errors import NonFiniteLossError, WeightsError
 from plusx.core.memory import is_out_of_memory
 from plusx.core.task import Task
-from plusx.engine import memory, modes, randomness
+from plusx.engine import evidence, memory, modes, randomness
 from plusx.engine.ema import Ema
+from plusx.engine.evidence import NonFiniteStepError, Suspect
 from plusx.engine.groups import parameter_groups
-from plusx.engine.losses import PendingLosses, check_finite
+from plusx.engine.losses import PendingLosses, check_finite, check_gradients
 from plusx.engine.parts import Prepare
 from plusx.engine.placement import Placement, place
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
-from plusx.engine.rollback import Rollback
+from plusx.engine.rollback import Rollback, random_states
 from plusx.engine.sync_norm import is_synchronised
 from plusx.engine.team import ALONE, Team
 
@@ -41,6 +43,8 @@ class Stepper:
         self.scaler = torch.amp.GradScaler(placement.device.type, enabled=placement.precision == "fp16")
         self.ema = Ema(task, plan.ema) if plan.ema is not None else None
         self._norms = modes.batch_norms(task)
+        self.checks_gradients = False  # before each update; the scaler of fp16 does so anyway
+        self._suspects: list[Suspect] = []
         self._refusal = ""  # what the allocator said last
         self._rollback = Rollback(task, placement.device)
         self._generator = torch.Generator(placement.device)
@@ -84,9 +88,8 @@ class Stepper:
         """Gradients and mean losses of the window; None where memory ran out."""
         try:
             return self._gradients(window, position)
-        except NonFiniteLossError:
-            self._rollback.undo()
-            raise
+        except NonFiniteLossError as error:
+            raise self._undone(error, self._suspects[-1:]) from None
         except Exception as error:
             if not is_out_of_memory(error) or self.team.ranks.world > 1:  # the others are in the middle of an exchange
                 raise
@@ -95,6 +98,11 @@ class Stepper:
         self._rollback.undo()
         memory.release(self.placement.device)
         return None
+
+    def _undone(self, error: NonFiniteLossError, suspects: Sequence[Suspect]) -> NonFiniteStepError:
+        self.optimizer.zero_grad(set_to_none=True)
+        self._rollback.undo()
+        return NonFiniteStepError(str(error), suspects)
 
     def _halve(self, window: Sequence[Batch], position: Position) -> None:
         largest = max(len(part) for batch in window for part in self._parts(batch))
@@ -108,9 +116,11 @@ class Stepper:
     def _gradients(self, window: Sequence[Batch], position: Position) -> dict[str, float]:
         samples = sum(batch.whole for batch in window)
         self.optimizer.zero_grad(set_to_none=True)
+        self._suspects = []
         means: dict[str, float] = {}
         for offset, batch in enumerate(window):
             place_of_batch = replace(position, batch=position.batch + offset)
+            self._suspects.append(Suspect(batch, place_of_batch, random_states(self.placement.device)))
             counts = self.team.ranks.share_of(len(batch), batch.whole) * batch.whole / samples
             self._even_out(batch)
             done = 0
@@ -123,6 +133,22 @@ class Stepper:
                 for name, value in values.items():
                     means[name] = means.get(name, 0.0) + share * value
         return means
+
+    def keep_evidence(self, error: NonFiniteStepError, directory: Path) -> str:
+        """Saves what the step was computed of, which has changed nothing; says where, unless there are enough of them.
+
+        Raises StorageError.
+        """
+        if not evidence.room_for(directory, error.suspects[0].position.step + 1):
+            return ""
+        about = {
+            "task": self.task.state_dict(),
+            "placement": self.placement.to_json(),
+            "plan": self.plan.to_json(),
+            "micro_batch": self.micro_batch,
+        }
+        seen = [self._prepared(suspect.batch, suspect.position) for suspect in error.suspects]
+        return f" Its batch is kept in {evidence.write(directory, error, seen, about)}."
 
     def _prepared(self, batch: Batch, position: Position) -> Batch:
         """On the device, normalised and augmented as a whole: parts of it are not drawn anew."""
@@ -173,18 +199,22 @@ class Stepper:
 
     def _update(self, factor: float, position: Position) -> None:
         try:
-            self._apply(factor)
+            self._apply(factor, position)
+        except NonFiniteLossError as error:
+            raise self._undone(error, self._suspects) from None
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             raise memory.cut_off(position) from error
 
-    def _apply(self, factor: float) -> None:
+    def _apply(self, factor: float, position: Position) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.optimizer.rate * factor * group["scale"]
         if self.plan.clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.learning, self.plan.clip)
+        if self.checks_gradients and not self.scaler.is_enabled():
+            check_gradients(self.learning, str(position))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.ema is not None:

@@ -9,9 +9,10 @@ from typing import Any, Final
 import torch
 
 from plusx.core.batch import Batch, Batches
-from plusx.core.errors import InputError, StorageError, unknown
+from plusx.core.errors import DataError, InputError, LostProcessError, StorageError, unknown
 from plusx.core.task import Task
 from plusx.engine import checkpoint, memory, modes, randomness
+from plusx.engine.evidence import NonFiniteStepError
 from plusx.engine.interrupt import AbandonedError
 from plusx.engine.losses import check_weights
 from plusx.engine.observer import BeginInfo, EpochInfo, StepInfo, Stopped
@@ -21,6 +22,7 @@ from plusx.engine.plan import Plan
 from plusx.engine.position import Position
 from plusx.engine.resume import begin_directory, check_agrees, differences, other_number, reconcile_best
 from plusx.engine.saving import Saver
+from plusx.engine.skipping import check_skipping, skipping_note
 from plusx.engine.state import State
 from plusx.engine.step import Stepper
 from plusx.engine.team import ALONE, Team
@@ -43,7 +45,7 @@ def train(
     threads). After an interruption the task holds the weights of its last step.
     Of a `team` every member trains on its part of the batches; the first alone saves, and holds the best weights.
     Global random states, modes and `requires_grad` are afterwards as before. Raises NonFiniteLossError,
-    StorageError, InputError.
+    StorageError, InputError, OutOfMemoryError; DataError and LostProcessError of `batches`, when all is saved.
     """
     if len(batches) == 0:
         raise InputError("The training split gives no batches: expected at least one. Take a smaller batch size.")
@@ -69,6 +71,7 @@ class _Run:
         self.plan = stepper.plan
         self.state = State()
         stepper.tell = self.note
+        stepper.checks_gradients = parts.non_finite == "skip"
         self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
         self.saver = Saver(parts.directory, parts.keep)
         self.saved: tuple[int, int] | None = None
@@ -78,8 +81,13 @@ class _Run:
     def run(self, notes: list[str]) -> Stopped:
         self.begin(notes)
         stopped: Stopped | None = None
-        while stopped is None:
-            stopped = self.epoch()
+        try:
+            while stopped is None:
+                stopped = self.epoch()
+        except (DataError, LostProcessError):  # between two steps: nothing is half done
+            self.pass_on_notes()
+            self.save()
+            raise
         self.saver.wait()
         if stopped != "interrupted":
             self.load_best()
@@ -158,14 +166,9 @@ class _Run:
         began = time.perf_counter() - state.seconds
         for window in self.windows():
             self.pass_on_notes()
-            position = Position(state.epoch, state.batch, state.step)
-            factor = self.plan.factor(state.step, self.steps_per_epoch)
-            losses = self.team.summed(self.stepper.step(window, position, factor))
+            self.step(window)
             self.saver.check()
-            samples = sum(batch.whole for batch in window)
-            state.count(losses, samples, len(window))
             state.seconds = time.perf_counter() - began
-            self.tell_step(losses, samples, factor)
             if (cut := self.cut()) is not None:
                 return cut
             self.save_if_due()
@@ -175,6 +178,22 @@ class _Run:
         """Why all members stop after this step, if they do."""
         own = 2 if self.parts.interrupt.requested else 0 if self.parts.pace.another_step() else 1
         return _CUTS[self.team.most(own)]
+
+    def step(self, window: list[Batch]) -> None:
+        """One step, or none where its loss is not finite and it may be skipped."""
+        state = self.state
+        factor = self.plan.factor(state.step, self.steps_per_epoch)
+        try:
+            own = self.stepper.step(window, Position(state.epoch, state.batch, state.step), factor)
+        except NonFiniteStepError as error:
+            where = self.stepper.keep_evidence(error, self.parts.directory)
+            check_skipping(error, where, self.parts.non_finite, state, self.steps_per_epoch)
+            state.skip(len(window))
+            self.note(skipping_note(error, where, state, self.steps_per_epoch))
+            return
+        losses, samples = self.team.summed(own), sum(batch.whole for batch in window)
+        state.count(losses, samples, len(window))
+        self.tell_step(losses, samples, factor)
 
     def windows(self) -> Iterator[list[Batch]]:
         """Batches in groups of `accumulate`, from the position on; the epoch's last group may be smaller."""
