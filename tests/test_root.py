@@ -9,8 +9,8 @@ import pytest
 import plusx
 
 PUBLIC = (
-    *("fit", "evaluate", "predict", "draw", "check", "convert", "shard", "models", "describe_weights", "export"),
-    *("load", "list_models", "create_backbone", "create_model"),
+    *("fit", "evaluate", "predict", "draw", "check", "convert", "shard", "models", "describe_weights", "replay"),
+    *("export", "load", "list_models", "create_backbone", "create_model"),
 )
 
 

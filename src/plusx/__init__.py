@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from plusx.workflows.models import models as models
     from plusx.workflows.pictures import draw as draw
     from plusx.workflows.predict import predict as predict
+    from plusx.workflows.replay import replay as replay
     from plusx.workflows.shard import shard as shard
     from plusx.workflows.weights import describe_weights as describe_weights
 
@@ -44,6 +45,7 @@ _HOMES = {
     "load": "plusx.workflows.load",
     "models": "plusx.workflows.models",
     "predict": "plusx.workflows.predict",
+    "replay": "plusx.workflows.replay",
     "shard": "plusx.workflows.shard",
 }
 

@@ -37,7 +37,9 @@ def standing_in(monkeypatch: pytest.MonkeyPatch, place: str, calls: Calls, resul
 
 
 def test_the_verbs_are_those_of_the_design() -> None:
-    assert list(VERBS) == ["fit", "evaluate", "predict", "check", "convert", "shard", "models", "weights", "export"]
+    assert list(VERBS) == [
+        *("fit", "evaluate", "predict", "check", "convert", "shard", "models", "weights", "replay", "export")
+    ]
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)

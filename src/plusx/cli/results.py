@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from plusx.workflows.evaluate import Evaluation
+    from plusx.workflows.replay import Replay
     from plusx.workflows.run import Run
 
 
@@ -41,6 +42,14 @@ def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:
         shares = {"precision": score.precision, "recall": score.recall, "f1": score.f1}
         values = "  ".join(f"{name} {'    -' if share is None else f'{share:.3f}'}" for name, share in shares.items())
         yield f"  {values}  {counted} {score.support:5}  {score.name}"
+
+
+def of_replay(replay: "Replay", *, as_json: bool) -> Iterator[str]:
+    """What was found of a step; or one JSON object."""
+    if as_json:
+        yield json.dumps(replay.to_json(), ensure_ascii=False)
+        return
+    yield from replay.lines()
 
 
 def of_metrics(metrics: Mapping[str, float]) -> Iterator[str]:

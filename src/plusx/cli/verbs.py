@@ -15,6 +15,7 @@ from plusx.workflows.settings import (
     FitSettings,
     ModelsSettings,
     PredictSettings,
+    ReplayInShell,
     ShardSettings,
     WeightsSettings,
 )
@@ -87,6 +88,14 @@ def export(words: Words) -> int:
     return _print([str(export(words.positionals[0], **words.settings))])
 
 
+def replay(words: Words) -> int:
+    from plusx.workflows.replay import replay
+
+    settings = dict(words.settings)
+    as_json = settings.pop("json", False)
+    return _print(results.of_replay(replay(words.positionals[0], words.at(1), **settings), as_json=as_json))
+
+
 def _print(lines: Iterable[str]) -> int:
     for line in lines:
         print(line)
@@ -155,6 +164,15 @@ _GRAMMARS: Final = (
         WeightsSettings,
         (Positional("NAME", "published weights such as resnet50.a1_in1k, a run, or any weights file"),),
         ("resnet50.a1_in1k --download", "model.pth", "runs/flowers --to torchvision --out flowers.pth"),
+    ),
+    (
+        replay,
+        ReplayInShell,
+        (
+            Positional("RUN", "directory that `plusx fit` wrote"),
+            Positional("STEP", "number of the step; default: the newest that was kept", required=False),
+        ),
+        ("runs/flowers", "runs/flowers 120 --json"),
     ),
     (export, ExportSettings, (Positional("RUN", _RUN),), ("runs/flowers --to openvino",)),
 )

@@ -1,6 +1,7 @@
 """One optimizer step: forward, backward, check, clip, update, average; in parts where memory does not suffice."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -164,6 +165,8 @@ class Stepper:
         weight = share * self.team.ranks.world  # gradients are averaged over processes
         self.scaler.scale(total if weight == 1 else total * weight).backward()
         values = pending.values()
+        if not all(map(math.isfinite, values.values())):
+            self._rollback.undo()  # one image spoils the statistics, and then each would look as bad by itself
         check_finite(values, self.task, batch, str(position))
         return values
 

@@ -92,4 +92,5 @@ class Facts:
     card: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    happened: Sequence[tuple[str, str]] = ()  # on the way: where in the run, and what
     notes: Sequence[str] = ()  # what the user should know, shown below the verdict

@@ -17,6 +17,7 @@ from plusx.core.errors import InputError
 from plusx.core.ranks import ALONE as ONE
 from plusx.core.ranks import Ranks
 from plusx.core.task import Task
+from plusx.data.handling import Handling
 from plusx.data.shards.store import is_url
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
@@ -25,6 +26,7 @@ from plusx.engine.evaluate import counted
 from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt, terminating
 from plusx.engine.journal import Journal
+from plusx.engine.notes import Notes
 from plusx.engine.pace import Unhurried
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
@@ -38,6 +40,7 @@ from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
 from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.environment import audit_cache, environment
+from plusx.workflows.explaining import explained
 from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
@@ -242,10 +245,12 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     validation = measuring_batches(prepared.listing, "val", card.input, size, workers, team.ranks)
     measure = preparation(card.input)
 
+    notes = Notes()
+    batches.handling, validation.handling = Handling(settings.unreadable, notes.add), Handling(tell=notes.add)
     tell_plan(made, placement, job, console)
     metrics = made.task.metrics()
     together = synchronised(made.task) if settings.sync_norm and team.ranks.world > 1 else nullcontext()
-    with Interrupt() as interrupt, together:
+    with Interrupt() as interrupt, together, explained(job.run.path, team.ranks):
         watched = interrupt.watching(validation) if team.ranks.world == 1 else validation  # none leaves the others
 
         def judge(task: Task) -> dict[str, float]:
@@ -260,6 +265,8 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             higher_is_better=metrics.higher_is_better,
             observers=(Progress(console), Journal(job.run.path)) if team.first else (),
             interrupt=interrupt,
+            notes=notes,
+            non_finite=settings.non_finite,
             pace=job.timed.deadline(prepared.listing) if job.timed else Unhurried(),
             checkpoint_minutes=settings.checkpoint_minutes,
             keep=settings.keep,

@@ -39,6 +39,9 @@ def gather(run: RunDirectory, prepared: Prepared, made: Design, results: Results
         usage=usage(run, dense=made.task.dense),
         card={key: value for key, value in made.card.to_json().items() if key not in PUBLISHED},
         environment=run.read_json(run.environment),
+        happened=[
+            (f"epoch {note['epoch']}, after step {note['step']}", note["text"]) for note in results.outcome.notes
+        ],
         notes=[*chosen(saved), *listing.notes, *undefined(results)],
         **scores(made, listing, results),
     )

@@ -16,6 +16,7 @@ from plusx.workflows.values import Spell
 
 _ROUNDED: Final = "the same steps on the same batches, rounded otherwise: its last bits may differ"
 _FILES: Final = "no step changes, only which checkpoints are there"
+_BROKEN: Final = "no step changes while nothing breaks"
 _AFTERWARDS: Final = "no step changes"
 
 RULES: Final[Mapping[str, str]] = MappingProxyType(
@@ -30,6 +31,8 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         "nproc": _ROUNDED,
         "max_restarts": "no step changes",
         "workers": "the same batches whoever loads them: the same bits",
+        "non_finite": _BROKEN,
+        "unreadable": _BROKEN,
         "checkpoint_minutes": _FILES,
         "keep": _FILES,
         "export": _AFTERWARDS,

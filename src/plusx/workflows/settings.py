@@ -155,13 +155,21 @@ class FitSettings(ReadingSettings):
     max_restarts: int = option(
         0, "with nproc: how often the run goes on by itself from its last checkpoint when a process was lost", least=0
     )
+    non_finite: Literal["stop", "skip"] = option(
+        "stop",
+        "a loss that is NaN or infinite: stop, or skip that step, within bounds",
+        section="When something breaks",
+    )
+    unreadable: Literal["stop", "skip"] = option(
+        "stop", "a training image that can no longer be read: stop, or leave it out, at most 1 % of an epoch"
+    )
     out: Path | None = option(None, "directory of the run; none: a new one below runs/", section="The run")
     overwrite: bool = option(False, "replace the run in the directory given by --out")
     resume: Literal["auto"] | Path | None = option(
         None,
         "run directory to go on with; auto: the one given by --out where it holds a run, else a new run; beside it may "
         "change: --epochs, --patience, --device, --precision, --channels-last, --compile, --recompute, --workers, "
-        "--checkpoint-minutes, --keep, --export and --weights-dir",
+        "--non-finite, --unreadable, --checkpoint-minutes, --keep, --export and --weights-dir",
     )
     checkpoint_minutes: float | None = option(
         10.0,
@@ -313,3 +321,17 @@ class ExportSettings:
     to: Literal["onnx", "torch", "openvino"] = option("onnx", "file format")
     out: Path | None = option(None, "file to write; none: model.* in the run directory")
     data: Path | None = option(None, "images to compare on; none: the run's validation images")
+
+
+@dataclass(frozen=True)
+class ReplaySettings:
+    """Compute a training step again whose loss was not finite: which images, which layer."""
+
+    device: str = option("auto", "auto (the run's, where it is here), cpu, cuda, cuda:1, mps")
+
+
+@dataclass(frozen=True)
+class ReplayInShell(ReplaySettings):
+    """Compute a training step again whose loss was not finite: which images, which layer."""
+
+    json: bool = option(False, "print one JSON object", section="The result")

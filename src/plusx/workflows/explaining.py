@@ -1,0 +1,47 @@
+"""What the errors of a training say beside what went wrong: how to look into it, and how to go on."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from plusx.core.errors import DataError, InputError, LostProcessError, NonFiniteLossError
+from plusx.core.ranks import ALONE, Ranks
+from plusx.engine import evidence
+from plusx.workflows.settings import FitSettings
+
+
+@contextmanager
+def explained(run: Path, ranks: Ranks = ALONE) -> Iterator[None]:
+    """Around the training of `run`: its errors end with the commands that help."""
+    if ranks.world > 1:
+        yield  # another process may have to save, and cannot any more
+        return
+    path = shlex.quote(str(run))
+    resume = f"plusx fit --resume {path}"
+    try:
+        yield
+    except DataError as error:
+        raise DataError(
+            f"{error} All steps before are saved. Mend the file and go on with: {resume}; or leave such images out of "
+            f"the training: {resume} --unreadable skip"
+        ) from error
+    except LostProcessError as error:
+        raise LostProcessError(f"{error} All steps before are saved. Go on with: {resume} --workers 1") from error
+    except NonFiniteLossError as error:
+        look = f" Look into it: plusx replay {path}." if evidence.files(run / "checkpoints") else ""
+        raise NonFiniteLossError(f"{error}{look} Go on without such steps: {resume} --non-finite skip") from error
+
+
+def check_together(settings: FitSettings, ranks: Ranks) -> None:
+    """InputError for what several processes cannot do, because each would decide for itself."""
+    if ranks.world == 1:
+        return
+    for option, given, usual in (
+        ("--non-finite skip", settings.non_finite, "stop"),
+        ("--unreadable skip", settings.unreadable, "stop"),
+    ):
+        if given != usual:
+            raise InputError(f"{option} is for one process alone: {ranks.world} would not agree. Leave it away.")
+    if settings.batch_size == "auto":
+        raise InputError("--batch-size auto is for one process alone. Give a number.")
