@@ -48,7 +48,7 @@ def choose_placement(
     a CPU it took longer than all measuring: there it is used only when asked for, on CUDA it is tried where it would
     pay thrice over.
     Neither the task nor any global random state is touched. Raises InputError for a device, precision or compiler
-    that is not there, and when not even one batch fits into the device's memory.
+    that is not there, and when not even one image fits into the device's memory.
     """
     if compile is True and compiler() is None:
         raise InputError("compile needs a C++ compiler, and none was found: install g++, or leave compile away.")
@@ -111,13 +111,17 @@ def native_precisions(device: torch.device) -> list[Precision]:
 
 def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, float]:
     """The clearly fastest way and its images/s; the plainest, and 0, where a step is too slow to compare ways."""
+    asked = watch.batch_size
     speeds = watch.speeds([ways[0], *reversed(ways[1:])])  # the likeliest to win comes second
+    while speeds and not any(speed.best for speed in speeds.values()) and watch.batch_size > 1:
+        watch.batch_size //= 2  # as training does, which then computes a batch in parts
+        speeds = watch.speeds([ways[0], *reversed(ways[1:])])
     if not speeds:
         slow = f"steps are too slow here to compare {_words(ways[-1])} with it within {SECONDS:g} s; ask for it to try"
         return replace(ways[0], reason=f"{ways[0]}: {slow}"), 0.0
     if not any(speed.best for speed in speeds.values()):
         raise InputError(
-            f"A batch of {watch.batch_size} images does not fit into the memory of {ways[0].device}. Take a smaller "
+            f"A batch of {asked} images does not fit into the memory of {ways[0].device}. Take a smaller "
             "batch size and, to keep the step the same, accumulate more batches."
         )
     chosen = ways[0]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from plusx.core.errors import InputError
+from plusx.core.memory import is_out_of_memory
 from plusx.core.task import Task
 from plusx.engine import modes
 from plusx.engine.placement import Placement, place, tuned
@@ -78,8 +79,10 @@ class Stopwatch:
         try:
             step = _Step(self._task, way, self._images(self.batch_size))
             step.seconds()
-        except torch.OutOfMemoryError:
-            return None
+        except Exception as error:
+            if is_out_of_memory(error):
+                return None
+            raise
         return step
 
     def _images(self, count: int) -> Tensor:

@@ -131,7 +131,8 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
         len(listing.splits["train"]), listing.kind, len(listing.classes), architecture(card.architecture).size
     )
     recipe = choose_recipe(settings, facts, pretrained=start != RANDOM)
-    recipe = replace(recipe, plan=replace(plan, epochs=settings.epochs or plan.epochs, patience=settings.patience))
+    plan = replace(plan, epochs=settings.epochs or plan.epochs, patience=settings.patience)
+    recipe = replace(recipe, plan=plan, batch_size=saved["batch_size"])
     backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
     backbone.recompute = settings.recompute
     config = task_config(name, listing, recipe, settings)
@@ -225,7 +226,8 @@ def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Reci
         changes["optimizer"] = replace(optimizer, rate=settings.rate)
     plan: Plan = replace(recipe.plan, **changes)
     transform = recipe.transform if settings.flip else replace(recipe.transform, flip=0.0)
-    batch_size, mix = settings.batch_size or recipe.batch_size, choose_mix(settings, recipe)
+    asked = settings.batch_size
+    batch_size, mix = recipe.batch_size if asked in (None, "auto") else asked, choose_mix(settings, recipe)
     return replace(recipe, plan=plan, transform=transform, mix=mix, batch_size=batch_size)
 
 

@@ -33,15 +33,13 @@ def explained(run: Path, ranks: Ranks = ALONE) -> Iterator[None]:
         raise NonFiniteLossError(f"{error}{look} Go on without such steps: {resume} --non-finite skip") from error
 
 
-def check_together(settings: FitSettings, ranks: Ranks) -> None:
-    """InputError for what several processes cannot do, because each would decide for itself."""
-    if ranks.world == 1:
-        return
-    for option, given, usual in (
-        ("--non-finite skip", settings.non_finite, "stop"),
-        ("--unreadable skip", settings.unreadable, "stop"),
-    ):
-        if given != usual:
-            raise InputError(f"{option} is for one process alone: {ranks.world} would not agree. Leave it away.")
-    if settings.batch_size == "auto":
-        raise InputError("--batch-size auto is for one process alone. Give a number.")
+def check_together(settings: FitSettings, world: int) -> None:
+    """InputError for what `world` processes cannot do together, because each would decide for itself."""
+    asked = {
+        "--non-finite skip": settings.non_finite == "skip",
+        "--unreadable skip": settings.unreadable == "skip",
+        "--batch-size auto": settings.batch_size == "auto",
+    }
+    for option in asked:
+        if world > 1 and asked[option]:
+            raise InputError(f"{option} is for one process alone, and {world} train together here. Leave it away.")

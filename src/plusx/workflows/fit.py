@@ -34,13 +34,14 @@ from plusx.engine.sync_norm import synchronised
 from plusx.engine.team import ALONE, Team
 from plusx.engine.train import train
 from plusx.workflows.audit_report import Command, mending, write_page
+from plusx.workflows.batch_size import found_batch_size
 from plusx.workflows.building import Design, describe, design, design_again, task_name
 from plusx.workflows.clock import started
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
 from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.environment import audit_cache, environment
-from plusx.workflows.explaining import explained
+from plusx.workflows.explaining import check_together, explained
 from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
@@ -75,6 +76,7 @@ def fit_in_words(spell: Spell, data: Any, validation_data: Any, settings: Mappin
     began = started()
     with terminating(), joined(str(settings.get("device", "auto"))) as team:
         job = settle_together(team, data, validation_data, settings, spell)
+        check_together(job.settings, max(job.settings.nproc, team.ranks.world))
         if job.settings.nproc > 1 and team.ranks.world == 1:
             return launch(job, settings)
         console = Console(stderr=True, soft_wrap=True, quiet=not team.first)
@@ -85,6 +87,10 @@ def fit_in_words(spell: Spell, data: Any, validation_data: Any, settings: Mappin
         job = team.decided(lambda: timed(job, prepared, frozenset(settings), began))
         made = settle_design(job, prepared, team)
         placement = team.own(team.decided(lambda: settle_placement(job, made, prepared, team.ranks)))
+        if job.settings.batch_size == "auto" and job.saved is None:
+            found = found_batch_size(job.settings, prepared.listing, made, placement)
+            console.print(f"{found}", highlight=False)
+            made = replace(made, recipe=replace(made.recipe, batch_size=found.size))
         if job.saved is None:
             job = replace(job, run=team.decided(lambda: make_directory(job)))
         with held(job.run) if team.first else nullcontext():

@@ -119,7 +119,11 @@ class FitSettings(ReadingSettings):
         "by what is measured here",
         above=0,
     )
-    batch_size: int | None = option(None, "images per step; none: the recipe's", least=1)
+    batch_size: Literal["auto"] | int | None = option(
+        None,
+        "images per step; none: the recipe's; auto: that, halved to fit into memory or doubled while it gets faster",
+        least=1,
+    )
     rate: float | None = option(None, "peak learning rate; none: the recipe's", above=0)
     frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's", least=0)
     frozen_norm: bool = option(
