@@ -12,9 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-CHECKED = ("png", "gz")
-"""Kinds whose pixels carry checksums."""
-
 
 class Odd(NamedTuple):
     """`how` says what was done to the file `of`. What may become of it: an error, or the pixels of the whole file;
@@ -310,6 +307,15 @@ def strange(name: str, data: bytes) -> Iterator[Odd]:
     if data.startswith(b"\xff\xd8"):
         for part in (1, 3, 5, 7):
             yield Odd(name, f"cut at {part}/8 and ended", data[: len(data) * part // 8] + b"\xff\xd9", lossy=True)
+
+
+def is_known(odd: Odd) -> bool:
+    """Whether anything in the file tells that pixels are missing: not where bare ones were overwritten, nor where a fax
+    line fails, or a strip in YCbCr that is packed without a checksum, which the decoder leaves out."""
+    bare = odd.of.startswith(("bmp", "dib", "ppm", "tiff big", "tiff planar", "tiff P")) or " raw" in odd.of
+    fax = any(one in odd.of for one in ("group3", "group4", "ccitt"))
+    unsure = any(odd.of == f"tiff YCbCr {one}" for one in ("packbits", "tiff_lzw", "zstd"))
+    return not (fax or unsure or (bare and odd.how.startswith("zeros")))
 
 
 def is_half(found: NDArray[np.uint8], expected: NDArray[np.uint8]) -> bool:

@@ -18,6 +18,7 @@ from plusx.data.inspection.jpeg import check_scans, find_scans, with_noise, with
 from plusx.data.limits import check_pixels, heed_own_limit, too_many_for_pillow
 from plusx.data.pixels import as_array, channels_last, scale_of, to_uint8
 from plusx.data.quiet import quiet_pillow
+from plusx.data.tiff import check_tiff
 
 T = TypeVar("T")
 Mode: TypeAlias = Literal["RGB", "L"]
@@ -154,6 +155,7 @@ def decoded(
         with quiet_pillow, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             check_pixels(image.height, image.width)
             _check_png(data)
+            check_tiff(image, data)
             prepare(image)
             image.load()
             return convert(image)

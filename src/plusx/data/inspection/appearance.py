@@ -23,6 +23,7 @@ FLATTEST = 1.0
 _GREY = 32  # side of what is transformed
 _LOW = 8  # frequencies kept, in each direction
 _ENOUGH = 64  # pixels of the shorter side that averaging leaves, twice the side of what is transformed
+_LONGEST = 1 << 15  # pixels of the longer side; resizing one of millions would need gigabytes
 _BLOCK = 1 << 16  # bytes of one checksum
 _DCT = np.cos(np.pi / (2 * _GREY) * np.outer(np.arange(_LOW), 2 * np.arange(_GREY) + 1))
 """The first rows of the DCT-II; their scale does not matter, since the median scales along."""
@@ -70,5 +71,5 @@ def pixel_checksum(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _averaged(image: Image.Image) -> Image.Image:
-    factor = min(image.size) // _ENOUGH
-    return image.reduce(factor) if factor > 1 else image
+    across, down = (max(1, min(image.size) // _ENOUGH, side // _LONGEST) for side in image.size)
+    return image.reduce((across, down)) if max(across, down) > 1 else image
