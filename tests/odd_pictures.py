@@ -310,20 +310,29 @@ def strange(name: str, data: bytes) -> Iterator[Odd]:
 
 
 def is_known(odd: Odd) -> bool:
-    """Whether anything in the file tells that pixels are missing: not where bare ones were overwritten, nor where a fax
-    line fails, or a strip in YCbCr that is packed without a checksum, which the decoder leaves out."""
+    """Whether anything in the file tells that pixels are missing: not where bare ones, or where they lie, were changed,
+    nor where a fax line fails, or a strip in YCbCr packed without a checksum, which the decoder leaves out."""
     bare = odd.of.startswith(("bmp", "dib", "ppm", "tiff big", "tiff planar", "tiff P")) or " raw" in odd.of
+    bare = bare or odd.of.endswith("packbits")
     fax = any(one in odd.of for one in ("group3", "group4", "ccitt"))
     unsure = any(odd.of == f"tiff YCbCr {one}" for one in ("packbits", "tiff_lzw", "zstd"))
-    return not (fax or unsure or (bare and odd.how.startswith("zeros")))
+    return not (fax or unsure or (bare and odd.how.startswith(("zeros", "flipped"))))
 
 
 def is_half(found: NDArray[np.uint8], expected: NDArray[np.uint8]) -> bool:
     """Whether a quarter of the rows, at the bottom or the top, are of one colour each, as none of the picture's are:
     what decoders leave unfilled."""
-    plain = _plain_rows(found)
-    least = max(3, len(plain) // 4)
-    return bool(plain[-least:].all() or plain[:least].all()) and not bool(_plain_rows(expected).any())
+    least = max(3, len(found) // 4)
+    ends = [rows for rows in (found[-least:], found[:least]) if _plain_rows(rows).all()]
+    return bool(ends) and not bool(_plain_rows(expected).any())
+
+
+def is_filled(found: NDArray[np.uint8]) -> bool:
+    """As `is_half`, with neither black nor white: what a decoder of JPEG fills with. Those are drifted values."""
+    least = max(3, len(found) // 4)
+    return any(
+        _plain_rows(rows).all() and rows.min() > 0 and rows.max() < 255 for rows in (found[-least:], found[:least])
+    )
 
 
 def _plain_rows(image: NDArray[np.uint8]) -> NDArray[np.bool_]:

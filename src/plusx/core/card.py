@@ -1,5 +1,6 @@
 """Card: all that a set of weights must say to be usable. Data, not code; it travels inside the model file."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
@@ -9,6 +10,9 @@ from plusx.core.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+LARGEST_SIDE = 1 << 14
+"""Pixels of a side of a network's input; a card with more was made to fill the memory."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 Fit = Literal["crop", "squash", "pad"]
@@ -33,11 +37,16 @@ class Input:
     order: Literal["RGB", "BGR", "L"] = "RGB"  # channel order the network was trained on; L: one grey channel
 
     def __post_init__(self) -> None:
+        if not all(isinstance(side, int) and side <= LARGEST_SIDE for side in (*self.size, self.resize)):
+            raise InputError(
+                f"input size {self.size!r:.80} with resize {self.resize!r:.80}: expected whole numbers of pixels, "
+                f"{LARGEST_SIDE} at the most"
+            )
         if min(self.size) < 1 or (self.fit == "crop" and self.resize < min(self.size)):
             raise InputError(
                 f"input size {self.size} with resize {self.resize}: a crop must fit into the resized image"
             )
-        if len(self.mean) != len(self.std) or min(self.std) <= 0:
+        if len(self.mean) != len(self.std) or not all(0 < value < math.inf for value in self.std):
             raise InputError(f"mean {self.mean} and std {self.std} need one positive std per mean")
 
     @property
@@ -83,6 +92,7 @@ class Card:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Card":
+        """What is stumbled over is raised as it is: KeyError, TypeError, ValueError."""
         plain: dict[str, Any] = dict(values)
         plain["classes"] = tuple(plain["classes"])
         if (largest := plain.get("largest_image")) is not None:

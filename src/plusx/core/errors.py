@@ -1,8 +1,13 @@
 """Errors for users: what was found, what was expected, what to do. The command line prints them without a traceback."""
 
 import difflib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
+from typing import TypeVar
+
+H = TypeVar("H", bound=Hashable)
 
 
 class PlusxError(Exception):
@@ -71,6 +76,27 @@ class StorageError(PlusxError, OSError):
 
 class SaidError(PlusxError):
     """Another process of the same team has failed and says why."""
+
+
+STUMBLES = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError, AssertionError)
+"""What code meets in values that somebody else wrote; RecursionError is a RuntimeError."""
+
+
+@contextmanager
+def foreign(told: Callable[[str], PlusxError]) -> Iterator[None]:
+    """What is stumbled over inside becomes `told(reason)`; errors for users pass. For values out of files."""
+    try:
+        yield
+    except PlusxError:
+        raise
+    except STUMBLES as error:
+        text = (str(error).splitlines() or [""])[0][:200]
+        raise told(f"{type(error).__name__}: {text}") from error
+
+
+def twice(names: Sequence[H]) -> list[H]:
+    """Those that occur more than once, in the order of their first."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 FEW = 20

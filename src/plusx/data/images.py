@@ -124,7 +124,7 @@ def decoded_anyway(data: bytes, name: str, convert: Conversion) -> tuple[NDArray
         return pixels(data), True
     if scans.progressive or len(scans.ends) > 1:
         found = pixels(data)
-        return found, np.array_equal(found, pixels(with_noise(data, scans.ends[-1])))
+        return found, np.array_equal(found, pixels(with_noise(data, *scans.ends)))
     try:
         return pixels(without_end(data, scans.ends[0])), True
     except DataError:

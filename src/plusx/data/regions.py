@@ -94,7 +94,7 @@ def shape_of(segmentation: Any, size: tuple[int, int], name: str) -> Outline | R
 def _polygon(numbers: Any, name: str) -> NDArray[np.float32]:
     try:
         flat = np.array(numbers, dtype=np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         flat = np.empty((0, 0), np.float32)
     if flat.ndim != 1 or len(flat) % 2 or not np.isfinite(flat).all():
         raise DataError(f"{name}: polygon {_cut(numbers)}; expected x, y, x, y, … in pixels, an even number of them.")

@@ -14,6 +14,7 @@ from plusx.data.inspection.jpeg import find_scans, without_end
 from plusx.data.limits import check_pixels
 
 _COMPRESSION, _PHOTOMETRIC = 259, 262  # tags of TIFF 6.0
+_WIDTH, _HEIGHT, _SAMPLES, _ROWS, _PLANAR = 256, 257, 277, 278, 284
 _STRIPS, _STRIP_BYTES = 273, 279
 _TILE_WIDTH, _TILE_LENGTH, _TILES, _TILE_BYTES = 322, 323, 324, 325
 _YCBCR: Final = 6
@@ -32,8 +33,7 @@ def check_tiff(image: Image.Image, data: bytes) -> None:
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return
     tags = image.tag_v2
-    if _TILES in tags:
-        check_pixels(int(tags.get(_TILE_LENGTH, 0)), int(tags.get(_TILE_WIDTH, 0)))
+    _check_pieces(tags)
     compression = tags.get(_COMPRESSION)
     if compression == _JPEG:
         tables = bytes(tags.get(_JPEG_TABLES, b""))
@@ -45,6 +45,23 @@ def check_tiff(image: Image.Image, data: bytes) -> None:
     starts, lengths = (tags.get(one, tags.get(other, ())) for one, other in _PIECES)
     for start, length in zip(starts, lengths, strict=False):
         check(data[start : start + length])
+
+
+def _check_pieces(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
+    """That there are strips or tiles for all rows: those of which there are none would stay black."""
+    height, width = (int(tags.get(side, 0)) for side in (_HEIGHT, _WIDTH))
+    if _TILES in tags:
+        rows, columns = int(tags.get(_TILE_LENGTH, 0)), int(tags.get(_TILE_WIDTH, 0))
+        check_pixels(rows, columns)
+    else:
+        rows, columns = min(height, int(tags.get(_ROWS, height))), width
+    if rows < 1 or columns < 1:
+        raise DataError(f"damaged, the TIFF has strips or tiles of {columns}×{rows} pixels.")
+    planes = int(tags.get(_SAMPLES, 1)) if tags.get(_PLANAR, 1) == 2 else 1
+    needed = -(-height // rows) * -(-width // columns) * planes
+    found = len(tags.get(_STRIPS, tags.get(_TILES, ())))
+    if found < needed:
+        raise DataError(f"damaged or cut off, the TIFF has {found} strips or tiles of {needed}.")
 
 
 def _check_jpeg(piece: bytes, *, tables: bytes) -> None:

@@ -81,6 +81,7 @@ def read(path: Path) -> dict[str, Any]:
     """The content of a checkpoint, tensors on the CPU. Raises WeightsError for a damaged or foreign file."""
     try:
         with zipfile.ZipFile(path) as archive:
+            _refuse_packed(path, archive)
             damaged = archive.testzip()
         if damaged is not None:
             raise WeightsError(f"{path} is damaged: the checksum of its record {damaged} does not match.")
@@ -89,12 +90,24 @@ def read(path: Path) -> dict[str, Any]:
         raise WeightsError(
             f"{path} holds more than tensors and plain values, and loading it could execute code: refused."
         ) from error
-    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
+    except WeightsError:
+        raise
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged archive surfaces as whatever its bytes happen to mean
         raise WeightsError(f"{path} is cut off or damaged: it is no complete checkpoint.") from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
         raise WeightsError(f"{path} is no checkpoint of this version: found format {found}, expected {FORMAT}.")
     return content
+
+
+def _refuse_packed(path: Path, archive: zipfile.ZipFile) -> None:
+    """torch stores records as they are, one after the other: more bytes in them than in the file were made to fill the
+    memory, or the time of whoever reads them."""
+    total = sum(record.file_size for record in archive.infolist())
+    if total > path.stat().st_size:
+        raise WeightsError(f"{path} would unpack to {total} bytes: no checkpoint does, it was made to fill the memory.")
 
 
 def exists(directory: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 
+from plusx.core.errors import InputError, foreign
 from plusx.core.task import Task
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -42,8 +43,12 @@ class Placement:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Placement":
-        plain: dict[str, Any] = {**values, "device": torch.device(values["device"])}
-        return Placement(**plain)
+        """InputError where they are not what `to_json` gives."""
+        with foreign(lambda reason: InputError(f"{values!r:.200} says no device and precision ({reason}).")):
+            plain: dict[str, Any] = {**values, "device": torch.device(values["device"])}
+            found = Placement(**plain)
+            _ = DTYPES[found.precision], str(found), int(found.channels_last), int(found.compile)
+        return found
 
     def differs(self, other: "Placement") -> bool:
         """Whether it gives other bits than `other`: anything but the reason."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from plusx.core.errors import InputError, WeightsError
+from plusx.core.errors import InputError, WeightsError, foreign
 from plusx.core.ranks import Ranks
 from plusx.engine import checkpoint
 from plusx.engine.placement import Placement
@@ -26,8 +26,21 @@ def begin_directory(directory: Path) -> None:
 
 def check_agrees(content: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     """Raises InputError when the checkpoint was made with other settings or data than those of `expected`."""
-    state = State.from_json(content["state"])
-    check_continues(Plan.from_json(content["plan"]), Plan.from_json(expected["plan"]), state.epoch + (state.batch > 0))
+    with foreign(_damaged):
+        state, plan = State.from_json(content["state"]), Plan.from_json(content["plan"])
+        done = int(state.epoch) + (int(state.batch) > 0)
+        check_continues(plan, Plan.from_json(expected["plan"]), done)
+        _check_same(content, expected)
+
+
+def _damaged(reason: str) -> WeightsError:
+    return WeightsError(
+        f"The checkpoint holds something else than this version writes ({reason}). Resume with the version of plusx "
+        "that wrote it, or begin a new run."
+    )
+
+
+def _check_same(content: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     for field, meaning in {"batches": "batches in an epoch", "primary": "the metric to go by"}.items():
         if content[field] != expected[field]:
             raise InputError(
@@ -39,7 +52,8 @@ def check_agrees(content: Mapping[str, Any], expected: Mapping[str, Any]) -> Non
 def differences(content: Mapping[str, Any], placement: Placement) -> list[str]:
     """Notes on what lets the continued run end with other bits than an uninterrupted one would."""
     notes = []
-    before = Placement.from_json(content["placement"])
+    with foreign(_damaged):
+        before, then = Placement.from_json(content["placement"]), dict(content["versions"])
     if before.differs(placement):
         notes.append(f"The run was begun as {before} and goes on as {placement}: its results may differ slightly.")
     threads = content.get("threads", torch.get_num_threads())
@@ -48,7 +62,7 @@ def differences(content: Mapping[str, Any], placement: Placement) -> list[str]:
             f"The run was begun with {threads} threads and goes on with {torch.get_num_threads()}: sums are rounded in "
             "another order, and its results may differ slightly."
         )
-    then, now = content["versions"], checkpoint.versions()
+    now = checkpoint.versions()
     changed = [f"{name} {then[name]} → {now[name]}" for name in now if name in then and then[name] != now[name]]
     if changed:
         notes.append(f"The code has changed since ({', '.join(changed)}): results may differ slightly.")

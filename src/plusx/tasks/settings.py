@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, fields
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from plusx.core.errors import InputError, unknown
+from plusx.core.errors import InputError, twice, unknown
 
 
 class Configuration(Protocol):
@@ -42,7 +42,7 @@ def check_names(task: str, what: str, names: Sequence[str]) -> None:
     """InputError unless there is at least one name and each comes once."""
     if isinstance(names, str) or not names:
         raise InputError(f"The task {task} needs the {what} as a list of at least one name, not {names!r}")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(twice(names))
     if repeated:
         raise InputError(f"The task {task} has {what} that occur twice: {', '.join(repeated)}. Give each its own name.")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from plusx.backbones.create import build
 from plusx.core.card import Card
-from plusx.core.errors import InputError, WeightsError
+from plusx.core.errors import InputError, WeightsError, foreign
 from plusx.core.storage import replacing
 from plusx.core.task import Task
 from plusx.tasks import create as tasks
@@ -68,7 +68,9 @@ def restore(checkpoint: Checkpoint, device: str = "cpu") -> LoadedModel:
     if header is None:
         raise without_header(checkpoint.path)
     try:
-        task = _untrained(header)
+        with foreign(lambda reason: WeightsError(f"its header describes no network ({reason}).")):
+            _refuse_absurd(header, len(checkpoint.tensors))
+            task = _untrained(header)
     except InputError as error:
         raise WeightsError(f"{checkpoint.path} cannot be rebuilt: {error}") from error
     mismatch = Mismatch.between(task.state_dict(), checkpoint.tensors, same_dtype=False)
@@ -76,6 +78,25 @@ def restore(checkpoint: Checkpoint, device: str = "cpu") -> LoadedModel:
         raise WeightsError(f"The tensors of {checkpoint.path} are not those of its header.\n{mismatch}")
     task.load_state_dict({name: tensor.clone() for name, tensor in checkpoint.tensors.items()}, assign=True)
     return LoadedModel(task.to(device).eval(), header.card, header.extra)
+
+
+def _refuse_absurd(header: Header, tensors: int) -> None:
+    """WeightsError for settings with which the network would be built for hours, or fill the memory, before its tensors
+    are compared with those of the file: each block has at least one."""
+    for key, value in header.card.build.items():
+        numbers = [
+            one for one in (value if isinstance(value, tuple | list) else (value,)) if isinstance(one, int | float)
+        ]
+        most = tensors if key in _REPEATED else _WIDEST
+        if any(not abs(one) <= most for one in numbers) or len(numbers) > _WIDEST:
+            raise WeightsError(f"{key} is {str(value)[:80]}, and the file holds {tensors} tensors.")
+
+
+_REPEATED: Final = ("depths", "n")
+"""Settings that say how often a block is built."""
+
+_WIDEST: Final = 1 << 14
+"""The widest maps of any network here are an eighth of it."""
 
 
 def _check_card(path: Path, task: Task, header: Header) -> None:

@@ -28,6 +28,10 @@ _INSIDE: Final = (  # where training scripts put it; averaged weights first: the
     "net",
     "weights",
 )
+_FLOOR: Final = 10_000_000  # bytes that any file may unpack to
+_LARGEST_RATIO: Final = 100  # bytes of tensors per byte of file
+_ALLOCATORS: Final = ("bytearray", "bytes")
+_BUILTINS: Final = ("builtins.", "__builtin__.")
 _PREFIXES: Final = ("module.", "_orig_mod.", "model.")  # DataParallel, torch.compile, Lightning
 _COUNTER: Final = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
 
@@ -42,6 +46,7 @@ _HARMLESS: Final[list[Any]] = [  # plain values beside the weights: arguments of
 
 def read_torch(path: Path) -> dict[str, Tensor]:
     """The state dict of a file that `torch.save` wrote, prefixes dropped; raises `WeightsError`."""
+    _refuse_bomb(path)
     try:
         content = _load(path)
     except pickle.UnpicklingError as error:
@@ -50,7 +55,34 @@ def read_torch(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"{path} is cut off or damaged ({type(error).__name__}: {_first_line(error)}). Get the file again."
         ) from error
-    return without_prefixes(_state_dict(content, path))
+    tensors = _state_dict(content, path)
+    _refuse_expanded(path, tensors)
+    return without_prefixes(tensors)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Archives that hold more than the file is long, and pickles that ask for memory by a number."""
+    total = 0
+    with suppress(zipfile.BadZipFile, OSError, NotImplementedError, ValueError), zipfile.ZipFile(path) as archive:
+        total = sum(record.file_size for record in archive.infolist())
+    if total > path.stat().st_size + _FLOOR:
+        raise _too_much(path, total)
+    if any(name.split(".")[-1] in _ALLOCATORS for name in _globals(path) if name.startswith(_BUILTINS)):
+        raise WeightsError(
+            f"{path} was refused: it asks for a bytearray, which no state dict holds. Have its writer save "
+            "model.state_dict() alone, best as .safetensors."
+        )
+
+
+def _refuse_expanded(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """One number can stand for a tensor of any shape, until somebody copies it."""
+    total = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if total > max(_FLOOR, _LARGEST_RATIO * path.stat().st_size):
+        raise _too_much(path, total)
+
+
+def _too_much(path: Path, total: int) -> WeightsError:
+    return WeightsError(f"{path} would unpack to {total} bytes; it was made to fill the memory.")
 
 
 def without_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ import torch
 from plusx.backbones.catalogue import Architecture, architecture
 from plusx.backbones.create import build
 from plusx.core.card import Card, Input
-from plusx.core.errors import InputError
+from plusx.core.errors import InputError, foreign
 from plusx.core.sample import DENSE, Listing
 from plusx.core.task import Task
 from plusx.data.images import printable
@@ -125,7 +125,8 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
     Nothing is downloaded, and the file that it started from may be gone. saved: what its settings.json holds; card and
     plan are taken from there, with the epochs and the patience of `settings`.
     """
-    card, start, plan = Card.from_json(saved["card"]), saved["start"], Plan.from_json(saved["plan"])
+    with foreign(lambda reason: InputError(f"The run's settings.json is damaged ({reason}). Begin a new run.")):
+        card, start, plan = Card.from_json(saved["card"]), saved["start"], Plan.from_json(saved["plan"])
     name = task_name(settings, listing)
     facts = Facts(
         len(listing.splits["train"]), listing.kind, len(listing.classes), architecture(card.architecture).size

@@ -60,15 +60,18 @@ class RunDirectory:
         clear_leftovers(self.path, [one.name for one in self.written()])
 
     def read_json(self, file: Path) -> dict[str, Any]:
-        """The content of one of the JSON files; InputError when this is no run directory."""
+        """The content of one of the JSON files; InputError when this is no run directory, or the file is damaged."""
         try:
-            return json.loads(file.read_text(encoding="utf-8"))
+            content = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise InputError(
                 f"{self.path} is not a run directory: it has no {file.name}. Give the directory that `plusx fit` wrote."
             ) from None
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{file} is damaged: {error}. Delete the run and start again.") from None
+        if not isinstance(content, dict):
+            raise InputError(f"{file} is damaged: it holds no object. Delete the run and start again.")
+        return content
 
     def without_model(self) -> InputError:
         """What to say of a directory that holds no model: an unfinished run, or none at all."""

@@ -217,7 +217,7 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
 
 def refuse_other_data(job: Job, prepared: Prepared) -> None:
     """InputError where images, labels, splits or the contents of files are not those the run began with."""
-    if job.run.read_json(job.run.data)["fingerprint"] != prepared.fingerprint:
+    if job.run.read_json(job.run.data).get("fingerprint") != prepared.fingerprint:
         raise InputError(
             f"The data is not that which {job.run.path} was begun with: images, labels or splits differ "
             f"(compare with {job.run.split}). Restore it, or begin a new run."

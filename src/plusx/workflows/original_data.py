@@ -26,9 +26,9 @@ def original_data(path: Path) -> Listing:
     if saved["data"] is None:
         raise InputError(f"{path} was trained on data in memory. Name the images to take instead.")
     settings = replace(settings_from(FitSettings, saved["settings"]), exclude=None, missing_files="skip")
-    excluded = frozenset(saved.get("excluded", ()))
+    excluded = frozenset(map(str, saved.get("excluded", ())))
     listing = read_listing(saved["data"], settings, saved.get("validation_data"), broken="finding", excluded=excluded)
-    if list(listing.classes) != run.read_json(run.data)["classes"]:
+    if list(listing.classes) != run.read_json(run.data).get("classes"):
         raise DataError(f"The classes in {saved['data']} are no longer those of {run.data}. {_ADVICE}")
     return listing.with_splits(_as_split(listing, run))
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
+from plusx.core.errors import InputError
 from plusx.workflows.directory import RunDirectory
 
 
@@ -43,4 +45,21 @@ class Run:
 def open_run(path: Path) -> tuple[RunDirectory, dict[str, Any]]:
     """The directory and its settings.json; InputError when `path` is no run."""
     directory = RunDirectory(Path(path))
-    return directory, directory.read_json(directory.settings)
+    saved = directory.read_json(directory.settings)
+    for key, kinds in _KINDS.items():
+        if (key in _NEEDED and key not in saved) or (key in saved and not isinstance(saved[key], kinds)):
+            raise InputError(
+                f"{directory.settings} is damaged: {key} is {str(saved.get(key))[:80]!r}, which `plusx fit` does not "
+                "write. Delete the run and start again."
+            )
+    return directory, saved
+
+
+_NEEDED = ("data", "settings")
+_KINDS = {
+    **dict.fromkeys(("data", "validation_data"), (str, NoneType)),
+    **dict.fromkeys(("settings", "plan", "card", "task", "placement"), dict),
+    **dict.fromkeys(("start", "begun"), str),
+    **dict.fromkeys(("excluded",), list),
+}
+"""What settings.json holds, as far as it is read again: key → types."""

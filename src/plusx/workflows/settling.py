@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from plusx.core.errors import InputError
+from plusx.core.errors import InputError, foreign
 from plusx.workflows.clock import Clock
 from plusx.workflows.directory import RunDirectory, place_for
 from plusx.workflows.preparation import Prepared
@@ -67,8 +67,10 @@ def settle_resumed(data: Any, validation_data: Any, settings: FitSettings, given
     assert isinstance(settings.resume, Path)
     run, saved = open_run(settings.resume)
     before = settings_from(FitSettings, saved["settings"])
-    epochs = settings.epochs or before.epochs or saved["plan"]["epochs"]
-    changes = changes_between(replace(before, epochs=before.epochs or saved["plan"]["epochs"]), settings, given)
+    with foreign(lambda reason: InputError(f"{run.settings} is damaged: it has no plan with epochs ({reason}).")):
+        planned = before.epochs or int(saved["plan"]["epochs"])
+    epochs = settings.epochs or planned
+    changes = changes_between(replace(before, epochs=planned), settings, given)
     refuse_changes(changes, spell)
     refuse_fewer_epochs(run, epochs, spell)
     goes_on = replace(before, resume=settings.resume, **{change.name: change.after for change in changes})

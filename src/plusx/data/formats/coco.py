@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plusx.core.errors import DataError
+from plusx.core.errors import DataError, twice
 from plusx.core.finding import Finding
 from plusx.data.formats.boxes import Drawn, Form, Row, drawn
 from plusx.data.formats.classes import class_name
@@ -136,16 +136,15 @@ class _Content:
             raise DataError(f"{path} has no list {shown(wrong)}; expected COCO's lists {', '.join(_LISTS)}.")
         images = _by_id(path, "image", lists["images"], "file_name")
         categories = _by_id(path, "category", lists["categories"], "name")
-        names = {key: class_name(category["name"]) for key, category in sorted(categories.items(), key=_by_number)}
+        names = {key: named(path, category) for key, category in sorted(categories.items(), key=_by_number)}
         lost, annotations = _lost(path, lists["annotations"], images, options)
         return _Content(path, images, names, *_rows(path, annotations, names), lost)
 
     def classes(self) -> tuple[str, ...]:
         """In the order of their ids, which may have gaps."""
         names = tuple(self.categories.values())
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise DataError(f"{self.path}: two categories are called {twice!r}; rename one.")
+        if repeated := twice(names):
+            raise DataError(f"{self.path}: two categories are called {repeated[0]!r}; rename one.")
         return names
 
     def entries(self, split: Split, located: Located) -> Iterator[Entry]:
@@ -169,6 +168,14 @@ class _Content:
         declared = (height, width) if height and width else None
         size = located.size(found, declared, f"{self.path}, image {key!r}")
         return drawn(self.rows.get(key, ()), size, str(self.path), "annotation", FORM)
+
+
+def named(path: Path, category: Mapping[str, Any]) -> str:
+    """The name of a category of COCO. DataError for what is no text or number."""
+    name = category["name"]
+    if not isinstance(name, str | int | float):
+        raise DataError(f"{path}: the name of category {category.get('id')!r} is {str(name)[:80]}; expected a text.")
+    return class_name(name)
 
 
 def _by_number(item: tuple[Any, Any]) -> tuple[bool, Any]:
@@ -251,8 +258,11 @@ def _four(bbox: Any, place: str) -> tuple[float, float, float, float]:
 
 
 def _number(value: Any) -> float:
-    """NaN for what is no number, which is refused later with file and annotation."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else float("nan")
+    """NaN for what is no number, or a larger one than there are, which is refused later with file and annotation."""
+    try:
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else float("nan")
+    except OverflowError:
+        return float("nan")
 
 
 FORMATS.register("coco")(Format(recognise, read, LAYOUT, frozenset({"missing_files"})))

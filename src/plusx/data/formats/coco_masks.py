@@ -1,6 +1,7 @@
 """Masks painted from the outlines of COCO's JSON (cocodataset.org/#format-data), where masks are asked for."""
 
 import json
+import math
 import mmap
 import os
 import re
@@ -12,7 +13,7 @@ from typing import Any
 from plusx.core.errors import DataError, unknown
 from plusx.core.finding import Finding
 from plusx.core.masks import VOID, LazyMask
-from plusx.data.formats.classes import class_name
+from plusx.data.formats.coco import named
 from plusx.data.formats.folders import visible_folders
 from plusx.data.formats.format import FORMATS, Entries, Entry, Format, counted, shown
 from plusx.data.formats.located import Located
@@ -146,10 +147,12 @@ class _Content:
     def of(path: Path, options: ReadOptions) -> "_Content":
         """DataError naming file and annotation for what is missing or undeclared."""
         images, annotations, categories = _lists(path)
-        named = [category for category in categories if "name" in category]
-        named.sort(key=lambda category: (isinstance(category.get("id"), str), category.get("id")))
-        names = {category.get("id"): class_name(category["name"]) for category in named}
-        known = {image.get("id") for image in images}
+        _check_ids(path, "image", images)
+        _check_ids(path, "category", categories)
+        titled = [category for category in categories if "name" in category]
+        titled.sort(key=lambda category: (isinstance(category["id"], str), category["id"]))
+        names = {category["id"]: named(path, category) for category in titled}
+        known = {image["id"] for image in images}
         outlined: dict[Any, list[Mapping[str, Any]]] = {}
         wrong: list[Finding] = []
         for number, one in enumerate(annotations):
@@ -202,12 +205,18 @@ class _Content:
             yield self.categories[one["category_id"]], bool(one.get("iscrowd")), shape
 
 
+def _check_ids(path: Path, what: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    wrong = next((entry for entry in entries if not isinstance(entry.get("id"), int | str)), None)
+    if wrong is not None:
+        raise DataError(f"{path}: an entry for {what} has no id that is a number or a text: {str(wrong)[:80]}")
+
+
 def _problem(one: Mapping[str, Any], images: Set[Any], names: Mapping[Any, str]) -> tuple[str, str] | None:
     """Code and words for an annotation that belongs nowhere."""
     image, category = one.get("image_id"), one.get("category_id")
-    if image not in images:
+    if not isinstance(image, int | str) or image not in images:
         return "annotation-without-image", f"no image has the id {image!r}. Add it to `images`, or remove this."
-    if category not in names:
+    if not isinstance(category, int | str) or category not in names:
         declared = shown([f"{key} {name}" for key, name in names.items()])
         return "annotation-wrong", f"category_id {category!r} is not declared; declared are {declared}."
     return None
@@ -231,7 +240,8 @@ def _lists(path: Path) -> list[list[Mapping[str, Any]]]:
 def _from_below(annotation: Mapping[str, Any]) -> tuple[bool, float]:
     """Crowds first, then the large objects."""
     area = annotation.get("area")
-    return not annotation.get("iscrowd"), -float(area) if isinstance(area, (int, float)) else 0.0
+    known = isinstance(area, (int, float)) and abs(area) < math.inf
+    return not annotation.get("iscrowd"), -area if known else 0.0
 
 
 def _index(name: str, classes: tuple[str, ...], place: str) -> int:

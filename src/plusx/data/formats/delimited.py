@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plusx.core.errors import DataError
+from plusx.core.errors import DataError, twice
 from plusx.data.images import IMAGE_SUFFIXES
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -113,9 +113,8 @@ def _looks_like_data(header: Sequence[str]) -> bool:
 
 
 def _columns(path: Path, header: list[str], body: list[tuple[int, list[str]]], delimiter: str) -> dict[str, list[Any]]:
-    twice = next((name for name in header if name and header.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path}: two columns are called {twice!r}; rename one.")
+    if repeated := twice([*filter(None, header)]):
+        raise DataError(f"{path}: two columns are called {repeated[0]!r}; rename one.")
     for line, row in body:
         if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
             raise DataError(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from plusx.core.errors import DataError
+from plusx.core.errors import DataError, twice
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.delimited import Table, read_delimited
 from plusx.data.formats.format import shown
@@ -118,9 +118,8 @@ def _checked(table: ClassTable) -> ClassTable:
     if not table.names:
         raise DataError(f"{table.path} is empty; expected one class per line, in the order of their values.")
     for what, found in (("class", table.names), ("value", table.keys or ())):
-        twice = next((one for one in found if list(found).count(one) > 1), None)
-        if twice is not None:
-            raise DataError(f"{table.path} has the {what} {twice!r} twice; every {what} stands there once.")
+        if repeated := twice([*found]):
+            raise DataError(f"{table.path} has the {what} {repeated[0]!r} twice; every {what} stands there once.")
     if "" in table.names:
         raise DataError(f"{table.path} has a line without the name of a class. Give every class a name.")
     return table

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plusx.core.errors import DataError
+from plusx.core.errors import DataError, twice
 from plusx.data.formats.boxes import Drawn, Form, Row, drawn
 from plusx.data.formats.classes import class_name
 from plusx.data.formats.folders import Walk
@@ -79,9 +79,8 @@ def _names(about: Mapping[str, Value], file: Path) -> dict[int, str]:
             f"{file}: names are numbered {shown(list(given))}; expected 0 to {len(given) - 1} without gaps."
         )
     names = {int(key): class_name(name) for key, name in sorted(given.items(), key=lambda item: int(item[0]))}
-    twice = next((name for name in names.values() if list(names.values()).count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{file}: two classes are called {twice!r}; rename one.")
+    if repeated := twice([*names.values()]):
+        raise DataError(f"{file}: two classes are called {repeated[0]!r}; rename one.")
     if about.get("nc", str(len(names))) != str(len(names)):
         raise DataError(f"{file}: nc is {about['nc']}, but there are {len(names)} names. Correct one of them.")
     return names

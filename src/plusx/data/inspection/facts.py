@@ -91,7 +91,7 @@ def _decode(data: bytes) -> tuple[_Picture, str]:
         return _picture(data), ""
     if scans.progressive or len(scans.ends) > 1:
         picture = _picture(data)
-        other = with_noise(data, scans.ends[-1])
+        other = with_noise(data, *scans.ends)
         whole = np.array_equal(picture.pixels, decoded(other, "", lambda image: shown(image, other, "RGB")))
         return picture, "" if whole else _tail(data, scans)
     try:

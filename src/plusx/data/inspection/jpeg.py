@@ -8,13 +8,15 @@ A progressive file that ends between two of its scans cannot be told from one th
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from plusx.core.errors import DataError
 
-_END_OF_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # a marker that is neither a stuffed 0xFF nor a restart
+_END_OF_SCAN = re.compile(rb"\xff+[^\x00\xff]")  # a marker, not a stuffed 0xFF
+_END_WITH_RESTARTS = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _SOI = b"\xff\xd8"
-_EOI, _SOS = 0xD9, 0xDA
+_EOI, _SOS, _DRI = 0xD9, 0xDA, 0xDD
 _SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), (0xC2,)  # SOF0 and SOF1, SOF2: the Huffman-coded frames
 _OTHER_FRAMES = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _ONES = b"\xff\x00" * 16  # one bits, as pad a byte; no Huffman code consists of ones alone (ITU-T T.81, annex C.2)
@@ -32,7 +34,7 @@ class Scans(NamedTuple):
 def find_scans(data: bytes) -> Scans | None:
     """The scans up to the first thing that is no part of a JPEG; None where there is none, or coded arithmetically."""
     ends: list[int] = []
-    frame = 0
+    frame = restarts = 0
     position = 2 if data.startswith(_SOI) else len(data)
     while position + 2 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
@@ -44,9 +46,10 @@ def find_scans(data: bytes) -> Scans | None:
         if marker == _EOI:
             break
         frame = marker if marker in (*_SEQUENTIAL, *_PROGRESSIVE) else frame
+        restarts = int.from_bytes(data[position + 4 : position + 6], "big") if marker == _DRI else restarts
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
         if marker == _SOS:
-            end = _END_OF_SCAN.search(data, position)
+            end = (_END_WITH_RESTARTS if restarts else _END_OF_SCAN).search(data, position)
             if end is None:
                 break
             position = end.start()
@@ -69,6 +72,7 @@ def without_end(data: bytes, end: int) -> bytes:
     return data[:end] + _ONES
 
 
-def with_noise(data: bytes, end: int) -> bytes:
-    """For the last of several scans: a file with the same pixels if the scan is complete, and others if it is not."""
-    return data[:end] + _NOISE + data[end:]
+def with_noise(data: bytes, *ends: int) -> bytes:
+    """For the ends of scans, in order: a file with the same pixels if they are complete, and others if they are not."""
+    edges = [0, *ends, len(data)]
+    return _NOISE.join(data[start:end] for start, end in pairwise(edges))
