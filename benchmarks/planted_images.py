@@ -244,7 +244,7 @@ FILES = (
     Kind("CMYK", ("cmyk",), each(inks)),
     Kind("turned by EXIF", ("turned",), each(turned)),
     Kind("a fifth or five times as large", ("unusual-size",), each(sized)),
-    Kind("strip, 9:1", ("unusual-shape",), each(strip), also=("unusual-size",)),
+    Kind("strip, 9:1", ("unusual-shape",), each(strip), also=("unusual-size", "one-colour")),
     Kind("one colour with noise", ("one-colour",), each(plain)),
 )
 

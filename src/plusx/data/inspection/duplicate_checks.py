@@ -59,7 +59,10 @@ def near_contradictions(subject: Subject) -> Iterator[Finding]:
 
 def near_duplicates(subject: Subject) -> Iterator[Finding]:
     """Pictures of one split that look alike."""
-    advice = "Copies count double. Right for frames of a video, a series or views of one thing: give those one group."
+    advice = (
+        "Copies count double, and a random validation split separates them. Remove them; give frames of a video, "
+        "a series or views of one thing a group."
+    )
     for split in subject.listing.splits:
         what = ("near-duplicate", "note", f"in {split}")
         for found in _alike(subject, _split, lambda a, b, split=split: split in a & b, what, advice):

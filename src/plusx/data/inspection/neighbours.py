@@ -6,7 +6,7 @@ ways to change up to two bits, a hash meets those whose band then equals its own
 
 Cost: n hashes sorted four times, then 4 × 137 look-ups a hash, each of which meets n / 65,536 others if hashes are
 spread evenly, and at most MOST however they are, and at most EFFORT second looks. So it is n log n, with at most
-n × 17,536 comparisons of two integers and n × 64 second looks. `benchmarks/duplicates.py` measures it.
+n × 8,768 comparisons of two integers and n × 32 second looks. `benchmarks/duplicates.py` measures it.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ Alike: TypeAlias = Callable[[Indices, Indices], NDArray[np.bool]]
 FARTHEST: Final = 11
 """Bits in which hashes of a pair may differ."""
 
-MOST: Final = 32
+MOST: Final = 16
 """Others that a hash meets in one look-up: where more share a band, those that stand next to it in order."""
 
 EFFORT: Final = 32
