@@ -78,7 +78,7 @@ def nearly_one_colour(subject: Subject) -> Iterator[Finding]:
             message = f"{len(flat)} of {len(own)} images in {split} are of nearly one colour: {listed(flat)}"
             names = tuple(image.sample.name for image in flat)
             advice = "Look at them: a covered lens, a failed export or a blank page look like this. They are kept."
-            yield Finding("one-colour", "warning", message, advice, split=split, images=names, excluded=names)
+            yield Finding("one-colour", "warning", message, advice, split=split, images=names)
 
 
 DUPLICATE_CHECKS = (placeholders, near_leaks, near_contradictions, near_duplicates, nearly_one_colour)
