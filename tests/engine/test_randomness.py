@@ -33,3 +33,14 @@ def test_seeds_differ_and_stay() -> None:
     assert len(seeds) == 1000
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert randomness.seed_of(0, 1, 2) == randomness.seed_of(0, 1, 2)
+
+
+def test_a_run_begins_with_generators_of_its_seed() -> None:
+    with randomness.sheltered():
+        randomness.begin(2**40)
+        first = draw()
+        draw()
+        randomness.begin(2**40)
+        assert draw() == first
+        randomness.begin(2**40 + 1)
+        assert draw() != first

@@ -29,6 +29,13 @@ def restore(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(device_state, index)
 
 
+def begin(seed: int) -> None:
+    """All global generators begin anew, so that whatever draws from them draws the same in every run of this seed."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
 @contextmanager
 def sheltered() -> Iterator[None]:
     """Whatever is drawn from the global generators inside is not seen outside."""

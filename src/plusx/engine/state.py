@@ -54,9 +54,9 @@ class State:
             self.notes.append({"epoch": self.epoch + 1, "step": self.step, "text": text})
 
     @property
-    def position(self) -> tuple[int, int]:
+    def position(self) -> tuple[int, int, int]:
         """How far the run is: an epoch that is not closed yet differs from the same step after it."""
-        return self.epoch, self.step
+        return self.epoch, self.batch, self.step
 
     @property
     def mean_loss(self) -> float:

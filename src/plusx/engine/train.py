@@ -50,7 +50,7 @@ def train(
     if len(batches) == 0:
         raise InputError("The training split gives no batches: expected at least one. Take a smaller batch size.")
     with randomness.sheltered(), modes.preserved_modes(task), modes.preserved_learning(task), tuned(placement):
-        torch.manual_seed(plan.seed)
+        randomness.begin(plan.seed)
         run = _Run(Stepper(task, plan, placement, parts.prepare, team), batches, parts)
         notes = run.restore() if resume else run.make_directory()
         stopped: Stopped | None = None
@@ -74,7 +74,7 @@ class _Run:
         stepper.checks_gradients = parts.non_finite == "skip"
         self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
         self.saver = Saver(parts.directory, parts.keep)
-        self.saved: tuple[int, int] | None = None
+        self.saved: tuple[int, int, int] | None = None
         self.saved_at = time.monotonic()
         self.checked_at = 0
 
@@ -116,6 +116,7 @@ class _Run:
         finally:
             for observer in self.parts.observers:
                 observer.on_end(stopped)
+            del self.stepper.tell  # a circle: the processes that load would live until Python looks for one
 
     def make_directory(self) -> list[str]:
         self.team.decided(lambda: begin_directory(self.parts.directory))

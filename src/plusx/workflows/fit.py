@@ -94,7 +94,7 @@ def fit_in_words(spell: Spell, data: Any, validation_data: Any, settings: Mappin
         if job.saved is None:
             job = replace(job, run=team.decided(lambda: make_directory(job)))
         with held(job.run) if team.first else nullcontext():
-            return begin_and_finish(job, prepared, made, placement, Voice(team, console))
+            return begin_and_finish(job, prepared, made, placement, Voice(team, console, Interrupt()))
 
 
 def begin_and_finish(job: Job, prepared: Prepared, made: Design, placement: Placement, voice: "Voice") -> Run:
@@ -103,6 +103,9 @@ def begin_and_finish(job: Job, prepared: Prepared, made: Design, placement: Plac
     team.decided(lambda: begin(job, prepared, made, placement))
     with said_how_to_go_on(job.run, "at once; what was saved before stays"):
         outcome = run_training(job, prepared, made, placement, voice)
+    if voice.interrupt.requested or outcome.stopped == "interrupted":
+        when = f"after step {outcome.steps_done}; everything is saved"
+        raise stopped(job.run, str(voice.interrupt), when, terminated=voice.interrupt.terminated)
     if outcome.stopped == "late":
         console.print(late(outcome.epochs_done, job.settings, job.run.path), highlight=False, markup=False)
     with said_how_to_go_on(job.run, "while results were written; the training is saved"):
@@ -113,10 +116,11 @@ def begin_and_finish(job: Job, prepared: Prepared, made: Design, placement: Plac
 
 @dataclass(frozen=True)
 class Voice:
-    """The team, and the console on which its first member speaks."""
+    """The team, the console on which its first member speaks, and what stops this one from outside."""
 
     team: Team
     console: Console
+    interrupt: Interrupt
 
 
 def make_directory(job: Job) -> RunDirectory:
@@ -243,8 +247,8 @@ def tell_audit(prepared: Prepared, notes: Sequence[str], command: Command, conso
 
 
 def run_training(job: Job, prepared: Prepared, made: Design, placement: Placement, voice: Voice) -> Outcome:
-    """The training itself, to its end or until the user stops it."""
-    team, console = voice.team, voice.console
+    """The training itself, to its end or until it is stopped from outside."""
+    team, console, interrupt = voice.team, voice.console, voice.interrupt
     card, recipe, settings = made.card, made.recipe, job.settings
     batches = training_batches(prepared.listing, card.input, recipe, settings, team.ranks)
     size, workers = recipe.batch_size, settings.workers
@@ -256,7 +260,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     tell_plan(made, placement, job, console)
     metrics = made.task.metrics()
     together = synchronised(made.task) if settings.sync_norm and team.ranks.world > 1 else nullcontext()
-    with Interrupt() as interrupt, together, explained(job.run.path, team.ranks):
+    with interrupt, together, explained(job.run.path, team.ranks):
         watched = interrupt.watching(validation) if team.ranks.world == 1 else validation  # none leaves the others
 
         def judge(task: Task) -> dict[str, float]:
@@ -279,11 +283,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
         going_on = job.saved is not None
-        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
-    if interrupt.requested or outcome.stopped == "interrupted":
-        when = f"after step {outcome.steps_done}; everything is saved"
-        raise stopped(job.run, str(interrupt), when, terminated=interrupt.terminated)
-    return outcome
+        return train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
 
 
 def has_published_weights(architecture: str) -> bool:
