@@ -172,8 +172,9 @@ class FitSettings(ReadingSettings):
     resume: Literal["auto"] | Path | None = option(
         None,
         "run directory to go on with; auto: the one given by --out where it holds a run, else a new run; beside it may "
-        "change: --epochs, --patience, --device, --precision, --channels-last, --compile, --recompute, --workers, "
-        "--non-finite, --unreadable, --checkpoint-minutes, --keep, --export and --weights-dir",
+        "change: --epochs, --patience, --device, --precision, --channels-last, --compile, --recompute, --nproc, "
+        "--max-restarts, --workers, --non-finite, --unreadable, --checkpoint-minutes, --keep, --export and "
+        "--weights-dir",
     )
     checkpoint_minutes: float | None = option(
         10.0,
