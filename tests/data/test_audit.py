@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from plusx.core.finding import Finding
 from plusx.core.sample import Listing, Sample
 from plusx.core.targets import Label
 from plusx.data.audit import Audit, audit
-from plusx.data.inspection.finding import Finding
 
 
 @pytest.fixture

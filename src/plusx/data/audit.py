@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plusx.core.finding import Finding, Severity
 from plusx.core.sample import Listing, kept
 from plusx.data.inspection.checks import CHECKS
 from plusx.data.inspection.facts import UNREADABLE
-from plusx.data.inspection.finding import Finding, Severity
 from plusx.data.inspection.reading import read_all
 from plusx.data.inspection.subject import Inspected, Subject
 

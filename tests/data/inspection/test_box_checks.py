@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from plusx.core.finding import Finding
 from plusx.core.sample import Listing, Sample
 from plusx.core.targets import Boxes
 from plusx.data.inspection import box_checks
 from plusx.data.inspection.checks import CHECKS, Check
 from plusx.data.inspection.facts import Facts
-from plusx.data.inspection.finding import Finding
 from plusx.data.inspection.subject import Inspected, Subject
 
 WIDTH, HEIGHT = 80, 60

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from plusx.core.finding import Finding
 from plusx.core.sample import Kind, Listing, Sample
 from plusx.core.targets import Label, Labels, Target, Value
 from plusx.data.inspection import checks
 from plusx.data.inspection.checks import CHECKS, Check
 from plusx.data.inspection.facts import Facts
-from plusx.data.inspection.finding import Finding
 from plusx.data.inspection.label_checks import case_twins, numbers_among_names, unsure
 from plusx.data.inspection.subject import Inspected, Subject
 

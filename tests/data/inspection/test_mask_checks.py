@@ -5,11 +5,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from plusx.core.finding import Finding
 from plusx.core.masks import Mask, Masks
 from plusx.core.sample import Listing, Sample
 from plusx.core.targets import Target
 from plusx.data.audit import audit
-from plusx.data.inspection.finding import Finding
 from plusx.data.masks import MaskFile, Values
 
 CODING = Values(((0, 0), (1, 1)))

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from plusx.core.finding import Finding, Severity
 from plusx.core.targets import Boxes, box_areas
-from plusx.data.inspection.finding import Finding, Severity
 from plusx.data.inspection.subject import Inspected, Subject
 
 SMALLEST_BOX = 2  # pixels of a side; one pixel is what a click without a drag leaves
@@ -86,4 +86,5 @@ def _about(image: Inspected, boxes: Boxes, found: Any, what: tuple[str, Severity
         corners = ", ".join(f"{value:g}" for value in boxes.corners[int(found.argmax())])
         boxes_told = "1 box" if count == 1 else f"{count} boxes"
         message = f"{image.place}: {boxes_told} {which}, x1, y1, x2, y2 = {corners}"
-        yield Finding(code, severity, message, advice, image.sample.name, image.split)
+        left_out = (image.sample.name,) if severity == "error" else ()
+        yield Finding(code, severity, message, advice, image.sample.name, image.split, excluded=left_out)

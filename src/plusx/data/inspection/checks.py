@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from plusx.core.errors import DataError
+from plusx.core.finding import Finding, Severity
 from plusx.core.masks import Mask, Masks
 from plusx.core.targets import Target
 from plusx.data.inspection.box_checks import BOX_CHECKS
 from plusx.data.inspection.duplicate_checks import DUPLICATE_CHECKS, stands_for_missing
-from plusx.data.inspection.finding import Finding, Severity
 from plusx.data.inspection.format_checks import FORMAT_CHECKS
 from plusx.data.inspection.group_checks import GROUP_CHECKS
 from plusx.data.inspection.label_checks import LABEL_CHECKS

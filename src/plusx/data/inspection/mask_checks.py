@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from plusx.data.inspection.finding import Finding
+from plusx.core.finding import Finding
 from plusx.data.inspection.subject import Subject
 
 UNUSABLE_MASK = ("mask-unusable", "mask-size")
