@@ -2,8 +2,8 @@
 
     python benchmarks/distributed.py --model resnet18 --size 128 --batch 32
 
-One process with two threads, two with one thread each (gloo), and one with one thread, the limit of each half. All three
-live throughout and take turns, so that whatever else the machine does meets all; the median of the turns counts.
+One process with two threads, two with one thread each (gloo), and one with one thread, the limit of each half. All live
+throughout and take turns, so that whatever else the machine does meets all; the median of the turns counts.
 """
 
 import argparse
@@ -86,11 +86,8 @@ def main() -> None:
     for one in members:
         one.start()
     alone = {threads: turns(options, ALONE) for threads in (2, 1)}
-    seconds: dict[str, list[float]] = {
-        "1 process, 2 threads": [],
-        "2 processes, 1 thread": [],
-        "1 process, 1 thread": [],
-    }
+    names = ("1 process, 2 threads", "2 processes, 1 thread", "1 process, 1 thread")
+    seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(options.turns + 1):  # the first warms up
         for threads, own in alone.items():
             torch.set_num_threads(threads)

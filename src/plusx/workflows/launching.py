@@ -41,7 +41,7 @@ def launch(data: Path | None, run: Path, settings: FitSettings, given: Mapping[s
     words = ["-m", "plusx", "fit", *([] if data is None else [str(data)]), *words_of({**kept, **place})]
     with tempfile.TemporaryDirectory(prefix="plusx-") as name, _environment(Path(name), settings.nproc):
         _started(words, settings)
-        return _outcome(Path(name), run)
+        return outcome(Path(name), run)
 
 
 def _started(words: list[str], settings: FitSettings) -> None:
@@ -99,7 +99,7 @@ def _without_torch_logs() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _outcome(word: Path, run: Path) -> Run:
+def outcome(word: Path, run: Path) -> Run:
     """What the processes left word of."""
     if (word / RESULT).is_file():
         values: dict[str, Any] = json.loads((word / RESULT).read_text(encoding="utf-8"))
