@@ -227,7 +227,9 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return _from_wide(image)
     if image.has_transparency_data:
         return _over_white(image if image.mode != "1" else image.convert("L"))
-    return image if image.mode == "L" else image.convert("L" if image.mode == "1" else "RGB")
+    if image.mode in ("L", "RGB"):  # which `convert` would copy
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def _from_wide(image: Image.Image) -> Image.Image:
