@@ -71,10 +71,10 @@ class Stepper:
         """One step on the gradients of all batches in `window`; `factor` scales the rate.
 
         Every batch counts by its share of the samples, so that it is the step that one large batch would make; so does
-        this process's slice of it, and what is returned is what that contributes. Where
+        this process's slice of it, and what is returned is what that contributes to the mean losses, by part. Where
         memory runs out, nothing is kept of the attempt, and batches are computed in parts of half as many images, from
-        then on. Returns the mean losses by part. Raises NonFiniteLossError before anything is updated, and
-        OutOfMemoryError where not even single images fit.
+        then on. Raises NonFiniteLossError before anything is updated, and OutOfMemoryError where not even single images
+        fit.
         """
         before = self.micro_batch
         self._rollback.mark()

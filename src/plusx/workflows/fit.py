@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.console import Console
 
-from plusx.backbones.catalogue import TOP_1, card, cards
 from plusx.core.errors import InputError
 from plusx.core.ranks import ALONE as ONE
 from plusx.core.ranks import Ranks
@@ -33,9 +32,9 @@ from plusx.engine.progress import Progress
 from plusx.engine.sync_norm import synchronised
 from plusx.engine.team import ALONE, Team
 from plusx.engine.train import train
-from plusx.workflows.audit_report import Command, mending, write_page
+from plusx.workflows.audit_report import mending, write_page
 from plusx.workflows.batch_size import found_batch_size
-from plusx.workflows.building import Design, describe, design, design_again, task_name
+from plusx.workflows.building import Design, design, design_again, task_name
 from plusx.workflows.clock import started
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
@@ -52,6 +51,7 @@ from plusx.workflows.settling import Job, kept_settings, timed
 from plusx.workflows.signature import takes
 from plusx.workflows.starting import check_head, fetch_start
 from plusx.workflows.stopping import said_how_to_go_on, stopped
+from plusx.workflows.telling import tell_audit, tell_plan
 from plusx.workflows.time_limit import WORTH_COMPARING, late
 from plusx.workflows.together import check_same, launch, settle_together
 from plusx.workflows.values import Spell
@@ -236,16 +236,6 @@ def whole_path(data: Any) -> Path | str | None:
     return Path(data).resolve() if isinstance(data, str | os.PathLike) else None
 
 
-def tell_audit(prepared: Prepared, notes: Sequence[str], command: Command, console: Console) -> None:
-    """What the audit found and how the images were split."""
-    for note in notes:
-        console.print(note, style="dim", highlight=False, markup=False)
-    for line in prepared.audit.summary(command):
-        console.print(line, highlight=False, markup=False)
-    counts = ", ".join(f"{len(samples)} {split}" for split, samples in prepared.listing.splits.items())
-    console.print(f"{describe(prepared.listing)}; images: {counts}", highlight=False)
-
-
 def run_training(job: Job, prepared: Prepared, made: Design, placement: Placement, voice: Voice) -> Outcome:
     """The training itself, to its end or until it is stopped from outside."""
     team, console, interrupt = voice.team, voice.console, voice.interrupt
@@ -277,32 +267,10 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             interrupt=interrupt,
             notes=notes,
             non_finite=settings.non_finite,
-            pace=job.timed.deadline(prepared.listing) if job.timed else Unhurried(),
+            pace=job.timed.deadline(prepared.listing) if job.timed and team.first else Unhurried(),
             checkpoint_minutes=settings.checkpoint_minutes,
             keep=settings.keep,
             about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
         going_on = job.saved is not None
         return train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
-
-
-def has_published_weights(architecture: str) -> bool:
-    """Whether `--weights imagenet` would work."""
-    return any(TOP_1 in card(name).metrics for name in cards() if card(name).architecture == architecture)
-
-
-def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
-    """What is about to happen, in three lines."""
-    plan, size = made.recipe.plan, made.card.input.size
-    if job.timed is not None:
-        console.print(f"chosen: {job.timed.reason}", highlight=False)
-    form = ", built for small images (--small-input)" if made.card.build.get("small_input") else ""
-    console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}{form}", highlight=False)
-    if made.start == "random weights" and has_published_weights(made.card.architecture):
-        console.print("[dim]To start from published weights instead: --weights imagenet", highlight=False)
-    console.print(
-        f"{plan.epochs} epochs of {type(plan.optimizer).__name__} at {plan.optimizer.rate:g}, batches of "
-        f"{made.recipe.batch_size}; {placement.reason}",
-        highlight=False,
-    )
-    console.print(f"run directory: {job.run.path}", highlight=False)

@@ -1,0 +1,44 @@
+"""What `fit` says on the terminal before it trains."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from plusx.backbones.catalogue import TOP_1, card, cards
+from plusx.engine.placement import Placement
+from plusx.workflows.audit_report import Command
+from plusx.workflows.building import Design, describe
+from plusx.workflows.preparation import Prepared
+from plusx.workflows.settling import Job
+
+
+def tell_audit(prepared: Prepared, notes: Sequence[str], command: Command, console: Console) -> None:
+    """What the audit found and how the images were split."""
+    for note in notes:
+        console.print(note, style="dim", highlight=False, markup=False)
+    for line in prepared.audit.summary(command):
+        console.print(line, highlight=False, markup=False)
+    counts = ", ".join(f"{len(samples)} {split}" for split, samples in prepared.listing.splits.items())
+    console.print(f"{describe(prepared.listing)}; images: {counts}", highlight=False)
+
+
+def has_published_weights(architecture: str) -> bool:
+    """Whether `--weights imagenet` would work."""
+    return any(TOP_1 in card(name).metrics for name in cards() if card(name).architecture == architecture)
+
+
+def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
+    """What is about to happen, in three lines."""
+    plan, size = made.recipe.plan, made.card.input.size
+    if job.timed is not None:
+        console.print(f"chosen: {job.timed.reason}", highlight=False)
+    form = ", built for small images (--small-input)" if made.card.build.get("small_input") else ""
+    console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}{form}", highlight=False)
+    if made.start == "random weights" and has_published_weights(made.card.architecture):
+        console.print("[dim]To start from published weights instead: --weights imagenet", highlight=False)
+    console.print(
+        f"{plan.epochs} epochs of {type(plan.optimizer).__name__} at {plan.optimizer.rate:g}, batches of "
+        f"{made.recipe.batch_size}; {placement.reason}",
+        highlight=False,
+    )
+    console.print(f"run directory: {job.run.path}", highlight=False)
