@@ -56,7 +56,7 @@ class Metadata:
             _ = metadata.names  # whatever is missing is said here
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"The metadata of {origin} are damaged ({type(error).__name__}: {error}). Export the model again."
             ) from error

@@ -138,7 +138,7 @@ def _free_name(folder: Path, image: str, endings: Iterable[str]) -> str:
 
 def _plain(name: str) -> str:
     """Without what file systems refuse."""
-    return re.sub(r'[:*?"<>|\\]', "_", name)
+    return re.sub(r'[:*?"<>|\\\x00-\x1f]', "_", name)
 
 
 def indexed(prediction: MaskPrediction) -> Image.Image:
@@ -151,7 +151,7 @@ def indexed(prediction: MaskPrediction) -> Image.Image:
 def _write(path: Path, picture: Image.Image) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
+        picture.save(path, format="PNG")
     except OSError as error:
         path.unlink(missing_ok=True)
         raise StorageError(f"{path} could not be written: {error.strerror or error}.") from error

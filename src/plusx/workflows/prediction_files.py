@@ -88,7 +88,7 @@ def _placed(predictions: Iterator[Prediction], to: Written, out: Path) -> Iterat
 
 def _free_name(prediction: Prediction, taken: set[str], suffix: str | None = None) -> str:
     """The image's, with another `suffix` where one is given."""
-    path = Path(re.sub(r'[:*?"<>|\\]', "_", prediction.name))
+    path = Path(re.sub(r'[:*?"<>|\\\x00-\x1f]', "_", prediction.name))
     path = path if suffix is None else path.with_suffix(suffix)
     return free_name(path, str(path.relative_to(path.anchor)), taken)
 

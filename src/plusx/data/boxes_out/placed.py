@@ -53,8 +53,12 @@ def placed(listing: Listing, placing: Placing) -> Iterator[Placed]:
 
 
 def free_name(path: Path, name: str, taken: set[str]) -> str:
-    """`a.jpg`; if that is `taken`, which it then is, `folder_a.jpg` as `name` has it; if that is too, with a number."""
-    long = "_".join(Path(name).with_suffix("").parts)
+    """`a.jpg`; if that is `taken`, which it then is, `folder_a.jpg` as `name` has it; if that is too, with a number.
+
+    It never leads out of the folder that it is written to: `/home/a.jpg` becomes `home_a.jpg`.
+    """
+    whole = Path(name)
+    long = "_".join([*(part for part in whole.parent.parts if part not in (whole.anchor, "..")), whole.stem])
     stems = [path.stem.strip(), long.strip(), *(f"{path.stem.strip()}_{number}" for number in range(2, len(taken) + 3))]
     stem = next(stem for stem in stems if _folded(stem) not in taken)
     taken.add(_folded(stem))
