@@ -100,7 +100,7 @@ def test_exported_metadata(card: str) -> None:
 def test_an_exported_file_reads_no_other_file(tmp_path: Path, location: str) -> None:
     (tmp_path / "secret.bin").write_bytes(bytes(32))
     (tmp_path / "in").mkdir()
-    weights = TensorProto(name="w", data_type=1, dims=[8], data_location=1)
+    weights = TensorProto(name="w", data_type=1, dims=[8], data_location=TensorProto.EXTERNAL)
     for key, value in (("location", location), ("offset", "0"), ("length", "32")):
         weights.external_data.add(key=key, value=value)
     given = helper.make_tensor_value_info("images", TensorProto.UINT8, [1])
