@@ -1,4 +1,4 @@
-"""Memory and time of files that promise much: `python benchmarks/bombs.py [NAME]`. One process a file and reader; Linux."""
+"""Memory and time of files that promise much: `python benchmarks/bombs.py [NAME]`, a process a file and reader; Linux."""
 
 import os
 import subprocess
