@@ -56,7 +56,7 @@ def _told(folder: Path, files: dict[str, bytes]) -> list[list[str]]:
 
 
 def test_bombs_are_refused(tmp_path: Path) -> None:
-    slow = ("bmp RLE that skips rows",)  # within the limit: 770 MB, see benchmarks/bombs.py
+    slow = ("bmp RLE that skips rows",)  # within the limit: 770 MB, see benchmarks/large_files.py
     files = {name: data for name, data in bombs() if name not in slow}
     told = _told(tmp_path, files)
     assert len(told) == 5 * len(files)

@@ -1,4 +1,4 @@
-"""Memory and time of files that promise much: `python benchmarks/bombs.py [NAME]`, a process a file. Linux."""
+"""Memory and time of files that promise much: `python benchmarks/large_files.py [NAME]`, a process a file. Linux."""
 
 import os
 import subprocess
