@@ -10,7 +10,7 @@ import plusx
 
 PUBLIC = (
     *("fit", "evaluate", "predict", "draw", "check", "convert", "shard", "models", "describe_weights", "replay"),
-    *("export", "load", "list_models", "create_backbone", "create_model"),
+    *("export", "tune", "labels", "load", "list_models", "create_backbone", "create_model"),
 )
 
 

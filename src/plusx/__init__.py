@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from plusx.workflows.evaluate import evaluate as evaluate
     from plusx.workflows.export import export as export
     from plusx.workflows.fit import fit as fit
+    from plusx.workflows.labels import labels as labels
     from plusx.workflows.load import load as load
     from plusx.workflows.models import models as models
     from plusx.workflows.pictures import draw as draw
     from plusx.workflows.predict import predict as predict
     from plusx.workflows.replay import replay as replay
     from plusx.workflows.shard import shard as shard
+    from plusx.workflows.tune import tune as tune
     from plusx.workflows.weights import describe_weights as describe_weights
 
     __version__: str
@@ -41,12 +43,14 @@ _HOMES = {
     "evaluate": "plusx.workflows.evaluate",
     "export": "plusx.workflows.export",
     "fit": "plusx.workflows.fit",
+    "labels": "plusx.workflows.labels",
     "list_models": "plusx.weights.create",
     "load": "plusx.workflows.load",
     "models": "plusx.workflows.models",
     "predict": "plusx.workflows.predict",
     "replay": "plusx.workflows.replay",
     "shard": "plusx.workflows.shard",
+    "tune": "plusx.workflows.tune",
 }
 
 

@@ -35,11 +35,10 @@ def test_an_epoch_is_begun_where_another_as_long_leaves_the_reserve() -> None:
 
 
 def test_a_step_is_made_while_the_reserve_is_left() -> None:
-    times = iter([0.0, 7.9, 8.1])
-    pace = Deadline(10.0, lambda: 2.0, lambda: next(times))
+    times, reserves = iter([0.0, 4.0, 7.0, 7.5]), iter([2.0, 2.9])
+    pace = Deadline(10.0, lambda: next(reserves), lambda: next(times))
     assert pace.another_epoch()
-    assert pace.another_step()
-    assert not pace.another_step()
+    assert [pace.another_step() for _ in range(3)] == [True, True, False]  # 7 s: the reserve has grown
 
 
 def test_slowness_is_a_time() -> None:

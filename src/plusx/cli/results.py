@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from plusx.workflows.evaluate import Evaluation
     from plusx.workflows.replay import Replay
     from plusx.workflows.run import Run
+    from plusx.workflows.tune import Tuned
 
 
 def of_run(run: "Run") -> Iterator[str]:
@@ -23,6 +24,15 @@ def of_run(run: "Run") -> Iterator[str]:
         yield f"{run.onnx.name}: {run.agreement}"
     yield f"Report: {run.report}"
     yield f"Predict with: plusx predict {shlex.quote(str(run.path))} photo.jpg"
+
+
+def of_search(found: "Tuned") -> Iterator[str]:
+    """What a search found, and how to train so again."""
+    yield f"Best of {len(found.trials)} trials: number {found.best.number}, {found.metric} {found.best.value:.4f}"
+    yield f"Report of the search: {found.report}"
+    yield f"Train so again with: {found.command}"
+    if found.run is not None:
+        yield f"Predict with: plusx predict {shlex.quote(str(found.run.path))} photo.jpg"
 
 
 def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from plusx.cli import results
 from plusx.cli.parser import Grammar, Positional, Words, spelled
+from plusx.workflows.labels_settings import LabelsSettings
 from plusx.workflows.settings import (
     CheckInShell,
     ConvertSettings,
@@ -19,6 +20,7 @@ from plusx.workflows.settings import (
     ShardSettings,
     WeightsSettings,
 )
+from plusx.workflows.tune_settings import TuneSettings
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,12 @@ def fit(words: Words) -> int:
 
     run = fit_in_words(spelled, words.at(0), None, words.settings)
     return _print(results.of_run(run) if speaks() else [])
+
+
+def tune(words: Words) -> int:
+    from plusx.workflows.tune import tune
+
+    return _print(results.of_search(tune(words.at(0), **words.settings)))
 
 
 def evaluate(words: Words) -> int:
@@ -56,6 +64,12 @@ def check(words: Words) -> int:
 
     lines, passed = report(words.positionals[0], **words.settings)
     return _print(lines) if passed else _print(lines) or 1
+
+
+def labels(words: Words) -> int:
+    from plusx.workflows.labels import labels, summary
+
+    return _print(summary(labels(words.positionals[0], **words.settings)))
 
 
 def convert(words: Words) -> int:
@@ -121,6 +135,16 @@ _GRAMMARS: Final = (
         ),
     ),
     (
+        tune,
+        TuneSettings,
+        (Positional("DATA", f"{_DATA}; with --resume only where it has moved", required=False),),
+        (
+            "flowers/ --time-limit 2h --weights imagenet",
+            "flowers/ --trials 40 --models resnet18,resnet50 --storage postgresql://user@host/plusx",
+            "--resume runs/flowers-tune --trials 60",
+        ),
+    ),
+    (
         evaluate,
         EvaluateInShell,
         (
@@ -140,6 +164,12 @@ _GRAMMARS: Final = (
         CheckInShell,
         (Positional("DATA", _DATA),),
         ("flowers/", "flowers/ --strict --json"),
+    ),
+    (
+        labels,
+        LabelsSettings,
+        (Positional("RUN", "directory that `plusx fit` wrote"),),
+        ("runs/flowers", "runs/flowers --folds 3 --epochs 10"),
     ),
     (
         convert,

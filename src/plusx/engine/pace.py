@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+ASKED: Final = 5.0
 WORK: Final = 1_000_000
 """Turns of the loop that `slowness` times: about 50 ms of an idle core."""
 
@@ -34,21 +35,25 @@ class Deadline:
     """All has to be over when `clock` shows `ends` (seconds); `reserve` says how long what follows training will take.
 
     An epoch is begun where the one before it, if it took as long again, would leave the reserve. The first one always
-    is; it may be cut off between two steps, as any other whose machine has become slower meanwhile.
+    is; it may be cut off between two steps, as any other whose machine has become slower meanwhile: the reserve is
+    asked for again every `ASKED` seconds.
     """
 
     def __init__(self, ends: float, reserve: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
         self._ends, self._reserve, self._clock = ends, reserve, clock
         self._began: float | None = None
-        self._reserved = 0.0
+        self._reserved, self._asked = 0.0, 0.0
 
     def another_epoch(self) -> bool:
         now, began = self._clock(), self._began
-        self._began, self._reserved = now, self._reserve()
+        self._began, self._asked, self._reserved = now, now, self._reserve()
         return began is None or now + (now - began) + self._reserved <= self._ends
 
     def another_step(self) -> bool:
-        return self._clock() + self._reserved <= self._ends
+        now = self._clock()
+        if now - self._asked > ASKED:
+            self._asked, self._reserved = now, self._reserve()
+        return now + self._reserved <= self._ends
 
 
 def slowness() -> float:

@@ -16,6 +16,7 @@ from plusx.core.sample import DENSE, Listing
 from plusx.core.task import Task
 from plusx.data.images import printable
 from plusx.data.mosaic import MixConfig
+from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
 from plusx.tasks.create import HEADS_OF, TASK_OF_KIND, create, output_stride
 from plusx.weights.create import card_for, create_model, create_task
@@ -222,14 +223,25 @@ def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Reci
         "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,
         "seed": settings.seed,
     }
-    if settings.rate is not None:
-        optimizer: Any = recipe.plan.optimizer
-        changes["optimizer"] = replace(optimizer, rate=settings.rate)
+    optimizer: Any = recipe.plan.optimizer
+    own = {name: value for name in ("rate", "weight_decay") if (value := getattr(settings, name)) is not None}
+    changes["optimizer"] = replace(optimizer, **own)
     plan: Plan = replace(recipe.plan, **changes)
-    transform = recipe.transform if settings.flip else replace(recipe.transform, flip=0.0)
-    asked = settings.batch_size
+    transform, asked = choose_transform(settings, recipe), settings.batch_size
     batch_size, mix = recipe.batch_size if asked in (None, "auto") else asked, choose_mix(settings, recipe)
     return replace(recipe, plan=plan, transform=transform, mix=mix, batch_size=batch_size)
+
+
+def choose_transform(settings: FitSettings, recipe: Recipe) -> TransformConfig:
+    """The recipe's, with the user's own flips, crops and colours."""
+    changes: dict[str, Any] = {} if settings.flip else {"flip": 0.0}
+    if settings.colour is not None:
+        changes |= dict.fromkeys(("brightness", "contrast", "saturation"), settings.colour)
+    if settings.crop is not None and isinstance(recipe.transform, TrainTransformConfig):
+        changes["scale"] = (settings.crop, 1.0)
+    elif settings.crop is not None:
+        log.warning("--crop has no effect: boxes and masks are not cut out, but scaled")
+    return replace(recipe.transform, **changes)
 
 
 def choose_mix(settings: FitSettings, recipe: Recipe) -> MixConfig | None:

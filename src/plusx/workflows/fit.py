@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt, terminating
 from plusx.engine.journal import Journal
 from plusx.engine.notes import Notes
+from plusx.engine.observer import Observer
 from plusx.engine.pace import Unhurried
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
@@ -116,11 +117,15 @@ def begin_and_finish(job: Job, prepared: Prepared, made: Design, placement: Plac
 
 @dataclass(frozen=True)
 class Voice:
-    """The team, the console on which its first member speaks, and what stops this one from outside."""
+    """The team, the console on which its first member speaks, and what stops this one from outside.
+
+    watchers: who else is told of the training.
+    """
 
     team: Team
     console: Console
     interrupt: Interrupt
+    watchers: Sequence[Observer] = ()
 
 
 def make_directory(job: Job) -> RunDirectory:
@@ -263,7 +268,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             evaluate=judge,
             primary=metrics.primary,
             higher_is_better=metrics.higher_is_better,
-            observers=(Progress(console), Journal(job.run.path)) if team.first else (),
+            observers=(Progress(console), Journal(job.run.path), *voice.watchers) if team.first else (),
             interrupt=interrupt,
             notes=notes,
             non_finite=settings.non_finite,

@@ -12,6 +12,7 @@ from plusx.core.batch import Batch, Batches
 from plusx.core.sample import Listing
 from plusx.engine import randomness
 from plusx.engine.device import candidates, find_device
+from plusx.engine.pace import slowness
 from plusx.engine.placement import Placement
 from plusx.engine.step import Position, Stepper
 from plusx.workflows.building import Design
@@ -39,6 +40,7 @@ class Costs:
     processes: int = 0
     cores: int = 0
     threads: int = 1
+    slowness: float = 1.0  # of the machine while it was measured
 
     def epoch(self, images: int, validation: int) -> float:
         """Seconds of an epoch with its validation."""
@@ -71,7 +73,7 @@ def probe(settings: FitSettings, listing: Listing, made: Design) -> Costs:
     weights = sum(one.numel() * one.element_size() for one in made.task.state_dict().values())
     fixed = OWN_SECONDS + 4 * weights / BYTES_PER_SECOND  # weights, momentum, their average, the best
     cores = (os.cpu_count() or 1) if on_cpu else 0
-    return Costs(load, train, fixed, loading_processes(settings.workers), cores, torch.get_num_threads())
+    return Costs(load, train, fixed, loading_processes(settings.workers), cores, torch.get_num_threads(), slowness())
 
 
 def _loaded(source: Batches) -> tuple[float, list[Batch]]:

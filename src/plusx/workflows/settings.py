@@ -133,6 +133,16 @@ class FitSettings(ReadingSettings):
         False, "of several processes: BatchNorm takes its statistics of all their images; for few images a process"
     )
     patience: int | None = option(None, "stop after this many epochs without improvement; none: never", least=1)
+    weight_decay: float | None = option(None, "pull of the weights towards 0; none: the recipe's", least=0)
+    crop: float | None = option(
+        None,
+        "least share of an image that a training crop shows; without effect on boxes and masks; none: the recipe's",
+        above=0,
+        most=1,
+    )
+    colour: float | None = option(
+        None, "largest change of brightness, contrast and saturation, 0 to 1; none: the recipe's", least=0, most=1
+    )
     flip: bool = option(True, "mirror training images at random; switch off where left and right differ (digits, text)")
     mosaic: float | None = option(
         None,

@@ -34,7 +34,7 @@ EXPORT: Final = {False: 300.0, True: 450.0}
 WRITING: Final = 80.0  # model file and report, in the same unit
 COMPARED: Final = 500  # images on which the exported file is compared
 WORTH_COMPARING: Final = 200.0  # seconds left: up to 10 of them go into measuring which placement is the fastest
-MARGIN: Final = 1.3  # of all that follows training
+MARGIN: Final = 1.5  # of all that follows training
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def after_training(settings: FitSettings, listing: Listing, costs: Costs) -> flo
     val, test = len(listing.splits["val"]), len(listing.splits.get("test", ()))
     images = 2 * val + test + (2 * min(COMPARED, val) if settings.export else 0)
     work = WRITING + (EXPORT[listing.kind in DENSE] if settings.export else 0.0)
-    return MARGIN * (costs.measuring(images) + work * slowness())
+    now = slowness()
+    return MARGIN * (costs.measuring(images) * max(1.0, now / costs.slowness) + work * now)
 
 
 def check_time(rung: Rung, clock: Clock) -> None:

@@ -1,0 +1,101 @@
+"""`plusx labels` on planted label errors: how many of the named images are wrong, and how many of the wrong are named.
+
+A share of the labels of a folder of classes is flipped at random, by links in a temporary folder; then a run and
+`plusx labels` as a user starts them. Beside it the cruder choice: every image whose most probable class is another.
+Precision of what is named is a lower bound: real errors of the data count as false alarms.
+
+Run: python benchmarks/label_errors.py digits            (scikit-learn's, 8 × 8 pixels)
+     python benchmarks/label_errors.py DATA [SETTINGS...]     (a folder with one folder of images a class)
+"""
+
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import plusx
+from plusx.workflows.values import convert
+
+SHARE, SEED, FOLDS = 0.05, 0, 3
+
+
+def digits(root: Path) -> Path:
+    """The first 900, enlarged to 32 pixels."""
+    from sklearn.datasets import load_digits
+
+    found: Any = load_digits()
+    for number, (image, label) in enumerate(zip(found.images[:900], found.target[:900], strict=True)):
+        (root / str(label)).mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray((image * 15.9).astype(np.uint8)).resize((32, 32), Image.Resampling.NEAREST)
+        picture.convert("RGB").save(root / str(label) / f"{number}.png")
+    return root
+
+
+def planted(data: Path, root: Path) -> dict[str, str]:
+    """Links to all images below `data`, a share of them in another class; their names and true classes."""
+    chance = random.Random(SEED)
+    files = sorted(path for path in data.rglob("*") if path.suffix.lower() in (".jpg", ".png"))
+    classes = sorted({path.parent.name for path in files})
+    flipped = set(chance.sample(range(len(files)), round(SHARE * len(files))))
+    wrong = {}
+    for number, file in enumerate(files):
+        true = given = file.parent.name
+        if number in flipped:
+            given = chance.choice([name for name in classes if name != true])
+            wrong[f"{given}/{number}{file.suffix}"] = true
+        (root / given).mkdir(parents=True, exist_ok=True)
+        (root / given / f"{number}{file.suffix}").symlink_to(file.resolve())
+    return wrong
+
+
+def shares(named: set[str], wrong: set[str]) -> str:
+    hits = len(named & wrong)
+    return f"{len(named)} | {hits / max(1, len(named)):.3f} | {hits / len(wrong):.3f}"
+
+
+def main() -> None:
+    words = sys.argv[2:]
+    settings: dict[str, Any] = {word.split("=")[0]: word.split("=")[1] for word in words}
+    settings = {name: convert(int | float | str, value) for name, value in settings.items()}
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        data = digits(root / "digits") if sys.argv[1] == "digits" else Path(sys.argv[1])
+        wrong = planted(data, root / "planted")
+        run = plusx.fit(root / "planted", out=root / "run", export=False, workers=0, **settings)
+        began = time.perf_counter()
+        found = plusx.labels(run, folds=FOLDS, workers=0)
+        seconds = time.perf_counter() - began
+        names = [one.name for one in found.doubtful]
+        right = sum(wrong.get(one.name) == one.proposed for one in found.doubtful)
+        print(f"{found.images} images, {len(wrong)} planted, {FOLDS} folds, {seconds:.0f} s; run: {dict(run.metrics)}")
+        print("| choice | named | precision | recall |\n|---|---|---|---|")
+        print(f"| confident learning | {shares(set(names), set(wrong))} |")
+        print(f"| its first {len(wrong)} | {shares(set(names[: len(wrong)]), set(wrong))} |")
+        print(f"| most probable class is another | {shares(disagreeing(run, root / 'run'), set(wrong))} |")
+        print(f"true class proposed for {right} of {len(set(names) & set(wrong))} found")
+
+
+def disagreeing(run: Any, path: Path) -> set[str]:
+    """By the probabilities of the same folds."""
+    from plusx.data.folds import folds
+    from plusx.workflows.original_data import original_data
+
+    listing = original_data(path)
+    samples = [sample for split in ("train", "val") for sample in listing.splits[split]]
+    named = set()
+    for number, part in enumerate(folds(samples, FOLDS), start=1):
+        answers = np.load(path / "labels" / f"fold-{number}-of-{FOLDS}.npy").argmax(axis=1)
+        for position, answer in zip(part, answers, strict=True):
+            target: Any = samples[position].target
+            if answer != target.index:
+                named.add(samples[position].name)
+    return named
+
+
+if __name__ == "__main__":
+    main()

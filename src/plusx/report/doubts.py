@@ -1,0 +1,50 @@
+"""labels.html: pictures whose label is probably wrong, with the given and the proposed one. Needs no torch."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from plusx.core.storage import write_text
+from plusx.report.words import share
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """`jpeg`: a thumbnail; None if the image could not be read again. confidence: probability of the given label."""
+
+    jpeg: bytes | None
+    name: str
+    given: str
+    proposed: str
+    confidence: float
+
+    @property
+    def address(self) -> str | None:
+        """A data address."""
+        return None if self.jpeg is None else "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode("ascii")
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Everything on the page. pairs: given and proposed class, and how many images."""
+
+    title: str
+    images: int
+    found: int
+    shown: Sequence[Doubt]
+    pairs: Sequence[tuple[str, str, int]]
+
+
+def write_doubts(path: Path, facts: Doubts) -> None:
+    """Writes the page, whole or not at all. StorageError if it cannot be written."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    here = resources.files("plusx.report")
+    template = environment.from_string(here.joinpath("doubts.html").read_text(encoding="utf-8"))
+    style = Markup(here.joinpath("style.css").read_text(encoding="utf-8"))
+    page = template.render(facts=facts, style=style, share=share)
+    write_text(path, page.encode("utf-8", "replace").decode())  # file names need not be valid text
