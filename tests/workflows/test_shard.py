@@ -21,6 +21,7 @@ from pictures import COLOURS, colour_folder, picture
 from plusx.cli.main import main
 from plusx.core.errors import DataError, InputError, InterruptedRunError
 from plusx.core.masks import LazyMask, Mask
+from plusx.core.prediction import LabelPrediction
 from plusx.core.sample import Listing
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.read import read
@@ -29,7 +30,9 @@ from plusx.workflows import shard as module
 from plusx.workflows.check import check
 from plusx.workflows.evaluate import evaluate
 from plusx.workflows.fit import fit
+from plusx.workflows.predict import predict
 from plusx.workflows.shard import shard
+from plusx.workflows.sources import find_images
 
 QUICK: dict[str, Any] = {
     "model": "resnet20",
@@ -108,6 +111,8 @@ def test_a_fit_on_shards_gives_the_same_weights(data: Path, tmp_path: Path) -> N
     splits = [(run.path / "split.csv").read_bytes() for run in runs]
     assert splits[0] == splits[1]
     assert evaluate(runs[0].path, tmp_path / "out").metrics == evaluate(runs[0].path, data).metrics
+    assert [one.name for one in find_images(tmp_path / "out")] == [one.name for one in read(data).splits["train"]]
+    assert all(isinstance(one, LabelPrediction) for one in predict(runs[0].path, tmp_path / "out"))
     assert evaluate(runs[1].path).images == len(runs[1].path.joinpath("split.csv").read_text().splitlines()) // 5
 
 

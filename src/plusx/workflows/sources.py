@@ -19,7 +19,9 @@ from PIL import Image, ImageFile
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import ImageSource
 from plusx.data.formats.folders import Walk
+from plusx.data.formats.read import read
 from plusx.data.images import printable, read_image
+from plusx.data.shards import manifest
 
 Images: TypeAlias = Any
 """A file, folder, pattern or file: URL; an image in memory (array, stack of arrays, PIL image); or many of these."""
@@ -123,7 +125,10 @@ def _path_of_url(url: str) -> str:
 
 
 def _of_path(path: str) -> Iterator[Named | Unreadable]:
-    """A file whatever its name; of a folder the images in it, at any depth, without hidden files."""
+    """A file whatever its name; of a folder the images in it, at any depth, without hidden files; those in shards."""
+    if os.path.isfile(os.path.join(path, manifest.NAME)):  # noqa: PTH113, PTH118 - speed
+        yield from _of_shards(path)
+        return
     if not os.path.isdir(path):  # noqa: PTH112 - speed
         if os.path.lexists(path):
             yield Named(printable(path), Path(path))
@@ -140,6 +145,12 @@ def _of_path(path: str) -> Iterator[Named | Unreadable]:
         return
     if empty:
         yield Unreadable(printable(path), "there is no image in this folder. Expected files such as .jpg or .png.")
+
+
+def _of_shards(path: str) -> Iterator[Named]:
+    """The images of shards that `plusx shard` wrote, called as in the data that they were made of."""
+    for samples in read(path).splits.values():
+        yield from (Named(printable(sample.name), sample.image) for sample in samples)
 
 
 def read_ahead(
