@@ -106,15 +106,21 @@ def search() -> None:
             began = time.process_time()
             pairs = len(likeness(facts).pairs)
             seconds = time.process_time() - began
-            tracemalloc.start()
-            if count <= 10_000 or make is different:
-                likeness(facts)
-            peak = tracemalloc.get_traced_memory()[1] / 2**20
-            tracemalloc.stop()
             print(
-                f"| {count:,} | {make.__name__.replace('_', ' ')} | {pairs:,} | {seconds:.2f} | {peak:.0f} |",
+                f"| {count:,} | {make.__name__.replace('_', ' ')} | {pairs:,} | {seconds:.2f} | {_peak(facts)} |",
                 flush=True,
             )
+
+
+def _peak(facts: Sequence[Facts]) -> str:
+    """MiB; nothing where it would take minutes to count allocations."""
+    if len(facts) > 10_000:
+        return ""
+    tracemalloc.start()
+    likeness(facts)
+    peak = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    return f"{peak:.0f}"
 
 
 def again() -> None:

@@ -27,8 +27,7 @@ readers = {
 }
 before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 try:
-    found = readers[reader](path)
-    said = "refused" if isinstance(found, str) and found else "read"
+    said = "refused" if readers[reader](path) in ("unreadable", "cut-off") else "read"
 except ValueError as error:
     said = "refused"
 grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10

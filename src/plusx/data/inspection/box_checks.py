@@ -57,7 +57,7 @@ def outside_boxes(subject: Subject) -> Iterator[Finding]:
 
 def without_boxes(subject: Subject) -> Iterator[Finding]:
     """How many images of a split show nothing to be found."""
-    for split, samples in subject.listing.splits.items():
+    for split, samples in subject.listing.splits.items() if subject.listing.kind == "boxes" else ():
         pairs = [(sample.name, sample.target) for sample in samples if isinstance(sample.target, Boxes)]
         empty = [name for name, boxes in pairs if not len(boxes)]
         if empty:

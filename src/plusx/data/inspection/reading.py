@@ -27,13 +27,12 @@ def read_all(samples: Sequence[Sample], cache: Path | None, workers: int, progre
 
     Functions and arrays are read here, one by one: they are the user's own and may share a file or a connection.
     """
-    paths = {path for sample in samples if (path := _path(sample)) is not None}
-    in_memory = sum(_path(sample) is None for sample in samples)
-    total, done = len(paths) + in_memory, len(paths)
+    places = _places(samples)
+    paths = {path for path in places if path is not None}
+    total, done = len(paths) + places.count(None), len(paths)
     by_path = _read_files(paths, cache, workers, lambda files: progress(files, total))
     facts = []
-    for sample in samples:
-        path = _path(sample)
+    for sample, path in zip(samples, places, strict=True):
         facts.append(by_path[path] if path is not None else _of_memory(sample))
         if path is None:
             done += 1
@@ -67,8 +66,10 @@ def _read_files(paths: set[str], cache: Path | None, workers: int, report: Calla
     return known
 
 
-def _path(sample: Sample) -> str | None:
-    return str(sample.image.absolute()) if isinstance(sample.image, Path) else None
+def _places(samples: Sequence[Sample]) -> list[str | None]:
+    """Absolute paths; None for what is no file."""
+    here = Path.cwd()  # asked once: for a million files it would be seconds
+    return [str(here / sample.image) if isinstance(sample.image, Path) else None for sample in samples]
 
 
 def _stamps(paths: Iterable[str]) -> dict[str, Stamp]:
