@@ -19,7 +19,7 @@ from killing import Moment, after, after_training_for, attempt, differences, lin
 from pictures import colour_folder
 from plusx.engine import checkpoint
 
-EPOCHS = 6
+EPOCHS = 4
 
 
 def moment(chance: random.Random, startup: float) -> Moment:
@@ -56,10 +56,11 @@ def one_run(run: Path, straight: Path, chance: random.Random, kills: int, startu
             file.unlink()
         if not ending.killed:
             found = [*differences(run, straight)]
-            print("finished after", counts["kills"], "kills; differences:", found or "none", flush=True)
+            print(f"finished after {counts['kills']} kills; differences: {found or 'none'}; {dict(counts)}", flush=True)
             return {**counts, "runs": 1, "mismatches": len(found)}
         counts["kills"] += 1
         counts["kills while a checkpoint was half written"] += ending.half
+        print(f"kill {counts['kills']}{', a checkpoint half written' * ending.half}", flush=True)
         if counts["kills"] % 10 == 0:
             counts["checkpoints torn by us"] += tear(run, chance)
 

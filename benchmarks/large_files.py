@@ -27,7 +27,8 @@ readers = {
 }
 before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 try:
-    said = "refused" if readers[reader](path) in ("unreadable", "cut-off") else "read"
+    found = readers[reader](path)
+    said = "refused" if isinstance(found, str) and found else "read"
 except ValueError as error:
     said = "refused"
 grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10

@@ -262,9 +262,9 @@ def _bmp(height: int, width: int, depth: int, compression: int, data: bytes) -> 
 
 
 def cut(name: str, data: bytes, every: int) -> Iterator[Odd]:
-    """Ended after every `every`-th byte."""
+    """Ended after every `every`-th byte. The last number of a text may lose a digit and be a number still."""
     for end in range(0, len(data), every):
-        yield Odd(name, f"cut at {end}", data[:end])
+        yield Odd(name, f"cut at {end}", data[:end], lossy=name == "ppm text")
 
 
 def flipped(name: str, data: bytes, count: int) -> Iterator[Odd]:
@@ -313,7 +313,7 @@ def is_known(odd: Odd) -> bool:
     """Whether anything in the file tells that pixels are missing: not where bare ones, or where they lie, were changed,
     nor where a fax line fails, or a strip in YCbCr packed without a checksum, which the decoder leaves out."""
     bare = odd.of.startswith(("bmp", "dib", "ppm", "tiff big", "tiff planar", "tiff P")) or " raw" in odd.of
-    bare = bare or odd.of.endswith("packbits")
+    bare = bare or odd.of.endswith(("packbits", "tiff_lzw"))
     fax = any(one in odd.of for one in ("group3", "group4", "ccitt"))
     unsure = any(odd.of == f"tiff YCbCr {one}" for one in ("packbits", "tiff_lzw", "zstd"))
     return not (fax or unsure or (bare and odd.how.startswith(("zeros", "flipped"))))

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from plusx.cli.results import of_evaluation, of_metrics, of_run
-from plusx.core.details import ClassScore, Details
+from plusx.core.details import ClassScore, Confusion, Details
 from plusx.workflows.evaluate import Evaluation
 from plusx.workflows.run import Run
 
@@ -58,3 +58,13 @@ def test_a_run_says_what_to_do_next() -> None:
         "Predict with: plusx predict 'runs/a b' photo.jpg",
     ]
     assert not any("onnx" in line for line in of_run(Run(Path("a"), {})))
+
+
+def test_of_boxes_the_threshold_is_said() -> None:
+    rows = (ClassScore("cat", 3, 0.5, 1.0, 2 / 3, score=0.4125), ClassScore("dog", 0, None, None, None))
+    details = Details(rows, Confusion(("cat", "dog"), ((1, 0), (0, 0)), "boxes"), basis="at IoU 0.5")
+    assert list(of_evaluation(Evaluation("val", 3, {}, details), as_json=False))[1:] == [
+        "at IoU 0.5:",
+        "  precision 0.500  recall 1.000  f1 0.667  score from 0.412  boxes     3  cat",
+        "  precision     -  recall     -  f1     -  boxes     0  dog",
+    ]

@@ -33,7 +33,8 @@ for path in map(Path, sys.argv[1:]):
     for reader, read in readers.items():
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:
-            said = "refused" if read(path) in ("unreadable", "cut-off") else "read"
+            found = read(path)
+            said = "refused" if isinstance(found, str) and found else "read"
         except ValueError as error:
             said = "refused" if path.name in str(error) else str(error)
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10

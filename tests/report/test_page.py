@@ -246,3 +246,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, facts: Facts) -
 def test_needs_no_torch() -> None:
     check = "import sys, plusx.report.page; assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_what_happened_is_told_only_where_something_did(facts: Facts) -> None:
+    assert "What happened during the run" not in Reader(render(facts)).text
+    page = Reader(render(replace(facts, happened=[("epoch 1, after step 3", f"Skipped: {HOSTILE}")])))
+    assert "What happened during the run" in page.text
+    assert f"Skipped: {HOSTILE}" in page.text
+    assert "script" not in page.tags

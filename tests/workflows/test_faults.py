@@ -83,6 +83,7 @@ def test_a_file_that_vanishes_stops_the_run_which_goes_on_to_the_same_bits(tmp_p
     assert same(fit(resume=tmp_path / "run").model, straight.model)
 
 
+@pytest.mark.slow
 def test_an_image_that_is_left_out_stands_in_the_report(tmp_path: Path) -> None:
     data = colour_folder(tmp_path / "data")
     victim = sorted((data / "red").iterdir())[3]

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from pictures import colour_folder
 from plusx.workflows.fit import fit
 
+LIMIT = 400  # seconds: a machine may be busy
 PLUSX = Path(sys.executable).parent / "plusx"
 PYTHON: dict[str, Any] = {
     "model": "resnet20",
@@ -54,7 +55,7 @@ def journal_of(run: Path) -> int:
 
 def wait_for_steps(run: Path, process: "subprocess.Popen[str]", before: int = 0) -> None:
     """Until the first values were written. before: the journal there was when the process began."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + LIMIT
     while journal_of(run) in (0, before):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
@@ -66,7 +67,7 @@ def test_ctrl_c_saves_and_the_continued_run_ends_with_the_same_bits(tmp_path: Pa
     process = begin(data, tmp_path / "stopped")
     wait_for_steps(tmp_path / "stopped", process)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 130, errors
     assert "everything is saved" in errors
     assert "plusx fit --resume" in errors
@@ -90,13 +91,13 @@ def test_a_scheduler_may_stop_a_run_and_give_the_same_line_again(tmp_path: Path)
         process = begin(data, run, before=os.setsid, more=["--workers", "2", "--resume", "auto"])
         wait_for_steps(run, process, before)
         os.killpg(process.pid, number)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=LIMIT)
         assert process.returncode == 75, errors
         assert f"Stopped by {number.name} after step " in errors
         assert "; everything is saved. Go on with: plusx fit --resume " in errors
         assert "Traceback" not in errors
     process = begin(data, run, more=["--workers", "2", "--resume", "auto"])
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, errors
     assert "note: " not in errors
     straight = fit(data, **PYTHON, export=False, out=tmp_path / "straight")
@@ -116,7 +117,7 @@ def test_a_disk_that_fills_in_the_middle_loses_nothing(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
     process = begin(data, run, before=small_files_only)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 1, errors
     assert "last.pt could not be written: File too large. What was there before is untouched. Free some space" in errors
     assert f"go on with: plusx fit --resume {run}" in errors

@@ -47,11 +47,14 @@ def of_evaluation(evaluation: "Evaluation", *, as_json: bool) -> Iterator[str]:
     yield from of_metrics(evaluation.metrics)
     if evaluation.details.undefined:
         yield f"not defined, since {evaluation.details.why}: {', '.join(evaluation.details.undefined)}"
+    if evaluation.details.basis and evaluation.details.classes:
+        yield f"{evaluation.details.basis}:"
     counted = evaluation.details.supports
     for score in evaluation.details.classes:
         shares = {"precision": score.precision, "recall": score.recall, "f1": score.f1}
         values = "  ".join(f"{name} {'    -' if share is None else f'{share:.3f}'}" for name, share in shares.items())
-        yield f"  {values}  {counted} {score.support:5}  {score.name}"
+        least = "" if score.score is None else f"  score from {score.score:.3f}"
+        yield f"  {values}{least}  {counted} {score.support:5}  {score.name}"
 
 
 def of_replay(replay: "Replay", *, as_json: bool) -> Iterator[str]:

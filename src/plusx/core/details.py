@@ -17,6 +17,7 @@ class ClassScore:
     recall: float | None
     f1: float | None
     ranking: Mapping[str, float] = field(default_factory=dict)  # e.g. {"IoU": 0.7}; undefined ones left out
+    score: float | None = None  # from which on an answer counts, for precision, recall and f1; None: there is no such
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Details:
     """Whatever a task's metrics know beyond single numbers; empty where they know nothing.
 
     images: of tasks whose answers are too many to be kept, in the order in which they were counted. undefined: metrics
-    that have no value here, and `why`.
+    that have no value here, and `why`. basis: what precision, recall and f1 of the classes are counted at; "" where
+    that goes without saying.
     """
 
     classes: tuple[ClassScore, ...] = ()
@@ -84,6 +86,7 @@ class Details:
     images: tuple[ImageScore, ...] = ()
     undefined: tuple[str, ...] = ()
     why: str = ""
+    basis: str = ""
 
     @property
     def supports(self) -> str:

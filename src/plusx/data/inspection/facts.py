@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from plusx.core.errors import DataError
+from plusx.core.errors import DataError, OutOfMemoryError
 from plusx.data.images import decoded, read_image, shown
 from plusx.data.inspection.appearance import Appearance, appearance
 from plusx.data.inspection.damage import find_damage, first_missing_row
@@ -73,7 +73,13 @@ def inspect_file(path: str) -> Facts:
         return Facts(problem="missing", detail="there is no such file")
     except OSError as error:
         return Facts(problem="unreadable", detail=f"could not be read: {error.strerror or error}")
-    return _inspect(data)
+    try:
+        return _inspect(data)
+    except MemoryError as error:
+        raise OutOfMemoryError(
+            f"Out of memory while {path} was read. Close other programs, leave the image out with --exclude, or use a "
+            "smaller copy of it."
+        ) from error
 
 
 def _inspect(data: bytes) -> Facts:

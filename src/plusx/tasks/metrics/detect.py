@@ -14,6 +14,9 @@ from plusx.tasks.metrics.box_confusion import confusion, verdicts
 from plusx.tasks.metrics.image_boxes import ImageBoxes
 from plusx.tasks.metrics.ranking import mean_of_defined
 
+BASIS = "precision, recall and F1 of a class: at IoU 0.5, from the score on at which its F1 is best"
+"""What stands beside the table of classes."""
+
 
 class DetectMetrics:
     """map (primary), map-50, map-75, map-small, map-medium, map-large, ar-1, ar-10, ar-100, voc-map-50.
@@ -77,8 +80,9 @@ class DetectMetrics:
         """
         self._evaluate()
         assert self._coco is not None
+        best = [own.at_best_f1() for own in self._voc]
         scores = tuple(
-            ClassScore(name, own.boxes, *own.at_best_f1(), self._coco.of_class(c))
+            ClassScore(name, own.boxes, *best[c][:3], self._coco.of_class(c), best[c][3])
             for c, (name, own) in enumerate(zip(self.classes, self._voc, strict=True))
         )
         points = ((name, self._coco.curve(c)) for c, name in enumerate(self.classes))
@@ -91,6 +95,7 @@ class DetectMetrics:
             images=tuple(verdicts(image).score() for image in self._images),
             undefined=undefined,
             why=self._why() if undefined else "",
+            basis=BASIS,
         )
 
     def _why(self) -> str:

@@ -30,17 +30,18 @@ class ClassDetections:
         reached = np.maximum.accumulate(precision[::-1])[::-1]
         return float(reached[self.right].sum() / self.boxes)  # recall only grows at the right ones
 
-    def at_best_f1(self) -> tuple[float | None, float | None, float | None]:
-        """Precision, recall, F1 at the threshold of the score where F1 is highest, of equal ones at the highest."""
+    def at_best_f1(self) -> tuple[float | None, float | None, float | None, float | None]:
+        """Precision, recall, F1 at the threshold of the score where F1 is highest, of equal ones at the highest; and
+        that threshold."""
         if len(self.scores) == 0:
             nothing = 0.0 if self.boxes else None
-            return None, nothing, nothing
+            return None, nothing, nothing, None
         step = np.append(self.scores[1:] != self.scores[:-1], True)  # equal scores cannot be told apart by a threshold
         found, given = np.cumsum(self.right)[step], np.flatnonzero(step) + 1
         f1 = 2 * found / (given + self.boxes)
         best = int(f1.argmax())
         recall = float(found[best] / self.boxes) if self.boxes else None
-        return float(found[best] / given[best]), recall, float(f1[best])
+        return float(found[best] / given[best]), recall, float(f1[best]), float(self.scores[step][best])
 
     @classmethod
     def of(cls, scores: Floats, right: Bools, boxes: int) -> Self:
