@@ -19,17 +19,25 @@ from PIL import Image
 import boxed
 from pictures import COLOURS, colour_folder, picture
 from plusx.cli.main import main
+from plusx.core.card import Input
 from plusx.core.errors import DataError, InputError, InterruptedRunError
 from plusx.core.masks import LazyMask, Mask
 from plusx.core.prediction import LabelPrediction
+from plusx.core.ranks import ALONE, Ranks
 from plusx.core.sample import Listing
+from plusx.data.batching import Divided
+from plusx.data.encode import encoder
 from plusx.data.formats.options import ReadOptions
 from plusx.data.formats.read import read
+from plusx.data.loader import Loader
+from plusx.data.sampler import Windowed
+from plusx.data.transforms import EvalTransform
 from plusx.weights.header import read_header
 from plusx.workflows import shard as module
 from plusx.workflows.check import check
 from plusx.workflows.evaluate import evaluate
 from plusx.workflows.fit import fit
+from plusx.workflows.loading import shuffled
 from plusx.workflows.predict import predict
 from plusx.workflows.shard import shard
 from plusx.workflows.sources import find_images
@@ -210,6 +218,34 @@ def test_masks(tmp_path: Path, to: str) -> None:
     for path in (tmp_path / "out").glob("*.tar"):
         with tarfile.open(path) as archive:
             assert archive.getnames()[:2] == ["images/0.png", "images/0.mask.png"]
+
+
+def test_some_of_the_shards(data: Path, tmp_path: Path) -> None:
+    shard(data, tmp_path / "out", images=5, workers=1)
+    some = read(tmp_path / "out" / "train-{00000..00001}.tar")
+    assert some.classes == ("green", "red", "蓝色")
+    assert [one.name for one in some.splits["train"]] == [one.name for one in read(data).splits["train"]][:10]
+    with pytest.raises(DataError, match=r"nothing-\*\.tar holds no shards\.json and no \.tar or \.parquet; found "):
+        read(tmp_path / "out" / "nothing-*.tar")
+    with pytest.raises(DataError, match=r"train-00009\.tar: there is no such file"):
+        read(tmp_path / "out" / "train-{00009..00010}.tar")
+
+
+def test_an_epoch_goes_on_anywhere(tmp_path: Path) -> None:
+    shard(colour_folder(tmp_path / "data", per_class=10), tmp_path / "out", images=3, workers=1)
+    samples = read(tmp_path / "out").splits["train"]
+    order = shuffled(samples, 3)
+    assert isinstance(order, Windowed)
+
+    def loader(ranks: Ranks = ALONE) -> Loader:
+        batching = Divided(4, order, ranks)
+        return Loader(samples, EvalTransform(Input(size=(32, 32))), encode=encoder("label", 3), batching=batching)
+
+    whole = [batch.names for batch in loader().epoch(1)]
+    assert sorted(name for names in whole for name in names) == sorted(one.name for one in samples)
+    assert [batch.names for batch in loader().epoch(1, start=5)] == whole[5:]
+    halves = [[batch.names for batch in loader(Ranks(rank, 2)).epoch(1)] for rank in (0, 1)]
+    assert [(*one, *other) for one, other in zip(*halves, strict=True)] == whole
 
 
 def test_places_that_are_refused(data: Path, tmp_path: Path) -> None:

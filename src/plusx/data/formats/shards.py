@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,8 +113,11 @@ def read(source: Any, options: ReadOptions) -> Entries:
     """By the manifest where there is one; else every tar file's headers are read once, and kept in `options.cache`."""
     found = find(source, options.cache)
     root = Path(source) if isinstance(source, (str, os.PathLike)) and not is_url(source) else None
-    if found.names is None and found.store.size(manifest.NAME) is not None:
-        return _own(found.store, options, root)
+    if found.store.size(manifest.NAME) is not None:
+        about = open_manifest(found.store)
+        shards = tuple(shard for shard in about.shards if found.names is None or shard.name in found.names)
+        if shards and len(shards) == len(found.names or about.shards):
+            return _own(found.store, replace(about, shards=shards), options, root)
     return _others(found, options, root, str(source))
 
 
@@ -146,11 +149,7 @@ def verify(source: Any, progress: Callable[[int, int], None]) -> None:
         progress(number + 1, len(shards))
 
 
-def _own(store: Store, options: ReadOptions, root: Path | None) -> Entries:
-    about = open_manifest(store)
-    if not about.shards:
-        raise DataError(f"{store.where(manifest.NAME)} names no shards. Write them again.")
-
+def _own(store: Store, about: Manifest, options: ReadOptions, root: Path | None) -> Entries:
     def load(shard: manifest.Shard) -> ShardFile:
         name = shard.name + manifest.INDEX
         index = Index.from_bytes(store.read_all(name), store.where(name))
@@ -186,7 +185,11 @@ def _with_masks(table: ShardTable, classes: Sequence[str]) -> list[Entry]:
 
 
 def _others(found: Found, options: ReadOptions, root: Path | None, source: str) -> Entries:
-    names = found.names or tuple(name for name in found.store.names() if name.endswith((SUFFIX, PARQUET)))
+    names = (
+        found.names
+        if found.names is not None
+        else tuple(name for name in found.store.names() if name.endswith((SUFFIX, PARQUET)))
+    )
     if not names:
         there = ", ".join(found.store.names()[:5]) or "nothing"
         raise DataError(f"{source} holds no {manifest.NAME} and no .tar or .parquet; found {there}. Expected {LAYOUT}.")
