@@ -142,7 +142,7 @@ def _refusal(path: Path, text: str) -> WeightsError:
 def _globals(path: Path) -> list[str]:
     """What the pickles of a file ask for by name, `module.name`, as far as they can be read; nothing is loaded."""
     found: list[str] = []
-    with suppress(ValueError, IndexError, KeyError, zipfile.BadZipFile, OSError):
+    with suppress(Exception):  # a damaged archive raises whatever its bytes happen to mean
         stream = io.BytesIO(_pickled(path))
         while True:  # the format of old torch is one pickle behind the other
             texts: list[str] = []
@@ -160,7 +160,7 @@ def _pickled(path: Path) -> bytes:
     if not zipfile.is_zipfile(path):
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
-        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+        return archive.read(next((name for name in archive.namelist() if name.endswith("data.pkl")), "data.pkl"))
 
 
 def _first_line(error: Exception) -> str:
