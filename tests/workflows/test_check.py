@@ -160,6 +160,30 @@ def test_a_proposed_command_works_as_it_is(flowers: Path) -> None:
     assert {sample.group for sample in listing.splits["train"]} == {"alice", "bob", "carol"}
 
 
+def test_masks_of_every_kind_of_trouble_are_all_named_and_left_out(tmp_path: Path) -> None:
+    root, fixes = tmp_path / "掩码", tmp_path / "fix.csv"
+    chance = np.random.default_rng(0)
+    for number in range(8):
+        for folder, shape, top in (("images", (40, 50, 3), 255), ("masks", (40, 50), 2)):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(chance.integers(0, top, shape, np.uint8)).save(root / folder / f"图{number}.png")
+    Image.new("L", (9, 9)).save(root / "masks" / "图0.png")
+    (root / "masks" / "图1.png").unlink()
+    (root / "images" / "图2.png").unlink()
+    (root / "masks" / "图3.png").write_bytes(b"no mask")
+    Image.fromarray(chance.integers(0, 255, (40, 50), np.uint8)).save(root / "masks" / "图4.png")
+    found = {finding.names: finding.code for finding in check(root, fix_list=fixes).audit.findings if finding.excluded}
+    assert found == {
+        ("images/图0.png",): "mask-size",
+        ("images/图1.png",): "image-without-mask",
+        ("masks/图2.png",): "mask-without-image",
+        ("images/图3.png",): "mask-unusable",
+        ("images/图4.png",): "mask-unusable",
+    }
+    assert check(root, exclude=fixes).sound
+    assert len(read_listing(root, FitSettings(exclude=fixes)).splits["train"]) == 3
+
+
 @pytest.mark.parametrize("option", ["report", "fix_list"])
 def test_nothing_is_written_among_the_images(option: str, flowers: Path) -> None:
     source = broken(flowers)

@@ -184,6 +184,7 @@ def test_imbalance() -> None:
     (finding,) = _found(checks.imbalance, _subject(rows))
     assert finding.severity == "note"
     assert finding.message == "Class 'cat' has 20 images in train, class 'dog' has 2"
+    assert finding.command == "plusx fit DATA --balance weights"
     assert _found(checks.imbalance, _subject(rows[1:])) == []
 
 

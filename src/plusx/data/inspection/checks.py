@@ -140,7 +140,9 @@ def imbalance(subject: Subject) -> Iterator[Finding]:
         if most >= LARGEST_IMBALANCE * fewest:
             names = subject.listing.classes
             message = f"Class {names[often]!r} has {most} images in train, class {names[rarely]!r} has {fewest}"
-            yield Finding("imbalance", "note", message, "Balanced weights or sampling may help the rare classes.")
+            advice = "Balanced weights or sampling may help the rare classes."
+            options = ("--balance", "weights") if subject.listing.kind in ("label", "labels") else ()
+            yield Finding("imbalance", "note", message, advice, split="train", options=options)
 
 
 CHECKS: tuple[Check, ...] = (
