@@ -26,6 +26,7 @@ from plusx.core.task import Task
 from plusx.engine.evaluate import counted
 from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt
+from plusx.engine.observer import StepInfo
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.constant import Constant
@@ -45,7 +46,19 @@ PLANS = {
     "killed": PLAN,
     "interrupted": replace(PLAN, accumulate=1),
     "resumed": replace(PLAN, accumulate=1),
+    "whole": replace(PLAN, accumulate=1),
+    "lost": replace(PLAN, accumulate=1),
+    "again": replace(PLAN, accumulate=1),
 }
+
+
+class Killed(Tiny.listener):
+    """Ends its process in the middle of an epoch."""
+
+    def on_step(self, info: StepInfo) -> None:
+        super().on_step(info)
+        if info.step == 9:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Sliced:
@@ -79,7 +92,8 @@ class Dealt:
 
 
 def task_of(case: str) -> Task:
-    task = Tiny.seeded(batch_norm=case in ("norm", "synchronised"))
+    random = case in ("whole", "lost", "again")
+    task = Tiny.seeded(batch_norm=random or case in ("norm", "synchronised"), dropout=0.2 if random else 0.0)
     if case == "unused":
         task.spare = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.zeros_(task.spare.weight)
@@ -95,6 +109,8 @@ def run(case: str, directory: Path, team: Team) -> dict[str, Any]:
         counter = counted(judged, validation, tiny.cpu, tiny.prepare) if len(validation) else judged.metrics()
         return team.figures(counter)
 
+    if case == "again":
+        directory = directory.parent.parent / "lost" / "lost"
     if case == "resumed":
         directory = directory.parent.parent / "two" / "interrupted"
     with (
@@ -102,12 +118,17 @@ def run(case: str, directory: Path, team: Team) -> dict[str, Any]:
         synchronised(task) if case == "synchronised" and team.ranks.world > 1 else nullcontext(),
     ):
         listener = tiny.listener(3 if case == "interrupted" and team.ranks.rank == 1 else None, interrupt)
-        parts = tiny.parts(directory, listener, evaluate=judge, primary="top-1", interrupt=interrupt)
+        if case == "lost" and team.ranks.rank == 1:
+            listener = Killed()
+        way = tiny.mix if case in ("whole", "lost", "again") else tiny.prepare
+        parts = tiny.parts(directory, listener, prepare=way, evaluate=judge, primary="top-1", interrupt=interrupt)
         if case == "error" and team.ranks.rank == 1:
             raise InputError("No room for ünïcode here.")
         if case == "killed" and team.ranks.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        outcome = train(task, batches, PLANS[case], tiny.cpu, parts=parts, resume=case == "resumed", team=team)
+        outcome = train(
+            task, batches, PLANS[case], tiny.cpu, parts=parts, resume=case in ("resumed", "again"), team=team
+        )
     torch.save(task.state_dict(), directory / f"weights-{team.ranks.rank}-of-{team.ranks.world}.pt")
     losses = [info.loss for info in listener.steps]
     return {"stopped": outcome.stopped, "steps": outcome.steps_done, "losses": losses, "history": outcome.history}

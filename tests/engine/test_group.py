@@ -65,6 +65,14 @@ def check_weights(found: dict[str, torch.Tensor], expected: dict[str, torch.Tens
         torch.testing.assert_close(found[name], tensor, atol=1e-6, rtol=1e-5)
 
 
+def test_a_team_that_lost_a_member_and_goes_on_ends_with_the_same_bits(tmp_path: Path) -> None:
+    teams((2, ("whole",), tmp_path / "whole"), (2, ("lost",), tmp_path / "lost"), (2, ("again",), tmp_path / "again"))
+    assert said(tmp_path / "lost").startswith("LostError: ")
+    assert 0 < len(said(tmp_path / "again")["again"]["losses"]) < len(said(tmp_path / "whole")["whole"]["losses"])
+    whole, again = weights(tmp_path / "whole" / "whole"), weights(tmp_path / "lost" / "lost")
+    assert all(whole[name].equal(again[name]) for name in whole)
+
+
 def test_what_ends_one_ends_all_and_is_said_once(tmp_path: Path) -> None:
     teams((2, ("error",), tmp_path / "error"), (2, ("killed",), tmp_path / "killed"))
     assert said(tmp_path / "error", 1) == "InputError: No room for ünïcode here."
