@@ -64,3 +64,21 @@ def test_no_images(tiny: Any) -> None:
         evaluate(tiny.seeded(), tiny.batches(0), tiny.cpu, tiny.prepare)
     with pytest.raises(InputError, match="There are no images to evaluate on"):
         collect(tiny.seeded(), tiny.batches(0), tiny.cpu, tiny.prepare)
+
+
+def test_batches_that_do_not_fit_are_measured_in_parts(tiny: Any) -> None:
+    task, sizes = tiny.seeded(), list[int]()
+    whole, expected = task.forward, evaluate(task, tiny.batches(), tiny.cpu, tiny.prepare)
+
+    def forward(images: Any, targets: Any = None) -> Any:
+        sizes.append(len(images))
+        if len(images) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return whole(images, targets)
+
+    task.forward = forward
+    assert evaluate(task, tiny.batches(), tiny.cpu, tiny.prepare) == expected
+    assert sizes == [4, 2, *[1] * 20]
+    task.forward = lambda images, targets=None: forward(images.repeat(2, 1, 1, 1))
+    with pytest.raises(torch.OutOfMemoryError):
+        evaluate(task, tiny.batches(), tiny.cpu, tiny.prepare)

@@ -1,6 +1,6 @@
 """One pass over a data set without learning."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,8 +8,9 @@ from torch import Tensor
 
 from plusx.core.batch import Batch, Batches
 from plusx.core.errors import InputError
+from plusx.core.memory import is_out_of_memory
 from plusx.core.task import Metrics, Task
-from plusx.engine import randomness
+from plusx.engine import memory, randomness
 from plusx.engine.modes import preserved_modes
 from plusx.engine.parts import Prepare
 from plusx.engine.placement import Placement, place, tuned
@@ -63,17 +64,33 @@ def collect(task: Task, batches: Batches, placement: Placement, prepare: Prepare
 
 
 def outputs_of(task: Task, batches: Batches, placement: Placement, prepare: Prepare) -> Iterator[tuple[Batch, Tensor]]:
-    """Prepared batches of epoch 0 with the task's outputs (float32), both on the placement's device."""
+    """Prepared batches of epoch 0 with the task's outputs (float32), both on the placement's device.
+
+    In parts from where memory runs out.
+    """
     if len(batches) == 0:
         raise InputError("There are no images to evaluate on: expected at least one.")
     place(task, placement)
     generator = torch.Generator(placement.device)
     source = batches.epoch(0)
+    size: int | None = None  # images computed at once; None: a whole batch
     with preserved_modes(task), tuned(placement):
         task.eval()
         for number, batch in enumerate(source):
             moved = batch.to(placement.device, placement.memory_format)
             prepared = prepare(moved, generator.manual_seed(randomness.seed_of(number)))
-            with torch.inference_mode(), placement.autocast():
-                outputs = task(prepared.images)
-            yield prepared, outputs.float()
+            while (found := _fitting(task, prepared.parts(size or len(prepared)), placement)) is None:
+                size = (min(size or len(prepared), len(prepared)) + 1) // 2
+            yield from found
+
+
+def _fitting(task: Task, parts: Sequence[Batch], placement: Placement) -> list[tuple[Batch, Tensor]] | None:
+    """Each part with its outputs; None where memory ran out and parts may be smaller."""
+    try:
+        with torch.inference_mode(), placement.autocast():
+            return [(part, task(part.images).float()) for part in parts]
+    except Exception as error:
+        if not is_out_of_memory(error) or max(map(len, parts)) == 1:
+            raise
+    memory.release(placement.device)
+    return None
