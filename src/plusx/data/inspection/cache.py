@@ -1,7 +1,7 @@
 """Facts that were found before, by path, size and time of change, in one SQLite file outside the user's folder.
 
 SQLite, because what an interrupted audit has read is kept, two audits may run at once, and a damaged file is noticed.
-Reading back 840 facts takes 4 ms, 100,000 take 0.4 s.
+Reading back 840 facts takes 12 ms, 100,000 take 1.5 s; they are 103 MiB, most of them miniatures.
 """
 
 import os
