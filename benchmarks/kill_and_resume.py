@@ -1,7 +1,7 @@
 """`plusx fit` is killed (SIGKILL) at seeded random moments and begun again with the same line, until enough kills.
 
 Half of the moments are those in which a checkpoint is half written, a quarter lie within the training, a quarter
-anywhere from the start of the process on: imports, audit, first save, validation, writing of the results. Each start
+anywhere from the start on: audit, first save, validation, writing of the results. Each start
 draws 0, 1 or 2 loading processes. Every tenth kill also cuts off the newest checkpoint, as a power cut may. A finished
 run is compared with one that was never killed: model file, whole state, best weights, curves.
 
@@ -12,14 +12,51 @@ import argparse
 import collections
 import os
 import random
+import signal
+import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import plusx.workflows.fit  # noqa: F401 - copies of this process need not import it
 from killing import Moment, after, after_training_for, attempt, differences, line, while_writing
 from pictures import colour_folder
+from plusx.cli.main import main as command
 from plusx.engine import checkpoint
 
 EPOCHS = 4
+
+
+class Forked:
+    """A copy of this process, which has imported everything: that takes seconds, and a kill each."""
+
+    def __init__(self, words: Sequence[str], said: Path) -> None:
+        self.code: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            with said.open("wb") as file:
+                for stream in (1, 2):
+                    os.dup2(file.fileno(), stream)
+            sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1) for stream in (1, 2))
+            os._exit(command(words[1:]))
+
+    def poll(self) -> int | None:
+        if self.code is None and (found := os.waitpid(self.pid, os.WNOHANG))[0]:
+            self.code = os.waitstatus_to_exitcode(found[1])
+        return self.code
+
+    def wait(self, timeout: float) -> int:
+        until = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return code
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def moment(chance: random.Random, startup: float) -> Moment:
@@ -48,7 +85,7 @@ def one_run(run: Path, straight: Path, chance: random.Random, kills: int, startu
     counts = collections.Counter[str]()
     while True:
         words = line(straight.parent / "data", run, epochs=EPOCHS, workers=chance.choice((0, 1, 2)))
-        ending = attempt(words, run, moment(chance, startup) if counts["kills"] < kills else None)
+        ending = attempt(words, run, moment(chance, startup) if counts["kills"] < kills else None, Forked)
         damaged = [*(run / "checkpoints").glob("*.damaged")] if run.is_dir() else []
         counts["torn files set aside"] += len(damaged)
         counts["torn files named"] += ending.said.count("Skipped and renamed")
@@ -69,14 +106,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--startup", type=float, default=6.0, help="seconds until training begins here")
+    parser.add_argument("--startup", type=float, default=3.0, help="seconds until training begins here")
     arguments = parser.parse_args()
     chance, total = random.Random(arguments.seed), collections.Counter[str]()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         os.environ["PLUSX_CACHE"] = str(root / "cache")
         data, straight = colour_folder(root / "data"), root / "straight"
-        attempt(line(data, straight, epochs=EPOCHS, workers=0), straight)
+        attempt(line(data, straight, epochs=EPOCHS, workers=0), straight, start=Forked)
         while total["kills"] < arguments.kills:
             place = root / str(total["runs"])
             place.mkdir()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file
@@ -44,7 +44,7 @@ def line(data: Path, run: Path, *, epochs: int, workers: int, more: Sequence[str
 class Attempt:
     """One process. `seen`: the half-written checkpoints that were met."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "Process"
     run: Path
     journal_before: int
     said: Path
@@ -78,11 +78,29 @@ def journal_of(run: Path) -> int:
     return 0
 
 
-def attempt(words: Sequence[str], run: Path, moment: Moment | None = None) -> Ending:
+class Process(Protocol):
+    """What is needed of `subprocess.Popen`."""
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float) -> int: ...
+    def kill(self) -> None: ...
+
+
+def started(words: Sequence[str], said: Path) -> Process:
+    """A new process, from the first line of Python on."""
+    with said.open("wb") as file:
+        return subprocess.Popen(words, stdout=file, stderr=file, start_new_session=True)
+
+
+def attempt(
+    words: Sequence[str],
+    run: Path,
+    moment: Moment | None = None,
+    start: Callable[[Sequence[str], Path], Process] = started,
+) -> Ending:
     """Runs the line, and kills it (SIGKILL) when the moment comes; without one it has to end well."""
     said = run.parent / "said.txt"
-    with said.open("wb") as file:
-        process = subprocess.Popen(words, stdout=file, stderr=file, start_new_session=True)
+    process = start(words, said)
     one = Attempt(process, run, journal_of(run), said, time.monotonic(), set())
     try:
         killed = moment is not None and _killed(one, moment)
@@ -100,7 +118,7 @@ def _killed(one: Attempt, moment: Moment) -> bool:
     while one.process.poll() is None:
         assert time.monotonic() < deadline, one.said.read_text(encoding="utf-8")
         if moment(one):
-            one.process.send_signal(signal.SIGKILL)
+            one.process.kill()
             return one.process.wait(LIMIT) == -signal.SIGKILL
         time.sleep(0.0002)
     return False

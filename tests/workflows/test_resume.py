@@ -11,7 +11,7 @@ from PIL import Image
 
 from pictures import COLOURS, colour_folder, picture
 from plusx.cli.parser import spelled
-from plusx.core.errors import DataError, DisagreementError, InputError
+from plusx.core.errors import DataError, DisagreementError, InputError, InterruptedRunError
 from plusx.weights.modelfile import load_model
 from plusx.workflows import finishing
 from plusx.workflows.directory import RunDirectory
@@ -110,6 +110,26 @@ def test_an_exported_file_of_earlier_weights_is_never_left_beside_others(begun: 
     fit(resume=run, epochs=2)
     assert not (run / "model.onnx").exists()
     assert not (run / "model.pt2").exists()
+
+
+def test_stopped_while_results_are_written_leaves_none_beside_another_model(
+    begun: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    run = RunDirectory(begun[1])
+    model = run.model.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "figures", stop)
+        with pytest.raises(InterruptedRunError, match="Stopped by Ctrl-C while results were written; the training is "):
+            fit(resume=run.path, epochs=2, patience=5)
+    assert run.model.read_bytes() != model
+    assert not run.metrics.exists()
+    assert not run.report.exists()
+    assert len(fit(resume=run.path).history) == 2
+    assert run.metrics.exists()
+    assert settings_of(run.path)["settings"]["patience"] == 5
 
 
 def test_a_disagreement_stands_in_the_report(begun: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
