@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -49,3 +50,29 @@ def test_a_system_without_shared_locks_is_noticed(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(multiprocessing.get_context(), "Lock", refuse)
     assert hindrance() == ("the system gives no locks to share between them: [Errno 38] Function not implemented")
+
+
+LEAVES = """
+import multiprocessing, sys, time
+from plusx.data.processes import leaving_with_parent, outlive_termination
+
+def wait():
+    outlive_termination()
+    print("ready", flush=True)
+    time.sleep(60)
+
+with leaving_with_parent():
+    child = multiprocessing.get_context("fork").Process(target=wait, daemon=True)
+    child.start()
+time.sleep(1)
+print(child.pid)
+"""
+
+
+def test_a_parent_that_ends_by_itself_does_not_wait_for_those_that_outlive_sigterm() -> None:
+    done = subprocess.run([sys.executable, "-c", LEAVES], capture_output=True, text=True, timeout=15)
+    assert done.returncode == 0, done.stderr
+    ready, pid = done.stdout.split()
+    assert ready == "ready"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)

@@ -13,7 +13,7 @@ from plusx.data.batching import Batching
 from plusx.data.encode import Encode
 from plusx.data.handling import STOP, Losses
 from plusx.data.mosaic import Mix
-from plusx.data.processes import forking, ignore_interrupt, outlive_termination, starting
+from plusx.data.processes import forking, ignore_interrupt, leaving_with_parent, outlive_termination, starting
 from plusx.data.reader import Answer, Reader, Request
 from plusx.data.sampler import repeats
 from plusx.data.transforms import Transform
@@ -121,7 +121,7 @@ class Loader:
 
     def _begun(self, requests: list[Request]) -> Iterator[Answer]:
         self._requests.coming = requests
-        with starting():
+        with starting(), leaving_with_parent():
             return iter(self._batches)
 
     def _replace_processes(self, error: RuntimeError, deaths: int) -> None:

@@ -5,9 +5,12 @@ import signal
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 
 
 def forking() -> BaseContext | None:
@@ -46,6 +49,23 @@ def outlive_termination() -> None:
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(GRACE))
+
+
+@contextmanager
+def leaving_with_parent() -> Iterator[None]:
+    """Children started inside are killed when this process ends by itself: its end waits for its children, which would
+    answer the SIGTERM that it sends them GRACE seconds later."""
+    before = {child.pid for child in multiprocessing.active_children()}
+    yield
+    for child in multiprocessing.active_children():
+        if child.pid not in before:
+            Finalize(None, _kill, (weakref.ref(child),), exitpriority=0)
+
+
+def _kill(reference: "weakref.ref[BaseProcess]") -> None:
+    child = reference()
+    if child is not None and child.is_alive():
+        child.kill()
 
 
 @contextmanager
