@@ -59,5 +59,5 @@ def test_other_labels_are_refused(tmp_path: Path) -> None:
     made = fit(data / "table.csv", **QUICK, epochs=1, export=False, out=tmp_path / "run")
     with pytest.raises(InputError, match=r"was trained on labels of another kind \(value\)"):
         labels(made)
-    with pytest.raises(InputError, match="is a model file and knows no data"):
-        labels(tmp_path / "nothing.safetensors")
+    with pytest.raises(InputError, match="There is no run"):
+        labels(tmp_path / "nothing")

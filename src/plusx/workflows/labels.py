@@ -107,6 +107,8 @@ def labels(run: str | os.PathLike[str], **settings: Any) -> Labelled:
 
 def labelled_images(path: Path) -> Listing:
     """The run's own, as it read them. InputError where an image has no single class."""
+    if not path.exists():
+        raise InputError(f"There is no run {path}. Give the directory that `plusx fit` wrote.")
     listing = original_data(path)
     if listing.kind != "label":
         raise InputError(

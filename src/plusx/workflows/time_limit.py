@@ -71,6 +71,7 @@ class Timed:
 
 def choose(settings: FitSettings, prepared: Prepared, given: AbstractSet[str], clock: Clock) -> Timed:
     """Climbs the ladder. InputError where nothing could be trained in the time that is left."""
+    check_time(settings, MARGIN * work_after(settings, prepared.listing) * slowness(), clock)
     until = time.monotonic() + MEASURING * clock.limit
     best: Rung | None = None
     for candidate in ladder(settings, prepared, given):
@@ -82,7 +83,7 @@ def choose(settings: FitSettings, prepared: Prepared, given: AbstractSet[str], c
         else:
             break
     assert best is not None, "a ladder has a rung"
-    check_time(best, clock)
+    check_time(best.settings, best.after, clock)
     return settled(best, clock)
 
 
@@ -101,19 +102,24 @@ def after_training(settings: FitSettings, listing: Listing, costs: Costs) -> flo
     """Seconds that measuring, export and report will take, as slow as the machine is now."""
     val, test = len(listing.splits["val"]), len(listing.splits.get("test", ()))
     images = 2 * val + test + (2 * min(COMPARED, val) if settings.export else 0)
-    work = WRITING + (EXPORT[listing.kind in DENSE] if settings.export else 0.0)
     now = slowness()
-    return MARGIN * (costs.measuring(images) * max(1.0, now / costs.slowness) + work * now)
+    measuring = costs.measuring(images) * max(1.0, now / costs.slowness)
+    return MARGIN * (measuring + work_after(settings, listing) * now)
 
 
-def check_time(rung: Rung, clock: Clock) -> None:
-    """InputError where no time is left to train at all."""
-    if clock.left > rung.after:
+def work_after(settings: FitSettings, listing: Listing) -> float:
+    """Export and report, in units of `slowness`."""
+    return WRITING + (EXPORT[listing.kind in DENSE] if settings.export else 0.0)
+
+
+def check_time(settings: FitSettings, after: float, clock: Clock) -> None:
+    """InputError where no time is left to train at all. after: seconds of what follows training."""
+    if clock.left > after:
         return
-    needed = clock.limit - clock.left + rung.after
-    other = ", or leave the exported file away with --no-export" if rung.settings.export else ""
+    needed = clock.limit - clock.left + after
+    other = ", or leave the exported file away with --no-export" if settings.export else ""
     raise InputError(
-        f"--time-limit {rung.settings.time_limit} leaves no time to train: what comes before and after takes about "
+        f"--time-limit {settings.time_limit} leaves no time to train: what comes before and after takes about "
         f"{duration(needed)} here. Give at least {duration(2 * needed)}{other}."
     )
 
