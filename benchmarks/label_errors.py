@@ -4,7 +4,9 @@ A share of the labels of a folder of classes is flipped at random, by links in a
 `plusx labels` as a user starts them. Beside it the cruder choice: every image whose most probable class is another.
 Precision of what is named is a lower bound: real errors of the data count as false alarms.
 
-Run: python benchmarks/label_errors.py digits            (scikit-learn's, 8 × 8 pixels)
+Run: python benchmarks/label_errors.py logistic          (all digits, 5 folds of scikit-learn's logistic regression in
+                                                          place of networks: the choice alone, beside cleanlab's)
+     python benchmarks/label_errors.py digits            (scikit-learn's, 8 × 8 pixels)
      python benchmarks/label_errors.py DATA [SETTINGS...]     (a folder with one folder of images a class)
 """
 
@@ -19,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 import plusx
+from plusx.data.confident import confident, ranked
 from plusx.workflows.values import convert
 
 SHARE, SEED, FOLDS = 0.05, 0, 3
@@ -53,18 +56,52 @@ def planted(data: Path, root: Path) -> dict[str, str]:
     return wrong
 
 
-def shares(named: set[str], wrong: set[str]) -> str:
+def logistic() -> None:
+    """On all 1,797 digits."""
+    from cleanlab.filter import find_label_issues
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_predict
+
+    found: Any = load_digits()
+    chance = np.random.default_rng(SEED)
+    flipped = chance.random(len(found.target)) < SHARE
+    labels = np.where(flipped, (found.target + chance.integers(1, 10, len(found.target))) % 10, found.target)
+    model = LogisticRegression(max_iter=2000)
+    answers = cross_val_predict(model, found.data / 16, labels, cv=5, method="predict_proba")
+    chosen = confident(answers, labels)
+    wrong = set(np.flatnonzero(flipped))
+    reference = set(np.flatnonzero(find_label_issues(labels, answers, filter_by="confident_learning")))
+    order = ranked(answers, labels, chosen.wrong)
+    print(f"{len(labels)} images, {len(wrong)} planted\n| choice | named | precision | recall |\n|---|---|---|---|")
+    print(f"| confident learning | {shares(set(order), wrong)} |")
+    print(f"| its first {len(wrong)} | {shares(set(order[: len(wrong)]), wrong)} |")
+    print(f"| cleanlab, confident_learning | {shares(reference, wrong)} |")
+    print(
+        f"| most probable class is another | {shares(set(np.flatnonzero(answers.argmax(axis=1) != labels)), wrong)} |"
+    )
+    print(f"the same images as cleanlab: {set(order) == reference}")
+
+
+def shares(named: set[Any], wrong: set[Any]) -> str:
     hits = len(named & wrong)
     return f"{len(named)} | {hits / max(1, len(named)):.3f} | {hits / len(wrong):.3f}"
 
 
 def main() -> None:
-    words = sys.argv[2:]
+    if sys.argv[1] == "logistic":
+        logistic()
+    else:
+        networks(sys.argv[1], sys.argv[2:])
+
+
+def networks(source: str, words: list[str]) -> None:
+    """By `plusx labels`. words: settings of the run, as epochs=10."""
     settings: dict[str, Any] = {word.split("=")[0]: word.split("=")[1] for word in words}
     settings = {name: convert(int | float | str, value) for name, value in settings.items()}
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        data = digits(root / "digits") if sys.argv[1] == "digits" else Path(sys.argv[1])
+        data = digits(root / "digits") if source == "digits" else Path(source)
         wrong = planted(data, root / "planted")
         run = plusx.fit(root / "planted", out=root / "run", export=False, workers=0, **settings)
         began = time.perf_counter()
