@@ -191,6 +191,8 @@ class Board:
             while lost and not self.failed() and time.monotonic() < deadline:
                 time.sleep(0.05)
             first = self.count("failed") == 1
+        except KeyboardInterrupt:  # the launcher has seen it too, and ends this process
+            return SaidError()
         except RuntimeError:  # the store is gone with the process that kept it
             first = lost = True
         if not first:
