@@ -196,3 +196,32 @@ def test_single_labels_are_chosen_quickly_as_one_by_one(counts: list[int], fract
     assert after is not None
     slowly = {samples[index].name for unit in choose(_units(samples, seed), fraction) for index in unit.members}
     assert names(after.splits["val"]) == slowly
+
+
+def test_copies_stay_on_one_side() -> None:
+    samples, pair, chain = (
+        labelled(20, 20),
+        ("c0/3.jpg", "c0/7.jpg"),
+        [("c1/1.jpg", "c0/1.jpg"), ("c1/1.jpg", "c1/2.jpg")],
+    )
+    sides = set()
+    for seed in range(12):
+        after = with_validation(listing(samples), 0.3, seed, [pair, *chain])
+        val = names(after.splits["val"])
+        assert len(val & {*pair}) in (0, 2)
+        assert len(val & {"c0/1.jpg", "c1/1.jpg", "c1/2.jpg"}) in (0, 3)
+        assert after.notes[0].endswith("; copies and look-alikes of 3 pictures kept together")
+        sides.add(pair[0] in val)
+    assert sides == {True, False}
+
+
+def test_copies_are_separated_where_no_split_could_be_made_otherwise_or_too_many_look_alike() -> None:
+    one_each = [("c0/0.jpg", "c0/1.jpg"), ("c1/0.jpg", "c1/1.jpg")]
+    after = with_validation(listing(labelled(2, 2)), 0.5, 0, one_each)
+    assert class_counts(after.splits["val"]) == {0: 1, 1: 1}
+    assert "kept together" not in after.notes[0]
+    everything = [sample.name for sample in labelled(20, 20)]
+    assert (
+        with_validation(listing(labelled(20, 20)), 0.2, 0, [everything]).splits
+        == with_validation(listing(labelled(20, 20)), 0.2, 0).splits
+    )

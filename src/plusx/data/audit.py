@@ -14,6 +14,9 @@ from plusx.data.inspection.reading import read_all
 from plusx.data.inspection.subject import Inspected, Subject
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+COPIES = ("duplicate", "contradiction", "near-duplicate", "near-contradiction")
+"""The findings whose images a validation split has to keep on one side."""
+
 _SHOWN = 3  # findings of one kind that a terminal shows
 
 
@@ -39,6 +42,11 @@ class Audit:
         """The heights and widths of the readable images, in pixels, each once."""
         readable = (image.facts for image in self.images if not image.facts.problem)
         return frozenset((facts.height, facts.width) for facts in readable)
+
+    @property
+    def copies(self) -> list[tuple[str, ...]]:
+        """Names of the images that show the same, or look alike, in one split or with several labels."""
+        return [finding.names for finding in self.findings if finding.code in COPIES]
 
     def _lost(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.code in UNREADABLE]

@@ -1,4 +1,4 @@
-"""A validation split for data sets that bring none: stratified, seeded, groups kept together.
+"""A validation split for data sets that bring none: stratified, seeded, groups and copies kept together.
 
 Masks, which are not read here, are drawn at random.
 
@@ -8,7 +8,7 @@ move a few others only.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Listing, Sample, picked
 from plusx.core.targets import Boxes, Label, Labels, Value
+
+Copies: TypeAlias = Sequence[Collection[str]]
+"""Names of images that show the same, a collection for each picture."""
 
 Stratum: TypeAlias = tuple[str, int, int]
 """What is kept in proportion: ("class", index, 0), ("no class", 0, 0), ("value", column, bin) or `ALL`."""
@@ -30,19 +33,23 @@ BINS = 10
 """At most so many equally filled intervals per column of values, each with at least `BIN_SIZE` images."""
 BIN_SIZE = 5
 
+MOST_COPIES = 0.5
+"""Of the validation split's images: larger collections of look-alikes are not kept together, they would be all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Samples that stay together: a group, or all that have one name. `strata` counts what it holds."""
+    """Samples that stay together: groups, names and copies that overlap. `strata` counts what it holds."""
 
     key: str
     members: tuple[int, ...]
     strata: Counter[Stratum]
 
 
-def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0) -> Listing:
+def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0, copies: Copies = ()) -> Listing:
     """Moves about `fraction` of "train" to "val", every class (or interval of values) in proportion.
 
+    copies: images that are on one side as if they were a group, unless no split can be made so.
     Unchanged if there is a "val" split or no "train". A class of at least two units keeps one in "train" and, unless
     groups forbid it, gets one in "val"; a class of one stays in "train". InputError for a fraction outside of (0, 1),
     DataError if no image can be spared: fewer than two, all of one group, or every class in one group.
@@ -52,20 +59,27 @@ def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0) -> L
     train = listing.splits.get("train", ())
     if listing.splits.get("val") or not train:
         return listing
+    copies = [names for names in copies if len(names) <= max(2, MOST_COPIES * fraction * len(train))]
+    try:
+        chosen = _chosen(train, fraction, seed, copies)
+    except DataError:
+        if not copies:
+            raise
+        chosen, copies = _chosen(train, fraction, seed), ()
     marks = np.zeros(len(train), np.bool)
-    marks[_chosen(train, fraction, seed)] = True
+    marks[chosen] = True
     val, rest = picked(train, np.flatnonzero(marks)), picked(train, np.flatnonzero(~marks))
     others = {name: samples for name, samples in listing.splits.items() if name not in ("train", "val")}
     splits = {"train": rest, "val": val, **others}
-    return listing.with_splits(splits, *_notes(listing, train, val, seed))
+    return listing.with_splits(splits, *_notes(listing, train, val, (seed, len(copies))))
 
 
-def _chosen(train: Sequence[Sample], fraction: float, seed: int) -> NDArray[np.int64]:
+def _chosen(train: Sequence[Sample], fraction: float, seed: int, copies: Copies = ()) -> NDArray[np.int64]:
     """The positions of the samples to validate on."""
-    quickly = _of_single_labels(train, fraction, seed)
+    quickly = None if copies else _of_single_labels(train, fraction, seed)
     if quickly is not None:
         return quickly
-    units = _units(train, seed)
+    units = _units(train, seed, copies)
     ask = "Add images, or give a validation split of your own."
     if len(units) < 2:
         raise DataError(f"No validation split can be made of {_things(train)}; expected at least two. {ask}")
@@ -163,7 +177,7 @@ def _fill(
             keys.add(smallest.key)
 
 
-def _units(samples: Sequence[Sample], seed: int) -> list[Unit]:
+def _units(samples: Sequence[Sample], seed: int, copies: Copies = ()) -> list[Unit]:
     """Ordered by a hash of (seed, key): a random order that does not know how the samples were listed."""
     members: defaultdict[str, list[int]] = defaultdict(list)
     for index, sample in enumerate(samples):
@@ -171,14 +185,15 @@ def _units(samples: Sequence[Sample], seed: int) -> list[Unit]:
     strata = _strata(samples)
     units = [
         Unit(key, tuple(indices), Counter(stratum for index in indices for stratum in strata[index]))
-        for key, indices in _joined(samples, members).items()
+        for key, indices in _joined(samples, members, copies).items()
     ]
     return sorted(units, key=lambda unit: (_hash(unit.key, seed), unit.key))
 
 
-def _joined(samples: Sequence[Sample], members: Mapping[str, list[int]]) -> Mapping[str, list[int]]:
-    """An image that is listed in two groups, or in one and without, joins them."""
-    if all(sample.group is None for sample in samples) or len({sample.name for sample in samples}) == len(samples):
+def _joined(samples: Sequence[Sample], members: Mapping[str, list[int]], copies: Copies) -> Mapping[str, list[int]]:
+    """An image that is listed in two groups, or in one and without, joins them; so do copies."""
+    plain = all(sample.group is None for sample in samples) or len({sample.name for sample in samples}) == len(samples)
+    if plain and not copies:
         return members
     parent = {key: key for key in members}
 
@@ -188,11 +203,18 @@ def _joined(samples: Sequence[Sample], members: Mapping[str, list[int]]) -> Mapp
             key = parent[key]
         return key
 
+    def join(key: str, other: str) -> None:
+        one, two = sorted((root(key), root(other)))
+        parent[two] = one
+
     first: dict[str, str] = {}
     for key, indices in members.items():
         for index in indices:
-            one, other = root(key), root(first.setdefault(samples[index].name, key))
-            parent[max(one, other)] = min(one, other)
+            join(key, first.setdefault(samples[index].name, key))
+    for names in copies:
+        keys = [first[name] for name in names if name in first]
+        for key in keys[1:]:
+            join(key, keys[0])
     joined: defaultdict[str, list[int]] = defaultdict(list)
     for key, indices in members.items():
         joined[root(key)] += indices
@@ -238,12 +260,15 @@ def _things(samples: Sequence[Sample]) -> str:
     return f"{len(samples)} image" + ("s of one name" if len(samples) > 1 else "")
 
 
-def _notes(listing: Listing, train: Sequence[Sample], val: Sequence[Sample], seed: int) -> list[str]:
+def _notes(listing: Listing, train: Sequence[Sample], val: Sequence[Sample], how_drawn: tuple[int, int]) -> list[str]:
+    """how_drawn: the seed, and how many pictures have copies that were kept together."""
+    seed, copies = how_drawn
     stratified = {"value": "stratified by intervals of the values", "mask": "drawn at random"}
     stratified |= {"masks": "drawn at random"}
     how = stratified.get(listing.kind, "stratified by class")
     groups = len({sample.group for sample in train if sample.group is not None})
     kept = f"; {groups} groups kept together" if groups else ""
+    kept += f"; copies and look-alikes of {copies} pictures kept together" if copies else ""
     share = len(val) / len(train)
     notes = [f"validation split: {len(val)} of {len(train)} images ({share:.0%}), {how}, seed {seed}{kept}"]
     without = sorted(_classes_in(train) - _classes_in(val))

@@ -104,7 +104,8 @@ def prepare(
     if settings.strict and any(finding.severity != "note" for finding in report.findings):
         raise DataError("The data audit has findings and --strict was given:\n" + "\n".join(report.summary()))
     read_so = listing
-    listing = with_validation(with_notes(report.clean(listing), settings), settings.val_fraction, settings.seed)
+    readable = with_notes(report.clean(listing), settings)
+    listing = with_validation(readable, settings.val_fraction, settings.seed, report.copies)
     if not listing.splits.get("train"):
         raise DataError(f"No readable image is left to train on, of {report.files}:\n" + "\n".join(report.summary()))
     seen = {target_text(sample.target, listing.classes) for sample in listing.splits["train"]}
