@@ -34,7 +34,7 @@ BINS = 10
 BIN_SIZE = 5
 
 MOST_COPIES = 0.5
-"""Of the validation split's images: larger collections of look-alikes are not kept together, they would be all of it."""
+"""Of the validation split: larger collections of look-alikes are not kept together, for they would be all of it."""
 
 
 @dataclass(frozen=True, slots=True)
