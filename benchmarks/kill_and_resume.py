@@ -1,9 +1,9 @@
 """`plusx fit` is killed (SIGKILL) at seeded random moments and begun again with the same line, until enough kills.
 
 Half of the moments are those in which a checkpoint is half written, a quarter lie within the training, a quarter
-anywhere from the start on: audit, first save, validation, writing of the results. Each start
-draws 0, 1 or 2 loading processes. Every tenth kill also cuts off the newest checkpoint, as a power cut may. A finished
-run is compared with one that was never killed: model file, whole state, best weights, curves.
+anywhere from the start on: audit, first save, validation, writing of the results. Each start draws 0, 1 or 2 loading
+processes. Every third kill of a run also cuts off the newest checkpoint, as a power cut may. A finished run is compared
+with one that was never killed: model file, whole state, best weights, curves.
 
 Run: PYTHONPATH=tests python benchmarks/kill_and_resume.py [--kills 50] [--seed 0]
 """
@@ -98,7 +98,7 @@ def one_run(run: Path, straight: Path, chance: random.Random, kills: int, startu
         counts["kills"] += 1
         counts["kills while a checkpoint was half written"] += ending.half
         print(f"kill {counts['kills']}{', a checkpoint half written' * ending.half}", flush=True)
-        if counts["kills"] % 10 == 0:
+        if counts["kills"] % 3 == 0:
             counts["checkpoints torn by us"] += tear(run, chance)
 
 
