@@ -109,7 +109,7 @@ def attempt(
         process.kill()
     text = said.read_text(encoding="utf-8")
     assert killed or code == 0, text
-    assert "Traceback" not in text, text
+    assert killed or "Traceback" not in text, text  # loading processes that lost their parent may still complain
     return Ending(killed, killed and bool(one.writing()), text)
 
 
