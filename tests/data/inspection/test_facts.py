@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from plusx.core.errors import OutOfMemoryError
 from plusx.data.inspection.facts import Facts, grey_rows, inspect_file, inspect_memory
 
 Encode = Callable[..., bytes]
@@ -106,6 +107,14 @@ def test_functions_that_fail_are_a_problem_of_the_image() -> None:
 
     assert inspect_memory(fail) == Facts(problem="unreadable", detail="connection lost")
     assert inspect_memory(fail_silently) == Facts(problem="unreadable", detail="KeyError")
+
+
+def test_memory_that_runs_out_is_no_problem_of_the_image() -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    with pytest.raises(OutOfMemoryError, match="Out of memory while an image was read"):
+        inspect_memory(fail)
 
 
 def test_grey_rows_are_counted_from_below() -> None:

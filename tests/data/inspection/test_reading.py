@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from plusx.core.errors import PlusxError
 from plusx.core.sample import Sample
@@ -137,3 +139,16 @@ def test_threads_read_where_processes_would_begin_with_the_users_script(
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(reading, "ProcessPoolExecutor", None)
     assert [facts.width for facts in read_all(samples, None, 3, _silent)] == list(range(16, 86))
+
+
+def test_a_file_that_could_not_be_read_is_tried_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, cache = tmp_path / "a.png", tmp_path / "audit.db"
+    Image.new("RGB", (9, 9)).save(path)
+
+    def fail(self: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as away:
+        away.setattr(Path, "read_bytes", fail)
+        assert read_all([Sample(path, None, "a")], cache, 1, _silent)[0].problem == "unreadable"
+    assert read_all([Sample(path, None, "a")], cache, 1, _silent)[0].problem == ""

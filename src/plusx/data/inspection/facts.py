@@ -24,6 +24,8 @@ IN_MEMORY = "image in memory"
 UNREADABLE = ("missing", "unreadable", "cut-off", "constant-tail")
 """The problems for which an image is left out."""
 
+_LESS_MEMORY = "Close other programs, leave the image out with --exclude, or use a smaller copy of it."
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -76,10 +78,7 @@ def inspect_file(path: str) -> Facts:
     try:
         return _inspect(data)
     except MemoryError as error:
-        raise OutOfMemoryError(
-            f"Out of memory while {path} was read. Close other programs, leave the image out with --exclude, or use a "
-            "smaller copy of it."
-        ) from error
+        raise OutOfMemoryError(f"Out of memory while {path} was read. {_LESS_MEMORY}") from error
 
 
 def _inspect(data: bytes) -> Facts:
@@ -126,7 +125,8 @@ def _tail(data: bytes, scans: Scans) -> str:
 def inspect_memory(source: NDArray[Any] | Callable[[], Any] | Any) -> Facts:
     """Reads an image that is no file of its own; where it turns out to be one, or the bytes of one, as `inspect_file`.
 
-    Functions of the user's own data set may raise anything: it becomes a problem.
+    Functions of the user's own data set may raise anything: it becomes a problem. OutOfMemoryError does not: what does
+    not fit into memory now is no damaged image.
     """
     try:
         while callable(source):
@@ -136,6 +136,10 @@ def inspect_memory(source: NDArray[Any] | Callable[[], Any] | Any) -> Facts:
         if isinstance(source, bytes):
             return _inspect(source)
         pixels = read_image(source)
+    except MemoryError as error:
+        if isinstance(error, OutOfMemoryError):
+            raise
+        raise OutOfMemoryError(f"Out of memory while an image was read. {_LESS_MEMORY}") from error
     except Exception as error:
         return Facts(problem="unreadable", detail=str(error) or type(error).__name__)
     digest = hashlib.sha256(repr(pixels.shape).encode())

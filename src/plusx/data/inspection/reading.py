@@ -47,7 +47,11 @@ def _of_memory(sample: Sample) -> Facts:
 
 
 def _read_files(paths: set[str], cache: Path | None, workers: int, report: Callable[[int], None]) -> dict[str, Facts]:
-    """The facts of all paths. What was read so far is remembered even when an interrupt ends the reading."""
+    """The facts of all paths. What was read so far is remembered even when an interrupt ends the reading.
+
+    A file that gave no bytes (no permission, a disk that was away) is not remembered: it may give them next time, and
+    nothing that a cache knows of it would have changed.
+    """
     stamps = _stamps(paths)
     known = recall(cache, stamps)
     report(len(known))
@@ -56,7 +60,7 @@ def _read_files(paths: set[str], cache: Path | None, workers: int, report: Calla
     try:
         for portion in _inspected(sorted(paths - known.keys()), workers):
             known |= portion
-            fresh |= {path: facts for path, facts in portion.items() if path in stamps}
+            fresh |= {path: facts for path, facts in portion.items() if path in stamps and facts.digest}
             if time.monotonic() - kept > _KEEP_EVERY:
                 remember(cache, stamps, fresh)
                 fresh, kept = {}, time.monotonic()
