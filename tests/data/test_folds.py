@@ -40,3 +40,13 @@ def test_groups_stay_together() -> None:
 def test_too_few_groups_are_said() -> None:
     with pytest.raises(DataError, match="2 images or groups cannot be dealt into 5 parts"):
         folds(samples(60, groups=2), 5)
+
+
+def test_copies_stay_together_unless_they_are_most_of_a_part() -> None:
+    made = samples(60)
+    pairs = [(f"{i}.png", f"{i + 30}.png") for i in range(30)]
+    parts = folds(made, 5, copies=pairs)
+    assert all({position % 30 for position in part} == {p % 30 for p in part if p < 30} for part in parts)
+    assert sorted(map(len, parts)) == [12] * 5
+    everything = [tuple(sample.name for sample in made)]
+    assert folds(made, 5, copies=everything) == folds(made, 5)

@@ -225,3 +225,5 @@ def test_copies_are_separated_where_no_split_could_be_made_otherwise_or_too_many
         with_validation(listing(labelled(20, 20)), 0.2, 0, [everything]).splits
         == with_validation(listing(labelled(20, 20)), 0.2, 0).splits
     )
+    notes = with_validation(listing(labelled(20, 20)), 0.2, 0, [everything]).notes
+    assert notes[1].startswith("copies and look-alikes of 1 pictures may stand on both sides of the split")

@@ -44,7 +44,7 @@ def test_excluded_images_are_left_out_whatever_their_boxes(tmp_path: Path) -> No
 def test_where_nothing_is_written(tmp_path: Path) -> None:
     source = boxed.coco(tmp_path / "a")
     with pytest.raises(
-        InputError, match=r"a/b lies inside of the data, .*/a, which stays as it is\. Give another --out"
+        InputError, match=r"a/b lies inside of the data, .*/a, into which plusx never writes\. Give another --out"
     ):
         convert(source, out=source / "b")
     (tmp_path / "full").mkdir()

@@ -248,8 +248,17 @@ def test_an_epoch_goes_on_anywhere(tmp_path: Path) -> None:
     assert [(*one, *other) for one, other in zip(*halves, strict=True)] == whole
 
 
+def test_what_a_killed_writer_left_goes(data: Path, tmp_path: Path) -> None:
+    shard(data, tmp_path / "out", images=20, workers=1)
+    before = sorted(path.name for path in (tmp_path / "out").iterdir())
+    for name in (".train-00000.abcdefgh.tar", ".train-00000.tar.abcdefgh.index", ".shards.abcdefgh.json"):
+        (tmp_path / "out" / name).write_bytes(bytes(9))
+    shard(data, tmp_path / "out", images=20, workers=1)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
+
+
 def test_places_that_are_refused(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"data/shards lies inside of the data, .*, which stays as it is"):
+    with pytest.raises(InputError, match=r"data/shards lies inside of the data, .*, into which plusx never writes"):
         shard(data, data / "shards")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.doc").touch()

@@ -6,9 +6,8 @@ Which images are chosen depends on their names and the seed, never on the order 
 move a few others only.
 """
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,9 +17,7 @@ from numpy.typing import NDArray
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Listing, Sample, picked
 from plusx.core.targets import Boxes, Label, Labels, Value
-
-Copies: TypeAlias = Sequence[Collection[str]]
-"""Names of images that show the same, a collection for each picture."""
+from plusx.data.units import Copies, manageable, random_order, units_of
 
 Stratum: TypeAlias = tuple[str, int, int]
 """What is kept in proportion: ("class", index, 0), ("no class", 0, 0), ("value", column, bin) or `ALL`."""
@@ -32,9 +29,6 @@ ALL_WEIGHT = 0.5
 BINS = 10
 """At most so many equally filled intervals per column of values, each with at least `BIN_SIZE` images."""
 BIN_SIZE = 5
-
-MOST_COPIES = 0.5
-"""Of the validation split: larger collections of look-alikes are not kept together, for they would be all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +43,8 @@ class Unit:
 def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0, copies: Copies = ()) -> Listing:
     """Moves about `fraction` of "train" to "val", every class (or interval of values) in proportion.
 
-    copies: images that are on one side as if they were a group, unless no split can be made so.
+    copies: images that are on one side as if they were a group, unless there are too many of one picture, or no split
+    can be made so; a note says it.
     Unchanged if there is a "val" split or no "train". A class of at least two units keeps one in "train" and, unless
     groups forbid it, gets one in "val"; a class of one stays in "train". InputError for a fraction outside of (0, 1),
     DataError if no image can be spared: fewer than two, all of one group, or every class in one group.
@@ -59,19 +54,20 @@ def with_validation(listing: Listing, fraction: float = 0.2, seed: int = 0, copi
     train = listing.splits.get("train", ())
     if listing.splits.get("val") or not train:
         return listing
-    copies = [names for names in copies if len(names) <= max(2, MOST_COPIES * fraction * len(train))]
+    together = manageable(copies, fraction * len(train))
     try:
-        chosen = _chosen(train, fraction, seed, copies)
+        chosen = _chosen(train, fraction, seed, together)
     except DataError:
-        if not copies:
+        if not together:
             raise
-        chosen, copies = _chosen(train, fraction, seed), ()
+        chosen, together = _chosen(train, fraction, seed), []
     marks = np.zeros(len(train), np.bool)
     marks[chosen] = True
     val, rest = picked(train, np.flatnonzero(marks)), picked(train, np.flatnonzero(~marks))
     others = {name: samples for name, samples in listing.splits.items() if name not in ("train", "val")}
     splits = {"train": rest, "val": val, **others}
-    return listing.with_splits(splits, *_notes(listing, train, val, (seed, len(copies))))
+    notes = [*_notes(listing, train, val, (seed, len(together))), *_separated(len(copies) - len(together))]
+    return listing.with_splits(splits, *notes)
 
 
 def _chosen(train: Sequence[Sample], fraction: float, seed: int, copies: Copies = ()) -> NDArray[np.int64]:
@@ -102,7 +98,7 @@ def _of_single_labels(train: Sequence[Sample], fraction: float, seed: int) -> ND
     for index, sample in enumerate(train):
         if sample.group is not None or not isinstance(sample.target, Label):
             return None
-        hashes[index] = int.from_bytes(_hash(f"image {sample.name}", seed), "big")
+        hashes[index] = int.from_bytes(random_order(f"image {sample.name}", seed), "big")
         labels[index] = sample.target.index
     order = np.lexsort((hashes, labels))
     counts = np.bincount(labels)
@@ -179,50 +175,12 @@ def _fill(
 
 def _units(samples: Sequence[Sample], seed: int, copies: Copies = ()) -> list[Unit]:
     """Ordered by a hash of (seed, key): a random order that does not know how the samples were listed."""
-    members: defaultdict[str, list[int]] = defaultdict(list)
-    for index, sample in enumerate(samples):
-        members[f"image {sample.name}" if sample.group is None else f"group {sample.group}"].append(index)
     strata = _strata(samples)
     units = [
         Unit(key, tuple(indices), Counter(stratum for index in indices for stratum in strata[index]))
-        for key, indices in _joined(samples, members, copies).items()
+        for key, indices in units_of(samples, copies).items()
     ]
-    return sorted(units, key=lambda unit: (_hash(unit.key, seed), unit.key))
-
-
-def _joined(samples: Sequence[Sample], members: Mapping[str, list[int]], copies: Copies) -> Mapping[str, list[int]]:
-    """An image that is listed in two groups, or in one and without, joins them; so do copies."""
-    plain = all(sample.group is None for sample in samples) or len({sample.name for sample in samples}) == len(samples)
-    if plain and not copies:
-        return members
-    parent = {key: key for key in members}
-
-    def root(key: str) -> str:
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    def join(key: str, other: str) -> None:
-        one, two = sorted((root(key), root(other)))
-        parent[two] = one
-
-    first: dict[str, str] = {}
-    for key, indices in members.items():
-        for index in indices:
-            join(key, first.setdefault(samples[index].name, key))
-    for names in copies:
-        keys = [first[name] for name in names if name in first]
-        for key in keys[1:]:
-            join(key, keys[0])
-    joined: defaultdict[str, list[int]] = defaultdict(list)
-    for key, indices in members.items():
-        joined[root(key)] += indices
-    return joined
-
-
-def _hash(key: str, seed: int) -> bytes:
-    return hashlib.blake2b(f"{seed}\0{key}".encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return sorted(units, key=lambda unit: (random_order(unit.key, seed), unit.key))
 
 
 def _strata(samples: Sequence[Sample]) -> list[tuple[Stratum, ...]]:
@@ -277,6 +235,15 @@ def _notes(listing: Listing, train: Sequence[Sample], val: Sequence[Sample], how
         more = f" and {len(without) - 5} more" if len(without) > 5 else ""
         notes.append(f"too few images or groups to validate these classes, all stay in train: {names}{more}")
     return notes
+
+
+def _separated(pictures: int) -> list[str]:
+    if not pictures:
+        return []
+    return [
+        f"copies and look-alikes of {pictures} pictures may stand on both sides of the split: kept together they would "
+        "be most of it. Remove them, or give a validation split of your own"
+    ]
 
 
 def _classes_in(samples: Sequence[Sample]) -> set[int]:

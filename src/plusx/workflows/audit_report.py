@@ -13,11 +13,11 @@ from plusx.core.sample import Listing, Sample
 from plusx.core.storage import write_text
 from plusx.core.targets import Boxes
 from plusx.data.audit import Audit
-from plusx.data.shards.store import is_url
 from plusx.report.audit_page import AuditFacts, pictured, write_audit
 from plusx.report.facts import Snippet
 from plusx.report.thumbnail import thumbnail
 from plusx.workflows.command import command_of
+from plusx.workflows.origin import containing, origin_of
 from plusx.workflows.settings import CheckSettings, FitSettings, ReadingSettings, changed_from_default
 
 SIDE = 160  # pixels of a thumbnail
@@ -26,15 +26,10 @@ Command = Callable[[Finding], str]
 """What to run so that a finding is gone; "" where no command does it."""
 
 
-def path_of(data: Any) -> Path | None:
-    """Of data on the disk."""
-    return Path(data) if isinstance(data, str | Path) else None
-
-
 def title_of(data: Any) -> str:
     """What a page calls it."""
-    source = path_of(data)
-    return "data in memory" if source is None else source.resolve().name
+    origin = origin_of(data)
+    return "data in memory" if origin is None else Path(origin).resolve().name
 
 
 def mending(data: Any, settings: ReadingSettings, listing: Listing) -> Command:
@@ -46,14 +41,14 @@ def mending(data: Any, settings: ReadingSettings, listing: Listing) -> Command:
             return ""
         words = zip(finding.options[::2], finding.options[1::2], strict=True)
         changes: dict[str, Any] = {word.removeprefix("--").replace("-", "_"): value for word, value in words}
-        return command_of(data if is_url(data) else path_of(data), replace(given, **changes))
+        return command_of(origin_of(data), replace(given, **changes))
 
     return command
 
 
 def training_without(data: Any, settings: ReadingSettings, listing: Listing, fix_list: Path) -> str:
     """The line that trains without what a fix list names."""
-    return command_of(path_of(data), replace(_as_fit(settings, listing), exclude=fix_list, missing_files="error"))
+    return command_of(origin_of(data), replace(_as_fit(settings, listing), exclude=fix_list, missing_files="error"))
 
 
 def _as_fit(settings: ReadingSettings, listing: Listing) -> FitSettings:
@@ -80,10 +75,10 @@ def write_page(path: Path, listing: Listing, audit: Audit, data: Any, settings: 
 def next_steps(audit: Audit, listing: Listing, data: Any, settings: ReadingSettings) -> list[Snippet]:
     """How to leave out what a fix list leaves out."""
     count = len(fixes(audit))
-    if not count or path_of(data) is None:
+    if not count or origin_of(data) is None:
         return []
     reading = replace(CheckSettings(), **{one.name: getattr(settings, one.name) for one in fields(ReadingSettings)})
-    plain = command_of(path_of(data), replace(_as_fit(reading, listing), missing_files="error"))
+    plain = command_of(origin_of(data), replace(_as_fit(reading, listing), missing_files="error"))
     check = f"{plain.replace('plusx fit', 'plusx check', 1)} --fix-list fix.csv"
     code = f"{check}\n{training_without(data, settings, listing, Path('fix.csv'))}"
     return [Snippet(f"leave out what is broken or there twice: {count} names, which the first line writes down", code)]
@@ -132,15 +127,15 @@ def write_fix_list(path: Path, audit: Audit) -> int:
     return len(found)
 
 
-def refuse_inside(data: Any, listing: Listing, **outputs: Path | None) -> None:
+def refuse_among(data: Any, listing: Listing, **outputs: Path | None) -> None:
     """InputError for a file among the user's images, where nothing is ever written. outputs: by their options."""
-    source = path_of(data)
-    folders = {source.resolve()} if source is not None else set()
-    if source is not None and source.is_file():
+    source = origin_of(data)
+    folders = {source.resolve()} if isinstance(source, Path) else set()
+    if isinstance(source, Path) and source.is_file():
         samples = (sample for own in listing.splits.values() for sample in own)
         folders |= {sample.image.parent.resolve() for sample in samples if isinstance(sample.image, Path)}
     for option, path in outputs.items():
-        inside = path is not None and next((one for one in folders if path.resolve().is_relative_to(one)), None)
+        inside = None if path is None else containing(path, folders)
         if inside:
             raise InputError(
                 f"--{option.replace('_', '-')} {path} lies inside of the data, {inside}, into which plusx never "

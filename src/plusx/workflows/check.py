@@ -17,13 +17,13 @@ from plusx.workflows.audit_report import (
     Command,
     fixes,
     mending,
-    path_of,
-    refuse_inside,
+    refuse_among,
     training_without,
     write_fix_list,
     write_page,
 )
 from plusx.workflows.environment import audit_cache
+from plusx.workflows.origin import origin_of
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.reading import reading_bar, reading_processes
 from plusx.workflows.settings import CheckInShell, CheckSettings
@@ -85,7 +85,7 @@ def check(data: Any, **settings: Any) -> Checked:
 def examine(data: Any, options: CheckSettings) -> Checked:
     """As `check`, whatever is found."""
     listing = read_listing(data, options, broken="finding")
-    refuse_inside(data, listing, report=options.report, fix_list=options.fix_list)
+    refuse_among(data, listing, report=options.report, fix_list=options.fix_list)
     console = Console(stderr=True)
     if listing.format == "shards":
         with reading_bar(console, "comparing shards with their manifest") as progress:
@@ -117,9 +117,9 @@ def _written(data: Any, checked: Checked, options: CheckSettings) -> Iterator[st
         yield f"Report: {options.report}"
     if options.fix_list is not None:
         yield f"{left_out} names to leave out: {options.fix_list}"
-        if left_out and path_of(data) is not None:
+        if left_out and origin_of(data) is not None:
             yield f"Train without them: {training_without(data, options, checked.listing, options.fix_list)}"
-    elif left_out and path_of(data) is not None:
+    elif left_out and origin_of(data) is not None:
         yield f"{left_out} names could be left out; --fix-list fix.csv writes them down for --exclude."
 
 

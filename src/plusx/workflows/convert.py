@@ -1,6 +1,5 @@
 """convert: boxes from one format into another. Needs no torch; the source is only read."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from plusx.core.errors import DataError, InputError
 from plusx.core.targets import Boxes
 from plusx.data.boxes_out.write import write_boxes
+from plusx.workflows.origin import refuse_inside
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.settings import ConvertSettings, ReadingSettings
 from plusx.workflows.signature import takes
@@ -58,9 +58,4 @@ def convert(data: Any, **settings: Any) -> Converted:
 def _check_free(out: Path, data: Any) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists and is not empty. Give another --out, or delete it.")
-    if isinstance(data, (str, os.PathLike)) and Path(data).is_dir() and _inside(out, Path(data)):
-        raise InputError(f"{out} lies inside of the data, {data}, which stays as it is. Give another --out.")
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+    refuse_inside(data, out, "Give another --out.")

@@ -2,12 +2,10 @@
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -17,7 +15,6 @@ from plusx.core.ranks import ALONE as ONE
 from plusx.core.ranks import Ranks
 from plusx.core.task import Task
 from plusx.data.handling import Handling
-from plusx.data.shards.store import is_url
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
 from plusx.engine.device import Placement, Workload, choose_placement, find_device
@@ -44,6 +41,7 @@ from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.explaining import check_together, explained
 from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
+from plusx.workflows.origin import lasting_origin_of
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.run import Run
@@ -201,7 +199,7 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
     job.run.clear_leftovers()
     if job.saved is not None:
         refuse_other_data(job, prepared)
-    data, validation = whole_path(job.data), whole_path(job.validation_data)
+    data, validation = lasting_origin_of(job.data), lasting_origin_of(job.validation_data)
     known = data is not None and (validation is not None or job.validation_data is None)
     values = {
         "data": data if known else None,
@@ -232,13 +230,6 @@ def refuse_other_data(job: Job, prepared: Prepared) -> None:
             f"(compare with {job.run.split}). Restore it, or begin a new run."
         )
     refuse_other_contents(job.run, prepared.listing, prepared.digests)
-
-
-def whole_path(data: Any) -> Path | str | None:
-    """Of data on the disk, and the address of data elsewhere; None for data in memory."""
-    if is_url(data):
-        return data
-    return Path(data).resolve() if isinstance(data, str | os.PathLike) else None
 
 
 def run_training(job: Job, prepared: Prepared, made: Design, placement: Placement, voice: Voice) -> Outcome:

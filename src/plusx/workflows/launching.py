@@ -27,7 +27,7 @@ SIGNALS: Final = "SIGTERM,SIGINT,SIGHUP,SIGUSR1"
 SECONDS_TO_SAVE: Final = 300  # before processes that were asked to stop are killed
 
 
-def launch(data: Path | None, run: Path, settings: FitSettings, given: Mapping[str, Any]) -> Run:
+def launch(data: Path | str | None, run: Path, settings: FitSettings, given: Mapping[str, Any]) -> Run:
     """Trains in `settings.nproc` processes and returns what they leave, or raises what they failed with.
 
     data: None where the run that goes on knows its own. run: its directory. given: what the user asked for.

@@ -9,6 +9,7 @@ from typing import Any
 from plusx.core.errors import InputError, foreign
 from plusx.workflows.clock import Clock
 from plusx.workflows.directory import RunDirectory, place_for
+from plusx.workflows.origin import name_of, refuse_inside
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.resuming import PLACING, changes_between, nothing_left, refuse_changes, refuse_fewer_epochs
 from plusx.workflows.run import open_run
@@ -58,7 +59,8 @@ def settle(data: Any, validation_data: Any, values: Mapping[str, Any], spell: Sp
         raise InputError("No data was given. Name a folder, a table, or a run to go on with: plusx fit DATA")
     check_start(settings)
     run = place_for(settings.out, settings.overwrite, run_name(data, settings.model))
-    refuse_inside(data, run)
+    for source in (data, validation_data):
+        refuse_inside(source, run.path, "Give another place with --out.")
     return Job(data, validation_data, settings, run, spell=spell)
 
 
@@ -99,19 +101,9 @@ def run_in_out(settings: FitSettings, given: frozenset[str], spell: Spell) -> tu
     return replace(settings, resume=settings.out if begun else None), given - {"resume", "out"}
 
 
-def refuse_inside(data: Any, run: RunDirectory) -> None:
-    """InputError for a run inside the user's folder of images, into which nothing is ever written."""
-    if isinstance(data, str | Path) and Path(data).is_dir() and run.path.resolve().is_relative_to(Path(data).resolve()):
-        raise InputError(
-            f"{run.path} lies inside the data folder {data}, into which plusx never writes. "
-            "Give another place with --out."
-        )
-
-
 def run_name(data: Any, model: str) -> str:
     """The data's name and the model's."""
-    known = isinstance(data, str | Path)
-    return f"{Path(data).resolve().stem if known else 'arrays'}-{model}"
+    return f"{name_of(data) or 'arrays'}-{model}"
 
 
 def timed(job: Job, prepared: Prepared, given: frozenset[str], began: float) -> Job:

@@ -14,15 +14,15 @@ from rich.console import Console
 from plusx.core.errors import DataError, InputError, InterruptedRunError, StorageError
 from plusx.core.locking import locked_at_once
 from plusx.core.sample import Listing
-from plusx.core.storage import write_text
+from plusx.core.storage import clear_leftovers, write_text
 from plusx.data.shards import manifest
 from plusx.data.shards.labels import REFUSED
 from plusx.data.shards.manifest import Manifest
 from plusx.data.shards.parquet import PARQUET
 from plusx.data.shards.plan import Filling, Task, bytes_in, plan
-from plusx.data.shards.store import is_url
 from plusx.data.shards.workforce import write_all
-from plusx.data.shards.write import TAR, Form, Written
+from plusx.data.shards.write import TAR, Form, Written, files_of
+from plusx.workflows.origin import refuse_inside
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.reading import reading_bar, reading_processes
 from plusx.workflows.settings import ReadingSettings, ShardSettings
@@ -88,10 +88,7 @@ def _check_place(out: Path, data: Any) -> None:
         raise InputError(f"{out} is a file. Give a directory to write shards to.")
     if out.is_dir() and not (out / manifest.NAME).is_file() and any(one.name != _LOCK for one in out.iterdir()):
         raise InputError(f"{out} is not empty and holds no shards of plusx. Give another directory, or empty it.")
-    if isinstance(data, (str, os.PathLike)) and not is_url(data) and Path(data).is_dir():
-        here, there = out.resolve(), Path(data).resolve()
-        if here.is_relative_to(there):
-            raise InputError(f"{out} lies inside of the data, {data}, which stays as it is. Give another directory.")
+    refuse_inside(data, out, "Give another directory.")
 
 
 @contextlib.contextmanager
@@ -112,6 +109,7 @@ def _held(out: Path) -> Iterator[None]:
 
 def _write(listing: Listing, out: Path, form: Form, filling: Filling, workers: int) -> Sharded:
     tasks = plan(listing, filling)
+    clear_leftovers(out, [manifest.NAME, *(name for task in tasks for name in files_of(task))])
     about = Manifest(listing.kind, listing.classes, _source(listing, tasks), finished=False, plusx=version("plusx"))
     _refuse_other(out, about)
     if not (out / manifest.NAME).is_file():  # one that is there stays true: what is written again is the same

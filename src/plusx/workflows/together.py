@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from plusx.core.errors import DataError, InputError
@@ -11,6 +10,7 @@ from plusx.engine.membership import of_environment
 from plusx.engine.team import Team
 from plusx.workflows import launching
 from plusx.workflows.contents import contents
+from plusx.workflows.origin import origin_of
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.run import Run
 from plusx.workflows.settling import Job, settle
@@ -63,9 +63,10 @@ def check_same(team: Team, prepared: Prepared) -> None:
 
 def launch(job: Job, given: Mapping[str, Any]) -> Run:
     """In as many processes as the job asks for, on this machine."""
-    if not isinstance(job.data, str | os.PathLike) or job.validation_data is not None:
+    origin = origin_of(job.data)
+    if origin is None or job.validation_data is not None:
         raise InputError(
             f"{job.spell('nproc')} starts other processes, which read the data anew: it needs one path of a folder or "
             "table. For data in memory start the script itself with torchrun."
         )
-    return launching.launch(Path(job.data), job.run.path, job.settings, given)
+    return launching.launch(origin, job.run.path, job.settings, given)

@@ -7,11 +7,11 @@ from typing import Any
 
 from plusx.core.errors import InputError, StorageError
 from plusx.workflows.directory import RunDirectory, write_json
-from plusx.workflows.fit import whole_path
+from plusx.workflows.origin import lasting_origin_of, refuse_inside
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.search_space import candidates
 from plusx.workflows.settings import FitSettings, settings_from
-from plusx.workflows.settling import Job, absolute, refuse_inside, run_name
+from plusx.workflows.settling import Job, absolute, run_name
 from plusx.workflows.starting import check_start
 from plusx.workflows.tune_settings import BUDGET, TuneSettings
 
@@ -48,7 +48,8 @@ def settled(data: Any, validation_data: Any, settings: dict[str, Any]) -> Call:
         )
     if data is None:
         raise InputError(f"{directory} searched on data in memory; give the same data again to go on with it")
-    refuse_inside(data, RunDirectory(directory))
+    for source in (data, validation_data):
+        refuse_inside(source, directory, "Give another place with --out.")
     options = settings_from(TuneSettings, settings)
     base = fit_settings(options)
     for model in candidates(options, frozenset(settings)):
@@ -105,7 +106,7 @@ def write_down(call: Call, prepared: Prepared, epochs: int) -> None:
         (call.directory / "trials").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{call.directory} could not be created: {error.strerror}. Give another --out.") from error
-    data, validation = whole_path(call.job.data), whole_path(call.job.validation_data)
+    data, validation = lasting_origin_of(call.job.data), lasting_origin_of(call.job.validation_data)
     own = written({name: getattr(call.options, name) for name in call.given})
     values = {"data": data, "validation_data": validation, "settings": own, "epochs": epochs}
     write_json(call.directory / SAVED, {**values, "fingerprint": prepared.fingerprint})

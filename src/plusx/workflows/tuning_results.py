@@ -20,7 +20,8 @@ from plusx.report.tuning_charts import Trial, Tuning
 from plusx.workflows.command import command_of
 from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.finishing import finish
-from plusx.workflows.fit import Voice, begin, run_training, settle_design, settle_placement, whole_path
+from plusx.workflows.fit import Voice, begin, run_training, settle_design, settle_placement
+from plusx.workflows.origin import lasting_origin_of
 from plusx.workflows.run import Run
 from plusx.workflows.study import Tried, import_optuna
 from plusx.workflows.trials import Search
@@ -35,7 +36,7 @@ ENOUGH = 4  # whole trials from which on importances are worth the name
 def command_of_best(search: Search, best: Tried) -> str:
     """To paste: `plusx fit` with the settings of the best trial."""
     settings = search.settings_of(best.parameters)
-    return command_of(whole_path(search.job.data) if search.job.validation_data is None else None, settings)
+    return command_of(lasting_origin_of(search.job.data) if search.job.validation_data is None else None, settings)
 
 
 def all_failed(trials: Sequence[Tried]) -> PlusxError:

@@ -9,6 +9,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import fsspec
 import pytest
@@ -49,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bool) -> None:
         web, wanted = self.web, self.headers.get("Range") or ""
         web.asked.append((self.path, wanted))
-        path = web.folder / self.path.lstrip("/")
+        path = web.folder / unquote(self.path).lstrip("/")
         if web.fail:
             web.fail -= 1
             return self._send(503, b"", body)
@@ -113,6 +114,13 @@ def test_over_http_as_from_the_disk(web: Web, tmp_path: Path) -> None:
     assert everything(web.url, None) == expected
 
 
+def test_names_that_an_address_cannot_hold_as_they_are(web: Web, tmp_path: Path) -> None:
+    expected = everything(web.folder, None)
+    web.folder.rename(tmp_path / "a 图")
+    web.folder = tmp_path
+    assert everything(f"{web.url}/a 图", None) == everything(f"{web.url}/a%20%E5%9B%BE", None) == expected
+
+
 def test_without_a_manifest(web: Web, tmp_path: Path) -> None:
     (web.folder / "shards.json").unlink()
     labels = [str(target.index) for _, target, _ in everything(web.folder, None)]
@@ -160,6 +168,18 @@ def test_in_memory_of_fsspec(web: Web, tmp_path: Path) -> None:
             read("memory://nowhere")
     finally:
         memory.rm("/bucket", recursive=True)
+
+
+def test_what_a_library_of_some_cloud_raises_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoCredentialsError(Exception):
+        pass
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "info", fail)
+    with pytest.raises(DataError, match=r"in 5 attempts \(NoCredentialsError: Unable to locate credentials\)"):
+        read("memory://bucket")
 
 
 def test_addresses_that_nothing_opens(monkeypatch: pytest.MonkeyPatch) -> None:

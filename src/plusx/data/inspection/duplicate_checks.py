@@ -60,8 +60,8 @@ def near_contradictions(subject: Subject) -> Iterator[Finding]:
 def near_duplicates(subject: Subject) -> Iterator[Finding]:
     """Pictures of one split that look alike."""
     advice = (
-        "Copies count double, and a random validation split separates them. Remove them; give frames of a video, "
-        "a series or views of one thing a group."
+        "Copies count double, though a split that is drawn keeps them on one side. Remove them; give frames of a "
+        "video, a series or views of one thing a group."
     )
     for split in subject.listing.splits:
         what = ("near-duplicate", "note", f"in {split}")

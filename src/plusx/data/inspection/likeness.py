@@ -12,7 +12,7 @@ little, as a crop is (Lucas and Kanade 1981, with x, y from the middle, from -1 
 The share of J's variance that this explains is R². Colours are fitted together: another hue is another picture.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from plusx.data.inspection.appearance import MINIATURE
 from plusx.data.inspection.facts import Facts
 from plusx.data.inspection.neighbours import Alike, Indices, near_pairs
+from plusx.data.linking import linked
 
 LEAST_CORRELATION: Final = 0.8
 """Of two miniatures below which they are not alike without a fit."""
@@ -48,7 +49,7 @@ class Likeness:
     def groups(self, wanted: Callable[[int, int], bool]) -> list[list[int]]:
         """Places of pictures that are linked, directly or over others, by pairs of which `wanted` is true; ordered."""
         links = [(a, b) for a, b in self.pairs.tolist() if wanted(a, b)]
-        return [sorted(place for member in group for place in self.pictures[member]) for group in _linked(links)]
+        return [sorted(place for member in group for place in self.pictures[member]) for group in linked(links)]
 
 
 def likeness(facts: Sequence[Facts]) -> Likeness:
@@ -119,23 +120,3 @@ def _centred(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def _dot(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
     """Row by row."""
     return np.einsum("ij,ij->i", one, other)
-
-
-def _linked(links: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """The connected components of a graph (union-find with path halving)."""
-    parents: dict[int, int] = {}
-
-    def root(node: int) -> int:
-        parents.setdefault(node, node)
-        while parents[node] != node:
-            parents[node] = parents[parents[node]]
-            node = parents[node]
-        return node
-
-    for a, b in links:
-        one, other = root(a), root(b)
-        parents[max(one, other)] = min(one, other)
-    groups: dict[int, list[int]] = {}
-    for node in sorted(parents):
-        groups.setdefault(root(node), []).append(node)
-    return list(groups.values())

@@ -112,6 +112,11 @@ def write_shard(
     return Written(shard, kept=False, unreadable=tuple(rows.unreadable))
 
 
+def files_of(task: Task) -> tuple[str, str, str]:
+    """Names of the shard and of what stands beside it."""
+    return task.name, task.name + FACTS, task.name + INDEX
+
+
 def _kept(task: Task, out: Path) -> Written | None:
     path = out / (task.name + INDEX)
     if not task.source or not path.is_file():
