@@ -54,7 +54,7 @@ def test_the_chosen_images_are_those_of_the_reference(seed: int, sharpness: floa
 
 def test_the_likeliest_come_first() -> None:
     probabilities, labels = noisy(0)
-    order = ranked(probabilities, labels, confident(probabilities, labels).wrong)
+    order = ranked(normalised_margin(probabilities, labels), confident(probabilities, labels).wrong)
     margins = normalised_margin(probabilities, labels)[order]
     assert (np.diff(margins) >= 0).all()
     assert (margins < 0).all()

@@ -1,15 +1,19 @@
 import csv
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pictures import COLOURS, colour_folder
-from plusx.core.errors import InputError
+from plusx.core.errors import InputError, InterruptedRunError
 from plusx.workflows.fit import fit
 from plusx.workflows.labels import labels, summary
+from plusx.workflows.trajectory import Follower
 
 QUICK: dict[str, Any] = {"model": "resnet20", "batch_size": 8, "workers": 0, "device": "cpu", "precision": "fp32"}
 
@@ -47,6 +51,37 @@ def test_planted_errors_are_found_first_and_the_list_excludes_them(
     without = fit(run.parent / "颜色", **QUICK, epochs=1, export=False, exclude=found.table, out=run.parent / "without")
     counts = json.loads((without.path / "data.json").read_text(encoding="utf-8"))["images"]
     assert sum(counts.values()) == 36 - len(found.doubtful)
+
+
+def test_one_training_finds_them_too_and_goes_on_to_the_same_bits_when_it_was_stopped(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    stopped, whole, add = run.parent / "stopped", run.parent / "whole", Follower.add
+
+    def interrupting(self: Follower, logits: np.ndarray) -> dict[str, float]:
+        values = add(self, logits)
+        if self.sums.epochs == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return values
+
+    monkeypatch.setattr(Follower, "add", interrupting)
+    with pytest.raises(InterruptedRunError, match="Go on with the same command"):
+        labels(run, by="trajectory", workers=0, out=stopped)
+    monkeypatch.undo()
+    assert "9 of them as a class that is made up" in capfd.readouterr().err
+    found = labels(run, by="trajectory", workers=0, out=stopped)
+    assert "going on with one training of 10 epochs on 36 images" in capfd.readouterr().err
+    assert [one.name for one in stopped.iterdir() if one.is_dir()] == []  # no checkpoints are left
+    expected = labels(run, by="trajectory", folds=3, workers=0, out=whole)
+    assert found.doubtful == expected.doubtful
+    assert "folds has no effect" in caplog.text
+    assert {"red/green 0.png", "蓝色/red 1.png"} <= {one.name for one in found.doubtful}
+    assert "Through one training" in found.report.read_text(encoding="utf-8")
+    capfd.readouterr()
+    assert labels(run, by="trajectory", workers=0, out=whole).doubtful == found.doubtful
+    assert "training: done before" in capfd.readouterr().err
+    labels(run, by="trajectory", epochs=1, workers=0, out=whole)  # other settings: anew
+    assert "one training of 1 epochs" in capfd.readouterr().err
 
 
 def test_other_labels_are_refused(tmp_path: Path) -> None:

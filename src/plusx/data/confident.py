@@ -64,7 +64,7 @@ def normalised_margin(probabilities: Probabilities, labels: Indices) -> Probabil
     return self_confidence(probabilities, labels) - others.max(axis=1)
 
 
-def ranked(probabilities: Probabilities, labels: Indices, wrong: NDArray[np.bool_]) -> Indices:
-    """Positions of the likely errors, the likeliest first: by normalised margin."""
+def ranked(margins: Probabilities, wrong: NDArray[np.bool_]) -> Indices:
+    """Positions of the likely errors, the likeliest first: by their margins (N,)."""
     found = np.flatnonzero(wrong)
-    return found[np.argsort(normalised_margin(probabilities, labels)[found], kind="stable")]
+    return found[np.argsort(margins[found], kind="stable")]

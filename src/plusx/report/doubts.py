@@ -31,13 +31,14 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Doubts:
-    """Everything on the page. pairs: given and proposed class, and how many images."""
+    """Everything on the page. pairs: given and proposed class, and how many images. how: by what, in a sentence."""
 
     title: str
     images: int
     found: int
     shown: Sequence[Doubt]
     pairs: Sequence[tuple[str, str, int]]
+    how: str
 
 
 def write_doubts(path: Path, facts: Doubts) -> None:

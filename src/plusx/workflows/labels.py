@@ -1,4 +1,4 @@
-"""labels: images of a run whose label is probably wrong, by confident learning."""
+"""labels: images of a run whose label is probably wrong, by models that did not see them or by one training."""
 
 import csv
 import io
@@ -6,11 +6,13 @@ import logging
 import os
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from plusx.core.errors import InputError, StorageError
@@ -18,8 +20,9 @@ from plusx.core.sample import Listing, Sample
 from plusx.core.storage import write_text
 from plusx.core.targets import Label
 from plusx.data.audit import audit
-from plusx.data.confident import confident, normalised_margin, ranked, self_confidence
+from plusx.data.confident import Indices, Probabilities, confident, normalised_margin, ranked, self_confidence
 from plusx.data.folds import folds
+from plusx.data.trajectory import drawn_threshold_samples, judged
 from plusx.engine.device import find_device
 from plusx.engine.interrupt import terminating
 from plusx.engine.placement import Placement
@@ -33,6 +36,7 @@ from plusx.workflows.reading import reading_bar, reading_processes
 from plusx.workflows.run import open_run
 from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.signature import takes
+from plusx.workflows.trajectory import Asked, followed
 
 log = logging.getLogger("plusx")
 
@@ -43,7 +47,10 @@ PICTURES = 96  # in the report; the table lists all
 
 @dataclass(frozen=True)
 class DoubtfulLabel:
-    """margin: of probabilities, that of the given label less that of the proposed one; the lower, the surer."""
+    """margin: what speaks for the given label less what speaks for the likeliest other one; the lower, the surer.
+
+    Of probabilities by folds, of logits by trajectory.
+    """
 
     name: str
     split: str
@@ -63,14 +70,25 @@ class Labelled:
     report: Path
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """Of all images: wrong (N,), proposed (N,) classes, confidence (N,) in the given label, margins (N,)."""
+
+    wrong: NDArray[np.bool_]
+    proposed: Indices
+    confidence: Probabilities
+    margins: Probabilities
+
+
 @takes(LabelsSettings)
 def labels(run: str | os.PathLike[str], **settings: Any) -> Labelled:
     """Find images of `run` (a directory that `fit` wrote) whose label is probably wrong.
 
-    The images of its train and val splits are dealt into folds; for each a model is trained with the run's settings on
-    all others, from the weights the run started from. What it says of images it never saw is compared with their labels
-    by confident learning (Northcutt et al. 2021). Folds that are done are kept: the same call goes on. Raises
-    InputError where the labels are not one class an image, and what `fit` raises.
+    By folds: the images of its train and val splits are dealt into folds; for each a model is trained with the run's
+    settings on all others, from the weights the run started from. What it says of images it never saw is compared with
+    their labels by confident learning (Northcutt et al. 2021). Folds that are done are kept: the same call goes on.
+    By trajectory: one such training on all of them, and the area under the margin (Pleiss et al. 2020); one that was
+    stopped goes on. Raises InputError where the labels are not one class an image, and what `fit` raises.
     """
     options, path, console = settings_from(LabelsSettings, settings), Path(run), Console(stderr=True, soft_wrap=True)
     listing = labelled_images(path)
@@ -82,27 +100,46 @@ def labels(run: str | os.PathLike[str], **settings: Any) -> Labelled:
     pairs = [(split, sample) for split in ("train", "val") for sample in listing.splits.get(split, ())]
     samples = [sample for _, sample in pairs]
     crossing = crossing_of(path, listing, options, out, console)
-    parts = folds(samples, options.folds, crossing.settings.seed)
-    with terminating():
-        probabilities = crossed(crossing, samples, parts)
     given = np.array([sample.target.index for sample in samples if isinstance(sample.target, Label)])
-    found = confident(probabilities, given)
-    order = ranked(probabilities, given, found.wrong)
-    certainty, margins = self_confidence(probabilities, given), normalised_margin(probabilities, given)
-    doubtful = tuple(
-        DoubtfulLabel(
-            samples[n].name,
-            pairs[n][0],
-            listing.classes[given[n]],
-            listing.classes[found.proposed[n]],
-            float(certainty[n]),
-            float(margins[n]),
-        )
-        for n in order
-    )
+    if options.by == "trajectory" and "folds" in settings:
+        log.warning("folds has no effect: by trajectory there is one training")
+    with terminating():
+        found = _WAYS[options.by](crossing, samples, given, options.folds)
+    order = ranked(found.margins, found.wrong)
+    doubtful = tuple(doubtful_label(pairs[n][1], pairs[n][0], listing.classes, found, n) for n in order)
     write_text(out / TABLE, table(doubtful))
-    write_doubts(out / REPORT, page(path, doubtful, [samples[n] for n in order[:PICTURES]], len(samples)))
+    shown = [samples[n] for n in order[:PICTURES]]
+    write_doubts(out / REPORT, page(path, doubtful, shown, len(samples), _HOW[options.by]))
     return Labelled(doubtful, len(samples), out / TABLE, out / REPORT)
+
+
+def doubtful_label(sample: Sample, split: str, classes: Sequence[str], found: Evidence, n: int) -> DoubtfulLabel:
+    """n: its position in `found`."""
+    assert isinstance(sample.target, Label)
+    given, proposed = classes[sample.target.index], classes[found.proposed[n]]
+    return DoubtfulLabel(sample.name, split, given, proposed, float(found.confidence[n]), float(found.margins[n]))
+
+
+def by_folds(crossing: Crossing, samples: Sequence[Sample], given: Indices, count: int) -> Evidence:
+    """By models that did not see the images; so many are trained."""
+    probabilities = crossed(crossing, samples, folds(samples, count, crossing.settings.seed))
+    found = confident(probabilities, given)
+    margins = normalised_margin(probabilities, given)
+    return Evidence(found.wrong, found.proposed, self_confidence(probabilities, given), margins)
+
+
+def by_trajectory(crossing: Crossing, samples: Sequence[Sample], given: Indices, count: int) -> Evidence:
+    """By the course of one training."""
+    drawn = drawn_threshold_samples(len(samples), len(crossing.listing.classes), crossing.settings.seed)
+    found = judged(followed(crossing, Asked(samples, given, drawn)), given, drawn)
+    return Evidence(found.wrong, found.proposed, found.confidence, found.margins)
+
+
+_WAYS = {"folds": by_folds, "trajectory": by_trajectory}
+_HOW = {
+    "folds": "Models that were not trained on an image are sure of another class than its label.",
+    "trajectory": "Through one training, the network held another class likelier than the label, as with wrong labels.",
+}
 
 
 def labelled_images(path: Path) -> Listing:
@@ -142,14 +179,14 @@ def table(doubtful: tuple[DoubtfulLabel, ...]) -> str:
     return buffer.getvalue()
 
 
-def page(path: Path, doubtful: tuple[DoubtfulLabel, ...], samples: list[Sample], images: int) -> Doubts:
+def page(path: Path, doubtful: tuple[DoubtfulLabel, ...], samples: list[Sample], images: int, how: str) -> Doubts:
     """What the report shows."""
     shown = [
         Doubt(thumbnail(sample.image), one.name, one.given, one.proposed, one.confidence)
         for one, sample in zip(doubtful, samples, strict=False)
     ]
     mixed = Counter((one.given, one.proposed) for one in doubtful).most_common(30)
-    return Doubts(path.resolve().name, images, len(doubtful), shown, [(*pair, count) for pair, count in mixed])
+    return Doubts(path.resolve().name, images, len(doubtful), shown, [(*pair, count) for pair, count in mixed], how)
 
 
 def summary(found: Labelled) -> list[str]:
