@@ -81,7 +81,7 @@ def test_one_training_finds_them_too_and_goes_on_to_the_same_bits_when_it_was_st
     assert labels(run, by="trajectory", workers=0, out=whole).doubtful == found.doubtful
     assert "training: done before" in capfd.readouterr().err
     labels(run, by="trajectory", epochs=1, workers=0, out=whole)  # other settings: anew
-    assert "one training of 1 epochs" in capfd.readouterr().err
+    assert "one training of 1 epoch on" in capfd.readouterr().err
 
 
 def test_other_labels_are_refused(tmp_path: Path) -> None:
