@@ -102,9 +102,10 @@ def with_made_up(listing: Listing, asked: Asked) -> Listing:
 
 def costs(crossing: Crossing, asked: Asked, going_on: bool) -> str:
     """What is ahead, in a line."""
-    epochs, images = crossing.settings.epochs, len(asked.samples)
+    count, images = crossing.settings.epochs, len(asked.samples)
+    epochs = f"{count} epoch{'' if count == 1 else 's'}"
     return (
-        f"{'going on with ' if going_on else ''}one training of {epochs} epoch{'s' * (epochs != 1)} on {images} images, "
+        f"{'going on with ' if going_on else ''}one training of {epochs} on {images} images, "
         f"{len(asked.threshold_samples)} of them as a class that is made up, and a pass over all after each epoch: "
         "about a third more than the training alone"
     )
