@@ -4,6 +4,7 @@ found or said."""
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -27,6 +28,7 @@ from plusx.engine.evaluate import counted
 from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt
 from plusx.engine.observer import StepInfo
+from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.constant import Constant
@@ -50,6 +52,20 @@ PLANS = {
     "lost": replace(PLAN, accumulate=1),
     "again": replace(PLAN, accumulate=1),
 }
+ADAPTIVE = replace(PLAN, optimizer=AdamW(rate=0.01, eps=1e-3), ema=0.9)
+SHARDED = {
+    "sharded": ADAPTIVE,
+    "sharded, frozen first": replace(ADAPTIVE, frozen_epochs=1),
+    "sharded, synchronised": replace(PLAN, accumulate=1),
+    "sharded, NaN": replace(PLAN, accumulate=1),
+    "sharded, whole": replace(ADAPTIVE, accumulate=1),
+    "sharded, stopped": replace(ADAPTIVE, accumulate=1),
+    "sharded, again": replace(ADAPTIVE, accumulate=1),
+    "gone on with": replace(ADAPTIVE, accumulate=1),
+}
+PLANS |= SHARDED
+STOPPED = ("interrupted", "sharded, stopped")
+RESUMED = ("resumed", "again", "sharded, again", "gone on with")
 
 
 class Killed(Tiny.listener):
@@ -59,6 +75,13 @@ class Killed(Tiny.listener):
         super().on_step(info)
         if info.step == 9:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def spoilt(batch: Batch, generator: torch.Generator) -> Batch:
+    """As `prepare`, but for one image."""
+    batch = Tiny.prepare(batch, generator)
+    batch.images[0] = float("nan")
+    return batch
 
 
 class Sliced:
@@ -93,7 +116,8 @@ class Dealt:
 
 def task_of(case: str) -> Task:
     random = case in ("whole", "lost", "again")
-    task = Tiny.seeded(batch_norm=random or case in ("norm", "synchronised"), dropout=0.2 if random else 0.0)
+    norm = random or case in ("norm", "synchronised", "sharded, synchronised")
+    task = Tiny.seeded(batch_norm=norm, dropout=0.2 if random else 0.0)
     if case == "unused":
         task.spare = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.zeros_(task.spare.weight)
@@ -113,25 +137,31 @@ def run(case: str, directory: Path, team: Team) -> dict[str, Any]:
         directory = directory.parent.parent / "lost" / "lost"
     if case == "resumed":
         directory = directory.parent.parent / "two" / "interrupted"
+    if case in ("sharded, again", "gone on with"):
+        stopped = directory.parent.parent / "stopped" / "sharded, stopped"
+        directory = Path(shutil.copytree(stopped, directory)) if team.first else directory
+        team.any(flag=False)
     with (
         Interrupt() as interrupt,
-        synchronised(task) if case == "synchronised" and team.ranks.world > 1 else nullcontext(),
+        synchronised(task) if "synchronised" in case and team.ranks.world > 1 else nullcontext(),
     ):
-        listener = tiny.listener(3 if case == "interrupted" and team.ranks.rank == 1 else None, interrupt)
+        listener = tiny.listener(3 if case in STOPPED and team.ranks.rank == 1 else None, interrupt)
         if case == "lost" and team.ranks.rank == 1:
             listener = Killed()
         way = tiny.mix if case in ("whole", "lost", "again") else tiny.prepare
+        if case == "sharded, NaN" and team.ranks.rank == 1:
+            way = spoilt
         parts = tiny.parts(directory, listener, prepare=way, evaluate=judge, primary="top-1", interrupt=interrupt)
         if case == "error" and team.ranks.rank == 1:
             raise InputError("No room for ünïcode here.")
         if case == "killed" and team.ranks.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        outcome = train(
-            task, batches, PLANS[case], tiny.cpu, parts=parts, resume=case in ("resumed", "again"), team=team
-        )
+        placement = replace(tiny.cpu, sharded=case.startswith("sharded") and team.ranks.world > 1)
+        outcome = train(task, batches, PLANS[case], placement, parts=parts, resume=case in RESUMED, team=team)
     torch.save(task.state_dict(), directory / f"weights-{team.ranks.rank}-of-{team.ranks.world}.pt")
     losses = [info.loss for info in listener.steps]
-    return {"stopped": outcome.stopped, "steps": outcome.steps_done, "losses": losses, "history": outcome.history}
+    told = {"notes": [note["text"] for note in outcome.notes], "history": outcome.history}
+    return {"stopped": outcome.stopped, "steps": outcome.steps_done, "losses": losses, **told}
 
 
 def member(rank: int, world: int, cases: Sequence[str], directory: Path) -> None:

@@ -1,31 +1,13 @@
 """Real processes on this machine, two unless said otherwise, that train together over gloo."""
 
-import json
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
-MEMBER = Path(__file__).parent / "member.py"
+from teams import check_history, check_weights, said, teams, weights
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied")
-
-
-def teams(*wanted: tuple[int, tuple[str, ...], Path]) -> None:
-    """Runs teams of so many processes, each the cases named, in a directory."""
-    values = [{"world": world, "cases": cases, "directory": str(directory)} for world, cases, directory in wanted]
-    subprocess.run([sys.executable, MEMBER, json.dumps(values)], timeout=300, check=True)
-
-
-def said(directory: Path, rank: int = 0) -> Any:
-    return json.loads((directory / f"said-{rank}.json").read_text(encoding="utf-8"))
-
-
-def weights(directory: Path, world: int = 2) -> dict[str, torch.Tensor]:
-    return torch.load(directory / f"weights-0-of-{world}.pt")
 
 
 ALIKE = ("plain", "averaged", "frozen first", "unused", "synchronised")
@@ -51,18 +33,6 @@ def test_two_processes_make_the_steps_of_one(tmp_path: Path) -> None:
     assert resumed["stopped"] == "finished"
     continued = stopped[0]["losses"] + resumed["losses"]
     assert continued == pytest.approx(alone["averaged"]["losses"], abs=1e-6)  # the average changes no step
-
-
-def check_history(found: list[dict[str, float]], expected: list[dict[str, float]]) -> None:
-    for epoch, other in zip(found, expected, strict=True):
-        figures = {name: value for name, value in epoch.items() if "second" not in name}
-        assert figures == pytest.approx({name: other[name] for name in figures}, abs=1e-6)
-
-
-def check_weights(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
-    assert found.keys() == expected.keys()
-    for name, tensor in expected.items():
-        torch.testing.assert_close(found[name], tensor, atol=1e-6, rtol=1e-5)
 
 
 def test_a_team_that_lost_a_member_and_goes_on_ends_with_the_same_bits(tmp_path: Path) -> None:

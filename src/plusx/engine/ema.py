@@ -1,6 +1,7 @@
 """Exponential moving average of the weights (Polyak and Juditsky 1992; Tarvainen and Valpola 2017)."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,8 +16,8 @@ class Ema:
     `ExponentialMovingAverage(num_updates)`, so that short runs are not averages of their random beginning.
     """
 
-    def __init__(self, task: Task, decay: float) -> None:
-        self.task = copy.deepcopy(task).requires_grad_(False)
+    def __init__(self, task: Task, decay: float, copied: Callable[[Task], Task] = copy.deepcopy) -> None:
+        self.task = copied(task).requires_grad_(False)
         self.decay = decay
         self.updates = 0
 

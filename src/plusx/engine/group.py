@@ -18,6 +18,7 @@ from plusx.core.task import Metrics, Task
 from plusx.engine.membership import Membership, end_with_parent, of_environment
 from plusx.engine.network import Network, Parallel
 from plusx.engine.placement import Placement
+from plusx.engine.sharding import Sharded
 from plusx.engine.team import ALONE, Team
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class Group(Team):
         self._calls = 0
 
     def network(self, task: Task, placement: Placement) -> Network:
-        return Parallel(task, placement, self.any)
+        return Sharded(task, placement) if placement.sharded else Parallel(task, placement, self.any)
 
     def own(self, placement: Placement) -> Placement:
         if placement.device.type != "cuda":

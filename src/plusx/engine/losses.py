@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from plusx.core.batch import Batch
 from plusx.core.errors import NonFiniteLossError
@@ -38,13 +39,16 @@ class PendingLosses:
         return dict(zip(self.parts, self._host.tolist(), strict=True))
 
 
-def check_finite(values: dict[str, float], task: Task, batch: Batch, place: str) -> None:
-    """Raises NonFiniteLossError naming the parts, `place` and the samples of the prepared `batch`."""
+def check_finite(values: dict[str, float], task: Task | None, batch: Batch, place: str) -> None:
+    """Raises NonFiniteLossError naming the parts, `place` and the samples of the prepared `batch`.
+
+    task: None where this process cannot compute alone, and look which samples they are.
+    """
     bad = {part: value for part, value in values.items() if not math.isfinite(value)}
     if not bad:
         return
     parts = ", ".join(f"{part!r} is {value}" for part, value in bad.items())
-    culprits = non_finite_samples(task, batch)
+    culprits = [] if task is None else non_finite_samples(task, batch)
     samples = f"caused by {_listed(culprits)}" if culprits else f"in the batch of {_listed(batch.names)}"
     raise NonFiniteLossError(
         f"Loss {parts} at {place}, {samples}; expected finite numbers. The step was not applied and the last "
@@ -80,8 +84,14 @@ def check_gradients(parameters: Sequence[nn.Parameter], place: str) -> None:
 
 
 def check_weights(task: Task, step: int) -> None:
-    """Raises NonFiniteLossError when a weight or statistic is not finite: such a state must not become a checkpoint."""
-    tensors = {name: tensor for name, tensor in task.state_dict().items() if tensor.is_floating_point()}
+    """Raises NonFiniteLossError when a weight or statistic is not finite: such a state must not become a checkpoint.
+
+    Of a sharded task each process looks at its own part.
+    """
+    held = {
+        name: tensor.to_local() if isinstance(tensor, DTensor) else tensor for name, tensor in task.state_dict().items()
+    }
+    tensors = {name: tensor for name, tensor in held.items() if tensor.is_floating_point()}
     finite = torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).tolist()
     bad = [name for name, good in zip(tensors, finite, strict=True) if not good]
     if bad:

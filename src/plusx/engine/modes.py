@@ -31,12 +31,12 @@ def preserved_modes(module: nn.Module) -> Iterator[None]:
 @contextmanager
 def preserved_learning(module: nn.Module) -> Iterator[None]:
     """Every parameter's `requires_grad` is afterwards what it was before."""
-    flags = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    flags = {name: parameter.requires_grad for name, parameter in module.named_parameters()}
     try:
         yield
     finally:
-        for parameter, learns in flags:
-            parameter.requires_grad_(learns)
+        for name, parameter in module.named_parameters():  # which may be others by now
+            parameter.requires_grad_(flags[name])
 
 
 def batch_norms(module: nn.Module) -> list[nn.Module]:

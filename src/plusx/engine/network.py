@@ -2,8 +2,8 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, final
 
 import torch
@@ -12,12 +12,15 @@ from torch.nn.parallel import DistributedDataParallel
 
 from plusx.core.task import Task
 from plusx.engine import randomness
+from plusx.engine.ema import Ema
 from plusx.engine.modes import preserved_modes
-from plusx.engine.placement import Placement
+from plusx.engine.placement import Placement, place
 
 
 class Network(ABC):
-    """Images and targets to named losses."""
+    """Images and targets to named losses. `task`: whose parameters learn."""
+
+    task: Task
 
     @abstractmethod
     def losses(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -31,12 +34,42 @@ class Network(ABC):
     def new_phase(self) -> None:
         """Other parameters learn from now on."""
 
+    def average(self, decay: float) -> Ema:
+        """Of the weights that learn."""
+        return Ema(self.task, decay)
+
+    def suited(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """The same, computing in a way that these parameters allow."""
+        return optimizer
+
+    @contextmanager
+    def whole(self, task: Task) -> Iterator[Task]:
+        """`task`, or one with its weights, as one process alone can compute with it inside."""
+        yield task
+
+    def finish(self, judged: Task, best: Mapping[str, Any] | None) -> None:
+        """The task that was given to train gets the weights `best`, or else those of `judged`."""
+        self.task.load_state_dict(judged.state_dict() if best is None else best)
+
+    def gathered(self, state: dict[str, Any], keep: bool) -> dict[str, Any]:
+        """`state` with whole tensors; without `keep` this process only helps the others to have them."""
+        return state
+
+    def load(self, task: Task, weights: Mapping[str, Any]) -> None:
+        """Whole weights into `task`. RuntimeError where they are another network's."""
+        task.load_state_dict(weights)
+
+    def load_optimizer(self, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+        """Whole tensors into `optimizer`."""
+        optimizer.load_state_dict(state)
+
 
 @final
 class Local(Network):
     """The task itself."""
 
     def __init__(self, task: Task, placement: Placement) -> None:
+        self.task = place(task, placement)
         self._forward: Callable[..., Any] = torch.compile(task) if placement.compile else task
 
     def losses(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -59,7 +92,7 @@ class Parallel(Network):
 
     def __init__(self, task: Task, placement: Placement, agreed: Callable[[bool], bool]) -> None:
         """agreed: whether any process says yes."""
-        self._task, self._placement, self._agreed = task, placement, agreed
+        self.task, self._placement, self._agreed = place(task, placement), placement, agreed
         self._parallel: DistributedDataParallel | None = None
         self._forward: Callable[..., Any] | None = None
 
@@ -78,10 +111,10 @@ class Parallel(Network):
     def _make(self, images: Tensor, targets: Tensor) -> None:
         device = self._placement.device
         self._parallel = DistributedDataParallel(
-            self._task,
+            self.task,
             device_ids=[device] if device.type == "cuda" else None,
             gradient_as_bucket_view=True,
-            find_unused_parameters=self._agreed(_has_unused(self._task, images, targets)),
+            find_unused_parameters=self._agreed(_has_unused(self.task, images, targets)),
             **_BUFFERS_STAY,
         )
         self._forward = torch.compile(self._parallel) if self._placement.compile else self._parallel

@@ -1,4 +1,4 @@
-"""Placement: the device, precision, memory format and compilation with which a task runs."""
+"""Placement: the device, precision, memory format and compilation with which a task runs, and whether it is divided."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,16 +16,20 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Placement:
-    """`reason` says in a sentence why, with the measured images/s. A run keeps its placement when it is resumed."""
+    """`reason` says in a sentence why, with the measured images/s. A run keeps its placement when it is resumed.
+
+    `sharded`: the training state is divided over several processes (`engine.sharding`).
+    """
 
     device: torch.device
     precision: Precision = "fp32"
     channels_last: bool = False
     compile: bool = False
     reason: str = ""
+    sharded: bool = False
 
     def __str__(self) -> str:
-        words = [self.precision, *["channels last"] * self.channels_last, *["compiled"] * self.compile]
+        words = [self.precision, *["channels last"] * self.channels_last, *["compiled"] * self.compile, *["sharded"] * self.sharded]
         return f"{', '.join(words)} on {self.device}"
 
     @property

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,11 @@ from plusx.core.errors import NonFiniteLossError, WeightsError
 from plusx.core.memory import is_out_of_memory
 from plusx.core.task import Task
 from plusx.engine import evidence, memory, modes, randomness
-from plusx.engine.ema import Ema
 from plusx.engine.evidence import NonFiniteStepError, Suspect
 from plusx.engine.groups import parameter_groups
 from plusx.engine.losses import PendingLosses, check_finite, check_gradients
 from plusx.engine.parts import Prepare
-from plusx.engine.placement import Placement, place
+from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
 from plusx.engine.rollback import Rollback, random_states
@@ -30,31 +29,42 @@ from plusx.engine.team import ALONE, Team
 
 log = logging.getLogger("plusx")
 
+KERNELS = ("fused", "foreach")
+"""How torch's optimizers compute; not what."""
+
 
 class Stepper:
     """Holds what learns: the task, its optimizer, loss scaler and average."""
 
     def __init__(self, task: Task, plan: Plan, placement: Placement, prepare: Prepare, team: Team = ALONE) -> None:
-        self.task = place(task, placement)
+        self._network = team.network(task, placement)
+        self.task = self._network.task
         self.plan, self.placement, self.prepare, self.team = plan, placement, prepare, team
         self.tell: Callable[[str], None] = log.warning  # what the user should know
         self.micro_batch: int | None = None  # images computed at once; None: a whole batch
-        self.learning = [parameter for parameter in task.parameters() if parameter.requires_grad]
-        self.optimizer = plan.optimizer.build(parameter_groups(task, plan))
+        self.learning = [parameter for parameter in self.task.parameters() if parameter.requires_grad]
+        self.optimizer = self._network.suited(plan.optimizer.build(parameter_groups(self.task, plan)))
         self.scaler = torch.amp.GradScaler(placement.device.type, enabled=placement.precision == "fp16")
-        self.ema = Ema(task, plan.ema) if plan.ema is not None else None
-        self._norms = modes.batch_norms(task)
+        self.ema = self._network.average(plan.ema) if plan.ema is not None else None
+        self._norms = modes.batch_norms(self.task)
         self.checks_gradients = False  # before each update; the scaler of fp16 does so anyway
         self._suspects: list[Suspect] = []
         self._refusal = ""  # what the allocator said last
-        self._rollback = Rollback(task, placement.device)
+        self._rollback = Rollback(self.task, placement.device)
         self._generator = torch.Generator(placement.device)
-        self._network = team.network(task, placement)
 
     @property
     def judged(self) -> Task:
         """Whose weights count: the average's where there is one."""
         return self.task if self.ema is None else self.ema.task
+
+    def whole(self) -> AbstractContextManager[Task]:
+        """What is judged, as one process alone can compute with it."""
+        return self._network.whole(self.judged)
+
+    def finish(self, judged: Task, best: Mapping[str, Any] | None = None) -> None:
+        """The task that was given to train gets the weights `best`, or else those of `judged`."""
+        self._network.finish(judged, best)
 
     def counted_together(self, batch: Batch) -> int:
         """How many images the BatchNorms take their statistics of."""
@@ -140,7 +150,7 @@ class Stepper:
 
         Raises StorageError.
         """
-        if not evidence.room_for(directory, error.suspects[0].position.step + 1):
+        if self.placement.sharded or not evidence.room_for(directory, error.suspects[0].position.step + 1):
             return ""
         about = {
             "task": self.task.state_dict(),
@@ -167,7 +177,7 @@ class Stepper:
         values = pending.values()
         if not all(map(math.isfinite, values.values())):
             self._rollback.undo()  # one image spoils the statistics, and then each would look as bad by itself
-        check_finite(values, self.task, batch, str(position))
+        check_finite(values, None if self.placement.sharded else self.task, batch, str(position))
         return values
 
     def _seed(self, position: Position) -> int:
@@ -224,29 +234,35 @@ class Stepper:
             self.ema.update(self.task)
 
     def state_dict(self) -> dict[str, Any]:
-        return {
+        """Whole tensors. Of a sharded task they are the first member's, and all members have to ask together."""
+        state = {
             "task": self.task.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "micro_batch": self.micro_batch,
         }
+        return self._network.gathered(state, self.team.first)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises WeightsError when the checkpoint holds another network."""
         try:
-            self.task.load_state_dict(state["task"])
+            self._network.load(self.task, state["task"])
         except RuntimeError as error:
             raise WeightsError(
                 f"The checkpoint holds another network than the one that is to continue: {error}"
             ) from error
-        self.optimizer.load_state_dict(state["optimizer"])
+        ways = [{way: group[way] for way in KERNELS if way in group} for group in self.optimizer.param_groups]
+        self._network.load_optimizer(self.optimizer, state["optimizer"])
+        for group, way in zip(self.optimizer.param_groups, ways, strict=True):  # the checkpoint brings its own
+            group.update(way)
         _restride(self.optimizer)
         if state["scaler"]:  # empty where the run was begun in another precision
             self.scaler.load_state_dict(state["scaler"])
         self.micro_batch = state.get("micro_batch") if self.team.ranks.world == 1 else None
         if self.ema is not None:
-            self.ema.load_state_dict(state["ema"])
+            self._network.load(self.ema.task, state["ema"]["task"])
+            self.ema.updates = state["ema"]["updates"]
 
 
 def _restride(optimizer: torch.optim.Optimizer) -> None:

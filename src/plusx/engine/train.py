@@ -43,7 +43,8 @@ def train(
     `resume` continues from the newest valid checkpoint in `parts.directory`, at the very step and with the very
     random states; a run that was stopped anywhere and continued ends with the same bits (on a CPU, with as many
     threads). After an interruption the task holds the weights of its last step.
-    Of a `team` every member trains on its part of the batches; the first alone saves, and holds the best weights.
+    Of a `team` every member trains on its part of the batches; the first alone saves, and holds the best weights. Where
+    the placement is sharded, the task has no weights while it is trained, and none after an error.
     Global random states, modes and `requires_grad` are afterwards as before. Raises NonFiniteLossError,
     StorageError, InputError, OutOfMemoryError; DataError and LostProcessError of `batches`, when all is saved.
     """
@@ -86,10 +87,13 @@ class _Run:
                 stopped = self.epoch()
         except (DataError, LostProcessError):  # between two steps: nothing is half done
             self.pass_on_notes()
-            self.save()
+            if not self.stepper.placement.sharded:  # the others are in the middle of a step
+                self.save()
             raise
         self.saver.wait()
-        if stopped != "interrupted":
+        if stopped == "interrupted":
+            self.stepper.finish(self.stepper.task)
+        else:
             self.load_best()
         return stopped
 
@@ -144,7 +148,7 @@ class _Run:
             return None
         checkpoint.make(directory)
         content, notes = checkpoint.newest(directory)
-        check_agrees(content, self.content())
+        check_agrees(content, self.facts())
         state = State.from_json(content["state"])
         lost = reconcile_best(directory, content, state)
         changed = [*differences(content, self.stepper.placement), *other_number(content, self.team.ranks)]
@@ -235,8 +239,8 @@ class _Run:
             return {}
         for task in {self.stepper.task, self.stepper.judged}:
             self.team.share_buffers(task)
-        with randomness.sheltered():
-            metrics = self.parts.evaluate(self.stepper.judged)
+        with randomness.sheltered(), self.stepper.whole() as judged:
+            metrics = self.parts.evaluate(judged)
         self.pass_on_notes()
         if self.parts.primary not in metrics:
             raise unknown("metric", self.parts.primary, metrics)
@@ -283,7 +287,10 @@ class _Run:
 
     def save_if_due(self) -> None:
         minutes = self.parts.checkpoint_minutes
-        if minutes is not None and time.monotonic() - self.saved_at >= 60 * minutes:
+        if minutes is None:
+            return
+        due = time.monotonic() - self.saved_at >= 60 * minutes
+        if self.team.any(due) if self.stepper.placement.sharded else due:  # the clocks of members differ
             self.save()
 
     def check(self) -> None:
@@ -299,11 +306,15 @@ class _Run:
         self.check()
         if self.team.first:
             self.saver.save(self.content())
+        elif self.stepper.placement.sharded:
+            self.stepper.state_dict()  # the first has a part of it alone
         self.saved, self.saved_at = position, time.monotonic()
 
     def content(self) -> dict[str, Any]:
+        return {**self.stepper.state_dict(), **self.facts()}
+
+    def facts(self) -> dict[str, Any]:
         return {
-            **self.stepper.state_dict(),
             "plan": self.plan.to_json(),
             "placement": self.stepper.placement.to_json(),
             "threads": torch.get_num_threads(),
@@ -317,10 +328,10 @@ class _Run:
 
     def load_best(self) -> None:
         """The task's weights become the best ones: those of `best.pt`, or the last ones where nothing was evaluated."""
-        weights = self.stepper.judged.state_dict()
+        best = None
         if self.state.best_epoch and self.team.first:
-            weights = checkpoint.read(self.parts.directory / checkpoint.BEST)["task"]
-        self.stepper.task.load_state_dict(weights)
+            best = checkpoint.read(self.parts.directory / checkpoint.BEST)["task"]
+        self.stepper.finish(self.stepper.judged, best)
 
     def outcome(self, stopped: Stopped) -> Outcome:
         state = self.state
