@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo  # optimizers do at their first step: once here, and not in every copy of this process
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -57,6 +58,7 @@ SHARDED = {
     "sharded": ADAPTIVE,
     "sharded, frozen first": replace(ADAPTIVE, frozen_epochs=1),
     "sharded, synchronised": replace(PLAN, accumulate=1),
+    "sharded, recomputed": PLAN,
     "sharded, NaN": replace(PLAN, accumulate=1),
     "sharded, whole": replace(ADAPTIVE, accumulate=1),
     "sharded, stopped": replace(ADAPTIVE, accumulate=1),
@@ -118,6 +120,7 @@ def task_of(case: str) -> Task:
     random = case in ("whole", "lost", "again")
     norm = random or case in ("norm", "synchronised", "sharded, synchronised")
     task = Tiny.seeded(batch_norm=norm, dropout=0.2 if random else 0.0)
+    task.backbone.recompute = case == "sharded, recomputed"
     if case == "unused":
         task.spare = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.zeros_(task.spare.weight)

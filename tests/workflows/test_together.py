@@ -16,7 +16,9 @@ from pictures import colour_folder
 from plusx.core.errors import InputError
 from plusx.core.ranks import Ranks
 from plusx.engine.membership import of_environment
+from plusx.workflows.explaining import check_together
 from plusx.workflows.fit import fit
+from plusx.workflows.settings import FitSettings
 
 PLUSX = [sys.executable, "-m", "plusx"]
 WORDS = ["--model", "resnet20", "--batch-size", "8", "--workers", "0", "--no-export"]
@@ -66,10 +68,37 @@ def test_two_processes_leave_one_run_and_speak_once(tmp_path: Path) -> None:
     assert members_of(tmp_path / "run") == []
 
 
+def test_a_divided_model_leaves_a_whole_one(tmp_path: Path) -> None:
+    process = begin(
+        colour_folder(tmp_path / "data"), tmp_path / "run", "--nproc", "2", "--epochs", "1", "--shard-model"
+    )
+    output, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0, errors
+    assert output.count("Report:") == 1
+    assert "divided over the processes" in errors
+    assert load_file(tmp_path / "run" / "model.safetensors")["backbone.conv1.0.weight"].shape == (16, 3, 3, 3)
+
+
 def test_data_in_memory_cannot_be_read_by_other_processes(tmp_path: Path) -> None:
     images = [[[[0, 0, 0]] * 8] * 8] * 4
     with pytest.raises(InputError, match="nproc starts other processes, which read the data anew"):
         fit((images, [0, 1, 0, 1]), nproc=2, out=tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("settings", "world", "text"),
+    [
+        ({}, 1, "--shard-model divides the training over several processes, and there is one"),
+        ({"compile": "yes"}, 2, "--compile yes does not go together with --shard-model"),
+        ({"channels_last": "yes"}, 2, "--channels-last yes does not go together with --shard-model"),
+        ({"precision": "fp16"}, 2, "--precision fp16 does not go together with --shard-model"),
+        ({"device": "mps"}, 2, "--device mps does not go together with --shard-model"),
+        ({"time_limit": 60.0}, 2, "--time-limit does not go together with --shard-model"),
+    ],
+)
+def test_what_does_not_go_together_with_a_divided_model(settings: dict[str, Any], world: int, text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        check_together(FitSettings(shard_model=True, **settings), world)
 
 
 ENVIRONMENT = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "a", "MASTER_PORT": "1"}

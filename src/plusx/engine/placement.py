@@ -29,7 +29,12 @@ class Placement:
     sharded: bool = False
 
     def __str__(self) -> str:
-        words = [self.precision, *["channels last"] * self.channels_last, *["compiled"] * self.compile, *["sharded"] * self.sharded]
+        words = [
+            self.precision,
+            *["channels last"] * self.channels_last,
+            *["compiled"] * self.compile,
+            *["sharded"] * self.sharded,
+        ]
         return f"{', '.join(words)} on {self.device}"
 
     @property
@@ -51,7 +56,7 @@ class Placement:
         with foreign(lambda reason: InputError(f"{values!r:.200} says no device and precision ({reason}).")):
             plain: dict[str, Any] = {**values, "device": torch.device(values["device"])}
             found = Placement(**plain)
-            _ = DTYPES[found.precision], str(found), int(found.channels_last), int(found.compile)
+            _ = DTYPES[found.precision], str(found), int(found.channels_last), int(found.compile), int(found.sharded)
         return found
 
     def differs(self, other: "Placement") -> bool:

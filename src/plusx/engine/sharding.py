@@ -71,7 +71,8 @@ class Sharded(Network):
         self._divide(twin)
         twin.to_empty(device=self._device)
         with torch.no_grad():
-            for own, other in zip([*twin.parameters(), *twin.buffers()], [*task.parameters(), *task.buffers()]):
+            mine, others = ([*one.parameters(), *one.buffers()] for one in (twin, task))
+            for own, other in zip(mine, others, strict=True):
                 own.copy_(other)
         return twin
 

@@ -43,3 +43,23 @@ def check_together(settings: FitSettings, world: int) -> None:
     for option in asked:
         if world > 1 and asked[option]:
             raise InputError(f"{option} is for one process alone, and {world} train together here. Leave it away.")
+    if settings.shard_model:
+        _check_sharded(settings, world)
+
+
+def _check_sharded(settings: FitSettings, world: int) -> None:
+    if world == 1:
+        raise InputError(
+            "--shard-model divides the training over several processes, and there is one. Say how many with "
+            "--nproc, or say --no-shard-model."
+        )
+    asked = {
+        "--compile yes": settings.compile == "yes",
+        "--channels-last yes": settings.channels_last == "yes",
+        "--precision fp16": settings.precision == "fp16",
+        "--device mps": settings.device == "mps",
+        "--time-limit": settings.time_limit is not None,
+    }
+    for option in asked:
+        if asked[option]:
+            raise InputError(f"{option} does not go together with --shard-model. Leave one of them away.")

@@ -17,7 +17,7 @@ from plusx.core.task import Task
 from plusx.data.handling import Handling
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
-from plusx.engine.device import Placement, Workload, choose_placement, find_device
+from plusx.engine.device import Placement, Workload, candidates, choose_placement, find_device
 from plusx.engine.evaluate import counted
 from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt, terminating
@@ -166,6 +166,8 @@ def settle_placement(job: Job, made: Design, prepared: Prepared, ranks: Ranks = 
     recipe, settings = made.recipe, job.settings
     if job.saved is not None and not job.moved:
         return same_placement(job)
+    if settings.shard_model:
+        return sharded_placement(settings)
     if job.timed is not None and job.timed.clock.left < WORTH_COMPARING:
         return job.timed.placement
     steps = recipe.plan.epochs * -(-len(prepared.listing.splits["train"]) // recipe.batch_size)
@@ -179,6 +181,14 @@ def settle_placement(job: Job, made: Design, prepared: Prepared, ranks: Ranks = 
         channels_last=words[settings.channels_last],
         compile=False if settings.recompute else words[settings.compile],
     )
+
+
+def sharded_placement(settings: FitSettings) -> Placement:
+    """Plain where nothing else was asked for: the whole network, which the measurement trains, may fit no device."""
+    way = candidates(find_device(settings.device), settings.precision, channels_last=False)[0]
+    if way.device.type == "mps":
+        raise InputError("--shard-model is for CPUs and CUDA, and this would train on mps. Leave it away.")
+    return replace(way, sharded=True, reason=f"{way}, divided over the processes: not measured")
 
 
 def same_placement(job: Job) -> Placement:

@@ -29,6 +29,7 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         "compile": _ROUNDED,
         "recompute": _ROUNDED,
         "nproc": _ROUNDED,
+        "shard_model": _ROUNDED,
         "max_restarts": "no step changes",
         "workers": "the same batches whoever loads them: the same bits",
         "non_finite": _BROKEN,
@@ -41,7 +42,7 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The settings of a run that may change when it goes on, and what then happens. All others stay as they were."""
 
-PLACING: Final = frozenset({"device", "precision", "channels_last", "compile", "recompute"})
+PLACING: Final = frozenset({"device", "precision", "channels_last", "compile", "recompute", "shard_model"})
 """Those after which it is chosen anew where and how the run computes."""
 
 

@@ -166,6 +166,11 @@ class FitSettings(ReadingSettings):
     nproc: int = option(
         1, "processes on this machine that train together, a GPU each; of several machines: see torchrun", least=1
     )
+    shard_model: bool = option(
+        False,
+        "of several processes: divide weights, gradients and the optimizer's state over them (FSDP), for networks "
+        "whose training does not fit one device",
+    )
     max_restarts: int = option(
         0, "with nproc: how often the run goes on by itself from its last checkpoint when a process was lost", least=0
     )
@@ -183,8 +188,8 @@ class FitSettings(ReadingSettings):
         None,
         "run directory to go on with; auto: the one given by --out where it holds a run, else a new run; beside it may "
         "change: --epochs, --patience, --device, --precision, --channels-last, --compile, --recompute, --nproc, "
-        "--max-restarts, --workers, --non-finite, --unreadable, --checkpoint-minutes, --keep, --export and "
-        "--weights-dir",
+        "--shard-model, --max-restarts, --workers, --non-finite, --unreadable, --checkpoint-minutes, --keep, --export "
+        "and --weights-dir",
     )
     checkpoint_minutes: float | None = option(
         10.0,

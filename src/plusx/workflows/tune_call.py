@@ -42,9 +42,10 @@ def settled(data: Any, validation_data: Any, settings: dict[str, Any]) -> Call:
         settings = merged(saved["settings"], settings, directory)
         data = saved["data"] if data is None else data
         validation_data = saved["validation_data"] if validation_data is None else validation_data
-    if options.nproc > 1:
+    if options.nproc > 1 or options.shard_model:
+        word = "--nproc" if options.nproc > 1 else "--shard-model"
         raise InputError(
-            "--nproc is not for a search, whose trials run in one process: start it several times instead."
+            f"{word} is not for a search, whose trials run in one process: start it several times instead."
         )
     if data is None:
         raise InputError(f"{directory} searched on data in memory; give the same data again to go on with it")
