@@ -106,6 +106,26 @@ def test_failed_trials_are_recorded_and_when_all_fail_it_is_said_why(
         tune(data, **fixed, trials=2, out=tmp_path / "all", finish=False)
 
 
+def test_a_search_in_which_all_fails_ends_before_its_budget(untrained: Any, data: Path, tmp_path: Path) -> None:
+    def fails(settings: Any) -> float:
+        raise NonFiniteLossError("Loss 'loss' is nan.")
+
+    untrained["score"] = fails
+    with pytest.raises(PlusxError, match=r"^None of 10 trials came to its end"):
+        tune(data, **QUICK, trials=40, out=tmp_path / "all", finish=False)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_trials_that_another_store_knows_are_not_replaced(data: Path, tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    tune(data, **QUICK, trials=1, out=tmp_path / "t", finish=False, storage=storage)
+    before = sorted((tmp_path / "t" / "trials").rglob("*"))
+    with pytest.raises(InputError, match=r"holds trials of which its store knows nothing\. If .* --storage, say"):
+        tune(resume=tmp_path / "t", trials=2, finish=False)
+    assert sorted((tmp_path / "t" / "trials").rglob("*")) == before
+    assert len(tune(resume=tmp_path / "t", trials=2, finish=False, storage=storage).trials) == 2
+
+
 def test_a_full_disk_ends_the_search(untrained: Any, data: Path, tmp_path: Path) -> None:
     def full(settings: Any) -> float:
         raise StorageError("the disk is full")

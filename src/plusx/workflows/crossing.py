@@ -1,5 +1,6 @@
 """Probabilities for every image by models that were not trained on it: one training for each fold."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from plusx.core.errors import InterruptedRunError
 from plusx.core.sample import Listing, Sample
 from plusx.core.storage import replacing
+from plusx.data.units import Copies
 from plusx.engine.evaluate import collect
 from plusx.engine.interrupt import Interrupt
 from plusx.engine.parts import TrainParts
@@ -34,16 +36,17 @@ class Crossing:
     placement: Placement
     directory: Path
     console: Console
+    copies: Copies = ()
 
 
 def crossed(crossing: Crossing, samples: Sequence[Sample], parts: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-    """(N, K), in the order of `samples`. Folds that were done before are taken from their files.
+    """(N, K), in the order of `samples`. Folds that were done before, by the same settings, are taken from their files.
 
     InterruptedRunError after Ctrl-C; the folds that are done are kept.
     """
     found: NDArray[np.float32] = np.zeros((len(samples), len(crossing.listing.classes)), np.float32)
     for number, part in enumerate(parts, start=1):
-        file = crossing.directory / f"fold-{number}-of-{len(parts)}.npy"
+        file = crossing.directory / f"fold-{number}-of-{len(parts)}-{fold_digest(crossing.settings, samples, part)}.npy"
         if file.is_file() and (kept := np.load(file)).shape == (len(part), found.shape[1]):
             crossing.console.print(f"fold {number} of {len(parts)}: done before", highlight=False)
             found[list(part)] = kept
@@ -56,6 +59,13 @@ def crossed(crossing: Crossing, samples: Sequence[Sample], parts: Sequence[Seque
             np.save(temporary, answers)
         found[list(part)] = answers
     return found
+
+
+def fold_digest(settings: FitSettings, samples: Sequence[Sample], part: Sequence[int]) -> str:
+    """What a fold's answers depend on: answers of a call with other settings are not taken for it."""
+    names = [sample.name for sample in samples]
+    text = repr((replace(settings, workers=None), names, list(part)))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def answers_of_fold(crossing: Crossing, train_on: tuple[Sample, ...], asked: tuple[Sample, ...]) -> NDArray[np.float32]:

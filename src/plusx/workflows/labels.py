@@ -31,6 +31,7 @@ from plusx.report.thumbnail import thumbnail
 from plusx.workflows.crossing import Crossing, crossed, with_own
 from plusx.workflows.environment import audit_cache
 from plusx.workflows.labels_settings import LabelsSettings
+from plusx.workflows.origin import refuse_inside
 from plusx.workflows.original_data import original_data
 from plusx.workflows.reading import reading_bar, reading_processes
 from plusx.workflows.run import open_run
@@ -92,11 +93,7 @@ def labels(run: str | os.PathLike[str], **settings: Any) -> Labelled:
     """
     options, path, console = settings_from(LabelsSettings, settings), Path(run), Console(stderr=True, soft_wrap=True)
     listing = labelled_images(path)
-    out = options.out or path / "labels"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{out} could not be created: {error.strerror}. Give another place with --out.") from error
+    out = place_of(path, options)
     pairs = [(split, sample) for split in ("train", "val") for sample in listing.splits.get(split, ())]
     samples = [sample for _, sample in pairs]
     crossing = crossing_of(path, listing, options, out, console)
@@ -113,6 +110,18 @@ def labels(run: str | os.PathLike[str], **settings: Any) -> Labelled:
     return Labelled(doubtful, len(samples), out / TABLE, out / REPORT)
 
 
+def place_of(path: Path, options: LabelsSettings) -> Path:
+    """The directory for what is found, made. InputError inside of the data."""
+    out = options.out or path / "labels"
+    if options.out is not None:
+        refuse_inside(open_run(path)[1]["data"], out, "Give another place with --out.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{out} could not be created: {error.strerror}. Give another place with --out.") from error
+    return out
+
+
 def doubtful_label(sample: Sample, split: str, classes: Sequence[str], found: Evidence, n: int) -> DoubtfulLabel:
     """n: its position in `found`."""
     assert isinstance(sample.target, Label)
@@ -122,7 +131,7 @@ def doubtful_label(sample: Sample, split: str, classes: Sequence[str], found: Ev
 
 def by_folds(crossing: Crossing, samples: Sequence[Sample], given: Indices, count: int) -> Evidence:
     """By models that did not see the images; so many are trained."""
-    probabilities = crossed(crossing, samples, folds(samples, count, crossing.settings.seed))
+    probabilities = crossed(crossing, samples, folds(samples, count, crossing.settings.seed, crossing.copies))
     found = confident(probabilities, given)
     margins = normalised_margin(probabilities, given)
     return Evidence(found.wrong, found.proposed, self_confidence(probabilities, given), margins)
@@ -166,7 +175,7 @@ def crossing_of(path: Path, listing: Listing, options: LabelsSettings, out: Path
         placement = Placement(device)
     with reading_bar(console, "reading every image once") as progress:
         found = audit(listing, cache=audit_cache(), workers=reading_processes(options.workers), progress=progress)
-    return Crossing(listing, settings, found.sizes, placement, out, console)
+    return Crossing(listing, settings, found.sizes, placement, out, console, found.copies)
 
 
 def table(doubtful: tuple[DoubtfulLabel, ...]) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT, GRACE = 10, 120  # seconds: a sign of life, and without one how long a worker counts as alive
 LIVES = 3  # times that a trial is begun, whose workers die
+HOPELESS = 10  # trials that all failed, after which no other is begun
 STARTUP = 6  # trials drawn at random before TPE models them
 UNPRUNED = 4  # trials that run to their end before any is stopped
 AGAIN, SURPLUS, REASON, DIRECTORY = "again", "surplus", "reason", "directory"
@@ -189,6 +190,8 @@ def is_surplus(study: "Study", number: int, budget: int | None) -> bool:
 
 
 def is_left(study: "Study", budget: int | None) -> bool:
-    """Whether there is a trial to begin."""
+    """Whether there is a trial to begin, and hope: without a budget it would fail until the time is up."""
     trials = tried(study)
+    if len(trials) >= HOPELESS and all(one.state == "fail" for one in trials):
+        return False
     return budget is None or len(trials) < budget or any(one.state == "waiting" for one in trials)

@@ -1,6 +1,7 @@
 """One trial of a search: a run of fit on data that were read already, whose epochs are told to the study."""
 
 import math
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +43,13 @@ class Search:
     budget: int | None
     timed: Timed | None
     placements: dict[str, Placement]  # by model; filled as they are measured
+    elsewhere: bool = False  # whether the store is one that the user named
+
+    @property
+    def command(self) -> str:
+        """That goes on with it. The address of a store may hold a password, and is not shown."""
+        again = f"plusx tune --resume {shlex.quote(str(self.directory))}"
+        return f"{again}, and --storage as before" if self.elsewhere else again
 
     def settings_of(self, parameters: dict[str, Any]) -> Any:
         return replace(self.job.settings, **parameters)
@@ -76,7 +84,6 @@ def attempt(search: Search, trial: "Trial") -> float:
     settings = search.settings_of(parameters)
     timed = None if search.timed is None else replace(search.timed, settings=settings)
     job = replace(search.job, settings=settings, run=search.run_of(trial.number), timed=timed)
-    shutil.rmtree(job.run.path, ignore_errors=True)  # of a search whose store was deleted
     made = design(settings, search.prepared.listing, search.prepared.audit.sizes)
     placement = placement_for(search, job, made)
     job = replace(job, run=create(job.run))

@@ -90,14 +90,31 @@ def begin(call: Call, prepared: Prepared, began: float, console: Console) -> tup
     name = f"{call.directory.resolve().name}-{prepared.fingerprint[:12]}"
     url = options.storage or sqlite_url(call.directory / "study.db")
     study = open_study(url, name, space, maximise=metrics.higher_is_better, seed=options.seed)
+    refuse_forgotten(study, call.directory)
     budget = options.trials or (None if timed else TRIALS)
     job = replace(call.job, settings=replace(settings, epochs=epochs))
-    search = Search(job, prepared, space, call.directory, metrics.higher_is_better, budget, timed, {})
-    trials = f"{budget} trials" if budget else f"trials for {duration(options.time_limit or 0)}"
-    searched = ", ".join(one.name for one in space)
-    console.print(f"{trials} of {epochs} epochs, by {metrics.primary}; searched: {searched}", highlight=False)
-    console.print(f"directory of the search: {call.directory}", highlight=False)
+    search = Search(
+        job, prepared, space, call.directory, metrics.higher_is_better, budget, timed, {}, bool(options.storage)
+    )
+    announce(search, options, epochs, metrics.primary, console)
     return study, search, metrics.primary
+
+
+def announce(search: Search, options: TuneSettings, epochs: int, metric: str, console: Console) -> None:
+    """What is about to happen."""
+    trials = f"{search.budget} trials" if search.budget else f"trials for {duration(options.time_limit or 0)}"
+    searched = ", ".join(one.name for one in search.space)
+    console.print(f"{trials} of {epochs} epochs, by {metric}; searched: {searched}", highlight=False)
+    console.print(f"directory of the search: {search.directory}", highlight=False)
+
+
+def refuse_forgotten(study: "Study", directory: Path) -> None:
+    """InputError where trials lie in the directory that the store does not know: new ones would replace them."""
+    if not study.get_trials(deepcopy=False) and any((directory / "trials").iterdir()):
+        raise InputError(
+            f"{directory} holds trials of which its store knows nothing. If the search was begun with --storage, say "
+            "it again; if the store is lost, give another --out."
+        )
 
 
 def measured(settings: FitSettings, prepared: Prepared, clock: Clock) -> Timed:
@@ -123,7 +140,7 @@ def ended(study: "Study", search: Search, metric: str, *, finishing: bool, conso
         others = ", ".join(map(str, busy))
         console.print(
             f"Other workers are busy with trial {others}: the last of them makes the run of the best. Where there is "
-            f"none any more: plusx tune --resume {search.directory}",
+            f"none any more: {search.command}",
             highlight=False,
         )
     elif finishing:

@@ -1,7 +1,6 @@
 """One worker of a search: takes trials until the budget is used up, and says what came of them."""
 
 import gc
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,8 +48,7 @@ def work(study: "Study", search: Search, console: Console) -> None:
 def interrupted(search: Search, error: BaseException) -> InterruptedRunError:
     """How a search that was stopped goes on."""
     terminated = isinstance(error, Terminated) or getattr(error, "terminated", False)
-    path = shlex.quote(str(search.directory))
-    text = f"Stopped; the trials that are done are kept. Go on with: plusx tune --resume {path}"
+    text = f"Stopped; the trials that are done are kept. Go on with: {search.command}"
     return InterruptedRunError(text, terminated=terminated)
 
 
