@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from plusx.core.errors import InputError
+from plusx.core.locking import locked
 from plusx.engine.interrupt import terminating
 from plusx.engine.progress import duration
 from plusx.workflows.building import RANDOM, design
@@ -89,7 +90,8 @@ def begin(call: Call, prepared: Prepared, began: float, console: Console) -> tup
     write_down(call, prepared, epochs)
     name = f"{call.directory.resolve().name}-{prepared.fingerprint[:12]}"
     url = options.storage or sqlite_url(call.directory / "study.db")
-    study = open_study(url, name, space, maximise=metrics.higher_is_better, seed=options.seed)
+    with locked(call.directory / ".store.lock"):  # two that make the same tables at once would fail
+        study = open_study(url, name, space, maximise=metrics.higher_is_better, seed=options.seed)
     refuse_forgotten(study, call.directory)
     budget = options.trials or (None if timed else TRIALS)
     job = replace(call.job, settings=replace(settings, epochs=epochs))
@@ -110,7 +112,8 @@ def announce(search: Search, options: TuneSettings, epochs: int, metric: str, co
 
 def refuse_forgotten(study: "Study", directory: Path) -> None:
     """InputError where trials lie in the directory that the store does not know: new ones would replace them."""
-    if not study.get_trials(deepcopy=False) and any((directory / "trials").iterdir()):
+    found = any((directory / "trials").iterdir())  # first: the store knows a trial before its directory is made
+    if found and not study.get_trials(deepcopy=False):
         raise InputError(
             f"{directory} holds trials of which its store knows nothing. If the search was begun with --storage, say "
             "it again; if the store is lost, give another --out."
