@@ -67,6 +67,7 @@ def test_a_search_ends_with_a_whole_run_and_a_line_to_paste(data: Path, tmp_path
     assert (tmp_path / "搜索" / "trials.csv").read_text(encoding="utf-8").count("\n") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("untrained")
 def test_one_worker_draws_the_same_again_also_when_it_was_stopped_between(data: Path, tmp_path: Path) -> None:
     whole = tune(data, **QUICK, trials=8, out=tmp_path / "whole", finish=False)
@@ -80,6 +81,7 @@ def test_one_worker_draws_the_same_again_also_when_it_was_stopped_between(data: 
     assert other.trials[1].parameters != whole.trials[1].parameters
 
 
+@pytest.mark.slow
 def test_trials_that_are_behind_are_stopped(untrained: Any, data: Path, tmp_path: Path) -> None:
     found = tune(data, **QUICK, trials=10, out=tmp_path / "t", finish=False)
     stopped = [one for one in found.trials if one.state == "pruned"]

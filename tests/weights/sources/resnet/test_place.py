@@ -12,7 +12,9 @@ MODULES = ("resnet", "resnext", "preact", "cifar", "senet", "resnet_d")
 NAMES = [name for name in architectures() if architecture(name).module in MODULES]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "resnet1202" else []) for name in NAMES]
+)
 def test_every_tensor_has_a_place_of_its_own(name: str) -> None:
     with torch.device("meta"):
         tensors = Classify(build(name), ClassifyConfig(classes=("a", "b"))).state_dict()
