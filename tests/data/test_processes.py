@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,35 @@ def test_a_parent_that_ends_by_itself_does_not_wait_for_those_that_outlive_sigte
     assert ready == "ready"
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
+
+
+WAITS = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from plusx.data.processes import forking, wait_for_work
+
+with ProcessPoolExecutor(2, forking(), initializer=wait_for_work) as pool:
+    print(*{pool.submit(time.sleep, 0.2) and pool.submit(os.getpid).result() for _ in range(4)}, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_children_that_wait_for_work_leave_with_a_killed_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        children = [int(pid) for pid in parent.stdout.readline().split()]
+        parent.kill()
+    assert children
+    deadline = time.monotonic() + 10
+    while any(map(_alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_alive, children))
+
+
+def _alive(pid: int) -> bool:
+    """Whether it runs; what nobody has waited for yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -1,6 +1,7 @@
 """Starting child processes that neither print tracebacks on Ctrl-C nor need the user's script to be importable."""
 
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -8,6 +9,7 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
@@ -33,10 +35,28 @@ def hindrance() -> str | None:
 _PARENTS = {signal.SIGINT, getattr(signal, "SIGUSR1", signal.SIGINT)}
 
 
+def wait_for_work() -> None:
+    """How a child of a pool begins."""
+    ignore_interrupt()
+    leave_with_killed_parent()
+
+
 def ignore_interrupt() -> None:
     """For child processes: Ctrl-C and a scheduler's SIGUSR1 reach the whole group, and it is the parent who decides."""
     for number in _PARENTS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def leave_with_killed_parent() -> None:
+    """For children that wait for work: a parent that is killed takes nothing back, and they would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _follow(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 GRACE = 20

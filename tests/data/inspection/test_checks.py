@@ -101,7 +101,8 @@ def test_contradictions() -> None:
     rows = [*GOOD, ("train", "5", Label(1), _facts("a"))]
     (finding,) = _found(checks.contradictions, _subject(rows))
     assert (finding.code, finding.severity) == ("contradiction", "error")
-    assert finding.message == "The same image with different labels: 1 (train), 5 (train)"
+    assert finding.message == "The same image with different labels: 1 (train, 'cat'), 5 (train, 'dog')"
+    assert _found(checks.duplicates, _subject(rows)) == []
 
 
 def test_missing_classes() -> None:
@@ -196,6 +197,7 @@ def test_every_check_says_what_to_do() -> None:
         ("val", "7", Label(0), Facts("x", 2, 2)),
         ("val", "8", Label(2), Facts("y", 99, 99, grey_rows=50)),
         ("val", "9", Label(2), Facts(problem="missing", detail="there is no such file")),
+        *(("val", name, Label(2), _facts("z")) for name in ("10", "11")),
     ]
     subject = _subject(rows, classes=("cat", "dog", "Cat", "eel"))
     found = [finding for check in CHECKS for finding in check(subject)]

@@ -1,6 +1,6 @@
 """The checks of the audit: each a function from the inspected data set to findings, entered in `CHECKS`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -52,10 +52,15 @@ def leaks(subject: Subject) -> Iterator[Finding]:
 def contradictions(subject: Subject) -> Iterator[Finding]:
     """The same image with different targets."""
     for group in subject.same:
-        if len({_content(image.sample.target) for image in group}) > 1 and not stands_for_missing(group):
-            advice = "Decide which label is right and remove the others."
+        if _contradict(group) and not stands_for_missing(group):
+            advice = "Decide which label is right and remove the others. The fix list leaves out all of them."
             found = _of_group("contradiction", "error", "The same image with different labels", advice, group)
-            yield replace(found, excluded=found.images)
+            message = f"The same image with different labels: {places(group, subject.listing.classes)}"
+            yield replace(found, message=message, excluded=found.images)
+
+
+def _contradict(group: Sequence[Inspected]) -> bool:
+    return len({_content(image.sample.target) for image in group}) > 1
 
 
 def _content(target: Target | None) -> Any:
@@ -68,11 +73,11 @@ def _content(target: Target | None) -> Any:
 
 
 def duplicates(subject: Subject) -> Iterator[Finding]:
-    """The same image more than once in a split."""
+    """The same image more than once in a split, with one label: with several it is a contradiction."""
     for group in subject.same:
         for split in sorted({image.split for image in group}):
             inside = [image for image in group if image.split == split]
-            if len(inside) > 1:
+            if len(inside) > 1 and not _contradict(group):
                 advice = "Remove the copies, unless the image is meant to count more than others."
                 yield replace(_of_group("duplicate", "warning", "The same image", advice, inside), split=split)
 

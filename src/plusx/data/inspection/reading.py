@@ -12,7 +12,7 @@ from plusx.core.errors import PlusxError
 from plusx.core.sample import Sample
 from plusx.data.inspection.cache import Stamp, recall, remember
 from plusx.data.inspection.facts import Facts, Known, inspect_file, inspect_memory
-from plusx.data.processes import forking, hindrance, ignore_interrupt, starting
+from plusx.data.processes import forking, hindrance, starting, wait_for_work
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) images."""
@@ -116,7 +116,7 @@ def _executor(workers: int) -> Iterator[Executor]:
     executor: Executor = (
         ThreadPoolExecutor(workers)
         if context is None or hindrance() is not None
-        else ProcessPoolExecutor(workers, context, initializer=ignore_interrupt)
+        else ProcessPoolExecutor(workers, context, initializer=wait_for_work)
     )
     try:
         yield executor

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plusx.core.errors import PlusxError
 from plusx.core.sample import Listing, Sample
-from plusx.data.processes import forking, hindrance, ignore_interrupt, starting
+from plusx.data.processes import forking, hindrance, starting, wait_for_work
 from plusx.data.shards.plan import Task
 from plusx.data.shards.write import Form, Written, write_shard
 
@@ -80,7 +80,7 @@ _stop: Event | None = None
 
 def _begin(stop: Event) -> None:
     global _stop
-    ignore_interrupt()
+    wait_for_work()
     _stop = stop
 
 
