@@ -16,7 +16,7 @@ from plusx.nn.detection.nms import suppressed
 from plusx.nn.detection.yolo import PRIOR, Yolo, YoloConfig
 from rectangles import FiveStrides, mean_precision, rectangles
 
-BCCD = Path("/work/shared/data/bccd")
+BCCD = Path(__file__).parents[3].parent / "shared" / "data" / "bccd"
 SLOW = pytest.mark.slow
 
 
