@@ -78,6 +78,7 @@ def test_a_copy_of_the_process_does_not_hold_what_it_held(lock: Path) -> None:
         "with locked_at_once(pathlib.Path(sys.argv[1])):\n"
         "    multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,)).start()\n"
         "    print(multiprocessing.active_children()[0].pid, flush=True)\n"
+        "    time.sleep(1)\n"  # for the copy to begin
         "    os.kill(os.getpid(), 9)"
     )
     command = [sys.executable, "-c", script, os.fspath(lock)]
