@@ -4,15 +4,12 @@ import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from plusx.core.storage import write_text
 from plusx.report.facts import Snippet
+from plusx.report.rendering import rendered
 
 MOST_LINES = 50
 """Findings of one kind that are listed."""
@@ -58,13 +55,8 @@ def write_audit(path: Path, facts: AuditFacts) -> None:
 
 def render(facts: AuditFacts) -> str:
     """The page as HTML. Bounded, whatever the facts: 50 lines and 6 pictures a kind, 2 MB of pictures in all."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    here = resources.files("plusx.report")
-    template = environment.from_string(here.joinpath("audit.html").read_text(encoding="utf-8"))
-    style = Markup(here.joinpath("style.css").read_text(encoding="utf-8"))
     counts = Counter(str(finding["severity"]) for finding in facts.findings)
-    page = template.render(facts=facts, style=style, kinds=_kinds(facts), counts=counts)
-    return page.encode("utf-8", "replace").decode()  # file names need not be valid text
+    return rendered("audit.html", facts=facts, kinds=_kinds(facts), counts=counts)
 
 
 def _kinds(facts: AuditFacts) -> list[_Kind]:

@@ -3,13 +3,10 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from plusx.core.storage import write_text
+from plusx.report.rendering import rendered
 from plusx.report.words import share
 
 
@@ -43,9 +40,4 @@ class Doubts:
 
 def write_doubts(path: Path, facts: Doubts) -> None:
     """Writes the page, whole or not at all. StorageError if it cannot be written."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    here = resources.files("plusx.report")
-    template = environment.from_string(here.joinpath("doubts.html").read_text(encoding="utf-8"))
-    style = Markup(here.joinpath("style.css").read_text(encoding="utf-8"))
-    page = template.render(facts=facts, style=style, share=share)
-    write_text(path, page.encode("utf-8", "replace").decode())  # file names need not be valid text
+    write_text(path, rendered("doubts.html", facts=facts, share=share))

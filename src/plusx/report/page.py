@@ -3,12 +3,8 @@
 import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from plusx.core.details import ClassScore
 from plusx.core.storage import write_text
@@ -17,6 +13,7 @@ from plusx.report.confusion import heat_map, mixups
 from plusx.report.curves import curves, only_epoch
 from plusx.report.facts import Example, Facts, Mistake
 from plusx.report.recall import precision_over_recall
+from plusx.report.rendering import rendered
 from plusx.report.words import flat, metric_name, metric_value, share
 
 MOST_PICTURES = 24
@@ -33,12 +30,7 @@ def write_report(path: Path, facts: Facts) -> None:
 
 def render(facts: Facts) -> str:
     """The page as HTML. Bounded, whatever the facts: at most 24 pictures, 1,000 classes, 200 findings."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    here = resources.files("plusx.report")
-    template = environment.from_string(here.joinpath("template.html").read_text(encoding="utf-8"))
-    style = Markup(here.joinpath("style.css").read_text(encoding="utf-8"))
-    page = template.render(facts=facts, style=style, share=share, **_parts(facts))
-    return page.encode("utf-8", "replace").decode()  # file names need not be valid text
+    return rendered("template.html", facts=facts, share=share, **_parts(facts))
 
 
 def _parts(facts: Facts) -> dict[str, Any]:

@@ -1,12 +1,9 @@
 """report.html of a search: one self-contained page without scripts. Needs no torch."""
 
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from plusx.core.storage import write_text
+from plusx.report.rendering import rendered
 from plusx.report.tuning_charts import Trial, Tuning, curves, history, importance, parallel, setting, slices
 from plusx.report.words import metric_name, metric_value
 
@@ -20,17 +17,13 @@ def write_tuning(path: Path, facts: Tuning) -> None:
 
 def render_tuning(facts: Tuning) -> str:
     """The page as HTML; its table lists the best 200 trials."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    here = resources.files("plusx.report")
-    template = environment.from_string(here.joinpath("tuning.html").read_text(encoding="utf-8"))
-    style = Markup(here.joinpath("style.css").read_text(encoding="utf-8"))
     best = next(one for one in facts.trials if one.number == facts.best)
     charts = [history(facts)]
     charts += [importance(facts)] if facts.importances else []
     charts += [curves(facts)] if any(len(one.epochs) > 1 for one in facts.measured) else []
-    page = template.render(
+    return rendered(
+        "tuning.html",
         facts=facts,
-        style=style,
         headline=metric_value(facts.metric, best.value or 0.0),
         metric=metric_name(facts.metric),
         states=_counted(facts),
@@ -38,7 +31,6 @@ def render_tuning(facts: Tuning) -> str:
         slices=slices(facts),
         rows=[(one, _value(one, facts.metric), _settings(one, facts)) for one in _ordered(facts)[:MOST_ROWS]],
     )
-    return page.encode("utf-8", "replace").decode()
 
 
 def _counted(facts: Tuning) -> str:
