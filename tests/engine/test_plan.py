@@ -19,6 +19,12 @@ def test_a_plan_survives_json(optimizer: str, schedule: str) -> None:
     check_continues(plan, again, 0)
 
 
+def test_a_plan_of_an_older_version_has_the_defaults_of_what_came_later() -> None:
+    written = json.loads(json.dumps(Plan(epochs=3, optimizer=SGD(rate=0.5)).to_json()))
+    older = {name: value for name, value in written.items() if name in {"epochs", "optimizer", "schedule", "clip"}}
+    assert Plan.from_json(older) == Plan(epochs=3, optimizer=SGD(rate=0.5))
+
+
 def test_the_frozen_phase_has_its_own_short_schedule() -> None:
     plan = Plan(epochs=3, frozen_epochs=1, schedule=Constant(0.5))
     frozen = [plan.factor(step, 10) for step in range(10)]

@@ -44,3 +44,11 @@ class Registry(Mapping[str, T], Generic[T]):
     def names(self, pattern: str = "*") -> list[str]:
         """Sorted names that match a shell pattern such as `resnet*`."""
         return sorted(name for name in self._entries if fnmatch.fnmatchcase(name, pattern))
+
+
+def filled(what: str, entries: Mapping[str, T]) -> Registry[T]:
+    """A registry with `entries`, for tables that stand in one place."""
+    registry: Registry[T] = Registry(what)
+    for name, entry in entries.items():
+        registry.register(name)(entry)
+    return registry

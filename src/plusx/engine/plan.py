@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from plusx.core.errors import InputError
-from plusx.core.registry import Registry
+from plusx.core.registry import Registry, filled
 from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.optimizer import OptimizerConfig, check_positive, check_range
 from plusx.engine.optimizers.sgd import SGD
@@ -20,12 +20,12 @@ from plusx.engine.schedules.cosine import Cosine
 from plusx.engine.schedules.multistep import MultiStep
 from plusx.engine.schedules.schedule import Schedule
 
-OPTIMIZERS: Registry[Callable[..., OptimizerConfig]] = Registry("optimizer")
-SCHEDULES: Registry[Callable[..., Schedule]] = Registry("schedule")
-for _name, _optimizer in {"sgd": SGD, "adamw": AdamW}.items():
-    OPTIMIZERS.register(_name)(_optimizer)
-for _name, _schedule in {"cosine": Cosine, "constant": Constant, "multistep": MultiStep}.items():
-    SCHEDULES.register(_name)(_schedule)
+OPTIMIZERS: Registry[Callable[..., OptimizerConfig]] = filled("optimizer", {"sgd": SGD, "adamw": AdamW})
+SCHEDULES: Registry[Callable[..., Schedule]] = filled(
+    "schedule", {"cosine": Cosine, "constant": Constant, "multistep": MultiStep}
+)
+PARTS: Mapping[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+"""The fields of a plan that hold a configuration of their own, or None: what may stand there, by name."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,12 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `Plan.from_json` gives an equal plan."""
-        named = {"optimizer": _named(OPTIMIZERS, self.optimizer), "schedule": _named(SCHEDULES, self.schedule)}
-        return {**vars(self), **named}
+        return {**vars(self), **{part: _named(table, getattr(self, part)) for part, table in PARTS.items()}}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Plan":
-        optimizer, schedule = dict(values["optimizer"]), dict(values["schedule"])
-        built: dict[str, Any] = {
-            "optimizer": OPTIMIZERS[optimizer.pop("name")](**_tuples(optimizer)),
-            "schedule": SCHEDULES[schedule.pop("name")](**_tuples(schedule)),
-        }
+        """A field that an older version did not write has its default."""
+        built = {part: _built(table, values[part]) for part, table in PARTS.items() if part in values}
         return Plan(**{**values, **built})
 
 
@@ -111,10 +107,19 @@ def check_continues(saved: Plan, now: Plan, epochs_done: int) -> None:
         )
 
 
-def _named(registry: Registry[Any], config: Any) -> dict[str, Any]:
-    names = {kind: name for name, kind in registry.items()}
-    assert type(config) in names, f"{type(config).__name__} is in no table of {registry.what}s"
+def _named(table: Registry[Any], config: Any) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    names = {kind: name for name, kind in table.items()}
+    assert type(config) in names, f"{type(config).__name__} is in no table of {table.what}s"
     return {"name": names[type(config)], **asdict(config)}
+
+
+def _built(table: Registry[Any], values: Mapping[str, Any] | None) -> Any:
+    if values is None:
+        return None
+    settings = dict(values)
+    return table[settings.pop("name")](**_tuples(settings))
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
