@@ -1,11 +1,11 @@
 """Loading processes that are killed, and files that come and go while an epoch runs."""
 
 import errno
+import itertools
 import multiprocessing
 import os
 import signal
-import threading
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,12 @@ from plusx.core.card import Input
 from plusx.core.errors import DataError
 from plusx.core.sample import Sample
 from plusx.core.targets import Label
-from plusx.data import reader
+from plusx.data import patience, reader
 from plusx.data.batching import Divided
 from plusx.data.encode import encoder
 from plusx.data.handling import Handling, Unreadable
 from plusx.data.loader import Loader
+from plusx.data.reader import Answer, Request
 from plusx.data.sampler import Shuffled
 from plusx.data.transforms import TrainTransform, TrainTransformConfig
 
@@ -79,6 +80,24 @@ def test_a_killed_process_is_replaced_at_the_same_image(samples: list[Sample]) -
     assert note.endswith("It goes on at the same image with 1 of them; results stay the same.")
 
 
+def test_a_process_killed_while_it_hands_over_a_batch_is_known_by_its_connection(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    expected = list(loading(samples).epoch(0))
+    loader = loading(samples, 1, notes=notes)
+    begun, killed = Loader._begun, iter([1])
+
+    def breaking(loader: Loader, requests: list[Request]) -> Iterator[Answer]:
+        yield from itertools.islice(begun(loader, requests), 2) if next(killed, None) else begun(loader, requests)
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    monkeypatch.setattr(Loader, "_begun", breaking)
+    assert same(list(loader.epoch(0)), expected)
+    (note,) = notes
+    assert "Connection reset by peer" in note
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_file_that_was_away_for_a_moment_is_read_after_all(
     samples: list[Sample], workers: int, monkeypatch: pytest.MonkeyPatch
@@ -89,16 +108,13 @@ def test_a_file_that_was_away_for_a_moment_is_read_after_all(
     assert isinstance(path, Path)
     away = path.rename(path.with_suffix(".away"))
 
-    def returns() -> None:
-        time.sleep(0.3)
+    def returns(seconds: float) -> None:  # instead of the wait; in the process that reads
+        assert seconds == 0.02
         away.rename(path)
 
     source = loading(samples, workers, notes=notes)
-    monkeypatch.setattr(reader, "WAITS", (1.0,))
-    thread = threading.Thread(target=returns)
-    thread.start()
+    monkeypatch.setattr(patience, "sleep", returns)
     found = list(source.epoch(0))
-    thread.join()
     assert same(found, expected)
     assert notes == [
         f"{path.name} could be read only at try 2 ({path}: there is no such file.); 1 so far in this epoch."

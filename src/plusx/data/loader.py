@@ -112,7 +112,7 @@ class Loader:
             try:
                 answers = self._begun(requests[done:]) if answers is None else answers
                 answer = next(answers)
-            except RuntimeError as error:
+            except (RuntimeError, ConnectionError, EOFError) as error:
                 answers, deaths = None, deaths + 1
                 self._replace_processes(error, deaths)
             else:
@@ -124,7 +124,7 @@ class Loader:
         with starting(), leaving_with_parent():
             return iter(self._batches)
 
-    def _replace_processes(self, error: RuntimeError, deaths: int) -> None:
+    def _replace_processes(self, error: Exception, deaths: int) -> None:
         if self._workers == 0 or not _is_death(error):
             raise error
         if deaths > MOST_DEATHS:
@@ -148,7 +148,10 @@ class Loader:
         return Batch(answer.images, answer.targets, names, torch.tensor(indices), answer.views, total)
 
 
-def _is_death(error: RuntimeError) -> bool:
+def _is_death(error: Exception) -> bool:
+    """A process that was killed while it handed over a batch may be known by its broken connection alone."""
+    if isinstance(error, ConnectionError | EOFError):
+        return True
     return "exited unexpectedly" in str(error) or "killed by signal" in str(error)
 
 

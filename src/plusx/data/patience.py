@@ -1,9 +1,9 @@
 """Reading once more what could not be read: disks behind a network, and files that are being replaced, come back."""
 
 import errno
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from time import sleep
 from typing import Final, Generic, TypeVar
 
 from plusx.core.errors import DataError
@@ -53,7 +53,7 @@ def patiently(read: Callable[[], T], waits: tuple[float, ...] = WAITS) -> Found[
             if (wait := _wait(error, tries, waits)) is None:
                 raise
             trouble = str(error) or type(error).__name__
-        time.sleep(wait)
+        sleep(wait)
         tries += 1
 
 
