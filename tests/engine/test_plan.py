@@ -26,7 +26,7 @@ def test_a_plan_of_an_older_version_has_the_defaults_of_what_came_later() -> Non
 
 
 def test_the_frozen_phase_has_its_own_short_schedule() -> None:
-    plan = Plan(epochs=3, frozen_epochs=1, schedule=Constant(0.5))
+    plan = Plan(epochs=3, frozen_epochs=1, schedule=Constant(warmup=0.5))
     frozen = [plan.factor(step, 10) for step in range(10)]
     assert frozen == pytest.approx([1 / 3, 2 / 3, *[1.0] * 8])
     assert [plan.factor(step, 10) for step in range(10, 30)] == pytest.approx(

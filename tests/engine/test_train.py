@@ -1,5 +1,6 @@
 import contextlib
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from plusx.core.errors import InputError, NonFiniteLossError, StorageError, Weig
 from plusx.engine import checkpoint
 from plusx.engine.evaluate import evaluate
 from plusx.engine.interrupt import Interrupt
+from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.parts import Outcome
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.constant import Constant
+from plusx.engine.schedules.one_cycle import OneCycle
 from plusx.engine.train import train
 
 FULL = Plan(
@@ -88,6 +91,17 @@ def test_stopped_and_continued_ends_with_the_same_bits(
     assert without_times(outcome) == without_times(second)
     assert (outcome.best_metric, outcome.best_epoch) == (second.best_metric, second.best_epoch)
     assert begun.steps + resumed.steps == uncut.steps
+
+
+@pytest.mark.parametrize("optimizer", [SGD(rate=0.05), AdamW(rate=0.01)])
+def test_a_momentum_that_moves_goes_on_where_it_was(tiny: Any, tmp_path: Path, optimizer: Any) -> None:
+    plan = replace(FULL, optimizer=optimizer, schedule=OneCycle())
+    task, *_ = go(tiny, tmp_path / "whole", plan=plan)
+    go(tiny, tmp_path / "cut", 5, plan=plan)
+    continued, *_ = go(tiny, tmp_path / "cut", resume=True, plan=plan)
+    assert same(task.state_dict(), continued.state_dict())
+    state = checkpoint.read(tmp_path / "cut" / "last.pt")["optimizer"]["param_groups"][0]
+    assert state.get("momentum", state.get("betas", [0])[0]) == pytest.approx(0.95)
 
 
 def test_stopped_after_every_single_step(tiny: Any, whole: dict[str, Any], tmp_path: Path) -> None:

@@ -17,12 +17,27 @@ from plusx.engine.optimizers.optimizer import OptimizerConfig, check_positive, c
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.schedules.constant import Constant
 from plusx.engine.schedules.cosine import Cosine
+from plusx.engine.schedules.flat_cosine import FlatCosine
+from plusx.engine.schedules.inverse_sqrt import InverseSqrt
 from plusx.engine.schedules.multistep import MultiStep
+from plusx.engine.schedules.one_cycle import OneCycle
+from plusx.engine.schedules.polynomial import Polynomial
 from plusx.engine.schedules.schedule import Schedule
+from plusx.engine.schedules.step import Step
 
 OPTIMIZERS: Registry[Callable[..., OptimizerConfig]] = filled("optimizer", {"sgd": SGD, "adamw": AdamW})
 SCHEDULES: Registry[Callable[..., Schedule]] = filled(
-    "schedule", {"cosine": Cosine, "constant": Constant, "multistep": MultiStep}
+    "schedule",
+    {
+        "cosine": Cosine,
+        "constant": Constant,
+        "multistep": MultiStep,
+        "one-cycle": OneCycle,
+        "step": Step,
+        "polynomial": Polynomial,
+        "inverse-sqrt": InverseSqrt,
+        "flat-cosine": FlatCosine,
+    },
 )
 PARTS: Mapping[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 """The fields of a plan that hold a configuration of their own, or None: what may stand there, by name."""
@@ -58,6 +73,8 @@ class Plan:
             check_range("Plan.ema", self.ema, 0, 1)
         if self.patience is not None:
             check_range("Plan.patience", self.patience, 1, float("inf"))
+        if self.epochs > self.frozen_epochs:
+            self.schedule.check_fits(self.epochs - self.frozen_epochs)
 
     def factor(self, step: int, steps_per_epoch: int) -> float:
         """The rate's factor at `step` (from 0) of the whole run.
@@ -67,8 +84,15 @@ class Plan:
         """
         frozen = self.frozen_epochs * steps_per_epoch
         if step < frozen:
-            return Constant(FROZEN_WARMUP).factor(step, frozen)
-        return self.schedule.factor(step - frozen, self.epochs * steps_per_epoch - frozen)
+            return Constant(warmup=FROZEN_WARMUP).factor(step, frozen)
+        return self.schedule.factor(step - frozen, self.epochs * steps_per_epoch - frozen, steps_per_epoch)
+
+    def momentum(self, step: int, steps_per_epoch: int) -> float | None:
+        """The optimizer's momentum (of Adam and its kin β1) at `step`, where the schedule moves it."""
+        frozen = self.frozen_epochs * steps_per_epoch
+        if step < frozen:
+            return None
+        return self.schedule.momentum(step - frozen, self.epochs * steps_per_epoch - frozen, steps_per_epoch)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `Plan.from_json` gives an equal plan."""

@@ -19,6 +19,7 @@ from plusx.engine import evidence, memory, modes, randomness
 from plusx.engine.evidence import NonFiniteStepError, Suspect
 from plusx.engine.groups import parameter_groups
 from plusx.engine.losses import PendingLosses, check_finite, check_gradients
+from plusx.engine.momentum import check_movable, move
 from plusx.engine.parts import Prepare
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
@@ -44,6 +45,8 @@ class Stepper:
         self.micro_batch: int | None = None  # images computed at once; None: a whole batch
         self.learning = [parameter for parameter in self.task.parameters() if parameter.requires_grad]
         self.optimizer = self._network.suited(plan.optimizer.build(parameter_groups(self.task, plan)))
+        if plan.momentum(plan.frozen_epochs, 1) is not None:
+            check_movable(self.optimizer)
         self.scaler = torch.amp.GradScaler(placement.device.type, enabled=placement.precision == "fp16")
         self.ema = self._network.average(plan.ema) if plan.ema is not None else None
         self._norms = modes.batch_norms(self.task)
@@ -77,8 +80,11 @@ class Stepper:
         if epoch in (0, self.plan.frozen_epochs):
             self._network.new_phase()
 
-    def step(self, window: Sequence[Batch], position: Position, factor: float) -> dict[str, float]:
-        """One step on the gradients of all batches in `window`; `factor` scales the rate.
+    def step(
+        self, window: Sequence[Batch], position: Position, factor: float, momentum: float | None = None
+    ) -> dict[str, float]:
+        """One step on the gradients of all batches in `window`; `factor` scales the rate, `momentum` is the optimizer's
+        from now on.
 
         Every batch counts by its share of the samples, so that it is the step that one large batch would make; so does
         this process's slice of it, and what is returned is what that contributes to the mean losses, by part. Where
@@ -87,6 +93,8 @@ class Stepper:
         fit.
         """
         before = self.micro_batch
+        if momentum is not None:
+            move(self.optimizer, momentum)
         self._rollback.mark()
         while (means := self._attempt(window, position)) is None:
             self._halve(window, position)

@@ -188,8 +188,9 @@ class _Run:
         """One step, or none where its loss is not finite and it may be skipped."""
         state = self.state
         factor = self.plan.factor(state.step, self.steps_per_epoch)
+        momentum = self.plan.momentum(state.step, self.steps_per_epoch)
         try:
-            own = self.stepper.step(window, Position(state.epoch, state.batch, state.step), factor)
+            own = self.stepper.step(window, Position(state.epoch, state.batch, state.step), factor, momentum)
         except NonFiniteStepError as error:
             where = self.stepper.keep_evidence(error, self.parts.directory)
             check_skipping(error, where, self.parts.non_finite, state, self.steps_per_epoch)

@@ -1,18 +1,15 @@
 """The full rate after a linear warm-up."""
 
 from dataclasses import dataclass
+from typing import final
 
-from plusx.engine.schedules.schedule import check_fraction, warmed
+from plusx.engine.schedules.schedule import Schedule, Span
 
 
+@final
 @dataclass(frozen=True)
-class Constant:
-    """`warmup`: fraction of the steps, 0..1, that rises linearly first."""
+class Constant(Schedule):
+    """1 after the warm-up."""
 
-    warmup: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_fraction("Constant.warmup", self.warmup)
-
-    def factor(self, step: int, steps: int) -> float:
-        return warmed(self.warmup, step, steps)
+    def curve(self, step: int, span: Span) -> float:
+        return 1.0

@@ -1,25 +1,46 @@
-"""Half a cosine from the full rate to `final` (Loshchilov and Hutter 2017, SGDR, equation 5, without restarts)."""
+"""Half a cosine from the full rate to `final`, once or with restarts (Loshchilov and Hutter 2017, SGDR, equation 5).
 
-import math
+η_t = η_min + ½ (η_max − η_min) (1 + cos(π T_cur / T_i)),   T_i = T_0 · T_mult^i
+"""
+
 from dataclasses import dataclass
+from typing import final
 
-from plusx.engine.schedules.schedule import check_fraction, warm_steps, warmed
+from plusx.core.errors import InputError
+from plusx.engine.schedules.schedule import ROUNDING, Schedule, Span, check_above, check_fraction, halfway_down
 
 
+@final
 @dataclass(frozen=True)
-class Cosine:
-    """`warmup`: fraction of the steps, 0..0.5, that rises linearly first. `final`: factor, 0..1, at the end."""
+class Cosine(Schedule):
+    """`warmup`: as of every schedule, but 0.05 and at most 0.5. `final`: factor, 0..1, at the end of each cycle.
+
+    cycles: how often it falls; they fill the steps. growth: how many times as long as the one before each cycle is, the
+    paper's T_mult. decay: what each cycle's first factor is multiplied with (timm's `cycle_decay`).
+    """
 
     warmup: float = 0.05
     final: float = 0.0
+    cycles: int = 1
+    growth: float = 1.0
+    decay: float = 1.0
 
     def __post_init__(self) -> None:
         check_fraction("Cosine.warmup", self.warmup, 0.5)
+        Schedule.__post_init__(self)
         check_fraction("Cosine.final", self.final)
+        check_above("Cosine.growth", self.growth)
+        check_fraction("Cosine.decay", self.decay)
+        if self.cycles < 1:
+            raise InputError(f"Cosine.cycles is {self.cycles}; it has to be at least 1")
 
-    def factor(self, step: int, steps: int) -> float:
-        warm = warm_steps(self.warmup, steps)
-        if step < warm:
-            return warmed(self.warmup, step, steps)
-        passed = min(1.0, (step - warm) / max(1, steps - warm))
-        return self.final + (1 - self.final) * (1 + math.cos(math.pi * passed)) / 2
+    def curve(self, step: int, span: Span) -> float:
+        lengths = [self.growth**cycle for cycle in range(self.cycles)]
+        unit = span.steps / sum(lengths)
+        begins = 0.0
+        for cycle, length in enumerate(lengths):
+            passed = (step - begins) / (unit * length) if unit else 0.0
+            if passed < 1 - ROUNDING:
+                return halfway_down(max(0.0, passed), self.decay**cycle, self.final)
+            begins += unit * length
+        return self.final

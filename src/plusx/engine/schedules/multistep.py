@@ -1,31 +1,31 @@
 """Divided at fixed points (He et al. 2015, section 4.2: by 10 after 32k and 48k of 64k iterations)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import final
 
 from plusx.core.errors import InputError
-from plusx.engine.schedules.schedule import check_fraction, warm_steps, warmed
+from plusx.engine.schedules.schedule import ROUNDING, Schedule, Span, check_fraction
 
 
+@final
 @dataclass(frozen=True)
-class MultiStep:
+class MultiStep(Schedule):
     """The rate is multiplied by `factor_each` when each of `milestones` (fractions of the steps, rising) has passed.
 
-    `warmup`: fraction of the steps, 0..1, that rises linearly first.
+    overlaps: whether the milestones count from the first step of the warm-up.
     """
 
     milestones: tuple[float, ...] = (0.5, 0.75)
     factor_each: float = 0.1
-    warmup: float = 0.0
+    overlaps: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_fraction("MultiStep.warmup", self.warmup)
+        Schedule.__post_init__(self)
         check_fraction("MultiStep.factor_each", self.factor_each)
         for milestone in self.milestones:
             check_fraction("MultiStep.milestones", milestone)
         if list(self.milestones) != sorted(self.milestones):
             raise InputError(f"MultiStep.milestones {self.milestones} have to rise")
 
-    def factor(self, step: int, steps: int) -> float:
-        if step < warm_steps(self.warmup, steps):
-            return warmed(self.warmup, step, steps)
-        return self.factor_each ** sum(step >= milestone * steps for milestone in self.milestones)
+    def curve(self, step: int, span: Span) -> float:
+        return self.factor_each ** sum(step >= milestone * span.steps - ROUNDING for milestone in self.milestones)
