@@ -48,7 +48,7 @@ class Training:
     def content(self) -> dict[str, Any]:
         return {
             "task": self.model.state_dict(),
-            "ema": {"task": self.average.state_dict(), "updates": 1},
+            "average": {"task": self.average.state_dict(), "updates": 1},
             "optimizer": self.optimizer.state_dict(),
             "primary": "accuracy",
             "state": State(step=1).to_json(),

@@ -17,6 +17,7 @@ from torch import nn
 from plusx.core.batch import Batch
 from plusx.core.ranks import Ranks
 from plusx.core.task import Task
+from plusx.engine.averages.ema import Ema
 from plusx.engine.group import joined
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
@@ -50,15 +51,15 @@ def member(rank: int, port: int, sharded: bool, options: argparse.Namespace) -> 
         task = create_model(options.model, task="classify", classes=[f"class {c}" for c in range(10)], weights=None)
         whole, stage = bytes_of(task), largest_stage(task)
         placement = Placement(torch.device("cpu"), sharded=sharded)
-        made = Stepper(task, Plan(ema=0.999), placement, lambda batch, _: batch, team)
+        made = Stepper(task, Plan(average=Ema(0.999)), placement, lambda batch, _: batch, team)
         made.begin_epoch(0)
         made.step([slice_of(options.batch, options.size, team.ranks)], Position(0, 0, 0), 1.0)
-        assert made.ema is not None
+        assert made.average is not None
         held = {
             "weights": bytes_held([*made.task.parameters()]),
             "gradients": bytes_held([parameter.grad for parameter in made.task.parameters()]),
             "optimizer": bytes_held([*made.optimizer.state.values()]),
-            "average": bytes_held([*made.ema.task.parameters()]),
+            "average": bytes_held([*made.average.task.parameters()]),
         }
     if rank == 0:
         print(f"{options.model}: {whole / 1e6:.1f} MB of weights, the largest stage {stage / 1e6:.1f} MB")

@@ -25,6 +25,7 @@ from plusx.core.batch import Batch
 from plusx.core.errors import InputError, PlusxError
 from plusx.core.ranks import Ranks
 from plusx.core.task import Task
+from plusx.engine.averages.ema import Ema
 from plusx.engine.evaluate import counted
 from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt
@@ -40,7 +41,7 @@ from plusx.engine.train import train
 PLAN = Plan(epochs=2, optimizer=SGD(rate=0.05), schedule=Constant(), accumulate=2, clip=1.0)
 PLANS = {
     "plain": PLAN,
-    "averaged": replace(PLAN, ema=0.9, accumulate=1),
+    "averaged": replace(PLAN, average=Ema(0.9), accumulate=1),
     "frozen first": replace(PLAN, frozen_epochs=1),
     "unused": PLAN,
     "synchronised": PLAN,
@@ -53,7 +54,7 @@ PLANS = {
     "lost": replace(PLAN, accumulate=1),
     "again": replace(PLAN, accumulate=1),
 }
-ADAPTIVE = replace(PLAN, optimizer=AdamW(rate=0.01, eps=1e-3), ema=0.9)
+ADAPTIVE = replace(PLAN, optimizer=AdamW(rate=0.01, eps=1e-3), average=Ema(0.9))
 SHARDED = {
     "sharded": ADAPTIVE,
     "sharded, frozen first": replace(ADAPTIVE, frozen_epochs=1),

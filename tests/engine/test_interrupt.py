@@ -94,6 +94,7 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import Tiny, mix
+from plusx.engine.averages.ema import Ema
 from plusx.engine.interrupt import Interrupt
 from plusx.engine.plan import Plan
 from plusx.engine.train import train
@@ -105,7 +106,8 @@ with Interrupt() as interrupt:
     parts = tiny.parts(Path(sys.argv[2]), Said(), prepare=mix, interrupt=interrupt)
     task = tiny.seeded(dropout=0.2)
     resume = len(sys.argv) > 3
-    outcome = train(task, tiny.batches(), Plan(epochs=60, ema=0.9, accumulate=2), tiny.cpu, parts=parts, resume=resume)
+    plan = Plan(epochs=60, average=Ema(0.9), accumulate=2)
+    outcome = train(task, tiny.batches(), plan, tiny.cpu, parts=parts, resume=resume)
 torch.save(task.state_dict(), Path(sys.argv[2]) / "weights.bin")
 print(outcome.stopped, outcome.steps_done, flush=True)
 """

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from plusx.engine import checkpoint
+from plusx.engine.averages.ema import Ema
 from plusx.engine.evaluate import evaluate
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.engine.train import train
 
-PLAN = Plan(epochs=3, optimizer=SGD(rate=0.05), ema=0.9, seed=3)
+PLAN = Plan(epochs=3, optimizer=SGD(rate=0.05), average=Ema(0.9), seed=3)
 
 
 class Killed(BaseException):
@@ -55,7 +56,7 @@ def ending(directory: Path, task: Any, outcome: Any) -> Any:
     timed = ("train/seconds", "train/images_per_second")
     history = [{name: value for name, value in epoch.items() if name not in timed} for epoch in outcome.history]
     last, best = (checkpoint.read(directory / name) for name in (checkpoint.LAST, checkpoint.BEST))
-    weights = [task.state_dict(), last["task"], last["ema"]["task"], best["task"]]
+    weights = [task.state_dict(), last["task"], last["average"]["task"], best["task"]]
     raw = [value.numpy().tobytes() for state in weights for value in state.values()]
     return raw, history, (outcome.best_metric, outcome.best_epoch), (best["metric"], best["epoch"])
 

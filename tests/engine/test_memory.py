@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from plusx.core.batch import Batch
 from plusx.core.errors import OutOfMemoryError
 from plusx.engine import checkpoint
+from plusx.engine.averages.ema import Ema
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
@@ -19,7 +20,7 @@ from plusx.engine.step import Stepper
 from plusx.engine.train import train
 
 START = Position(0, 0, 0)
-PLAN = Plan(epochs=1, optimizer=SGD(rate=0.5), clip=1.0, ema=0.9, seed=2)
+PLAN = Plan(epochs=1, optimizer=SGD(rate=0.5), clip=1.0, average=Ema(0.9), seed=2)
 
 
 def limited(task: Any, most: int, error: BaseException | None = None) -> Any:
@@ -107,7 +108,7 @@ def test_it_is_noted_once_kept_saved_and_taken_up(tiny: Any, tmp_path: Path) -> 
     assert outcome.notes == ({"epoch": 1, "step": 0, "text": note},)
     assert checkpoint.read(tmp_path / "last.pt")["micro_batch"] == 2
     again = tiny.listener()
-    longer = Plan(epochs=2, optimizer=SGD(rate=0.5), clip=1.0, ema=0.9, seed=2)
+    longer = Plan(epochs=2, optimizer=SGD(rate=0.5), clip=1.0, average=Ema(0.9), seed=2)
     resumed = train(
         tiny.seeded(), tiny.batches(24, 8), longer, tiny.cpu, parts=tiny.parts(tmp_path, again), resume=True
     )

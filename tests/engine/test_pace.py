@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from plusx.engine import checkpoint
+from plusx.engine.averages.ema import Ema
 from plusx.engine.evaluate import evaluate
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.pace import Deadline, slowness
@@ -45,7 +46,7 @@ def test_slowness_is_a_time() -> None:
     assert 0 < slowness() < 60
 
 
-PLAN = Plan(epochs=3, optimizer=SGD(rate=0.05), ema=0.99)
+PLAN = Plan(epochs=3, optimizer=SGD(rate=0.05), average=Ema(0.99))
 
 
 def go(tiny: Any, directory: Path, ends: float | None, *, resume: bool = False) -> Any:

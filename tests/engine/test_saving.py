@@ -18,7 +18,7 @@ from plusx.engine.train import train
 def content_at(step: int, value: float = 0.0, **state: Any) -> dict[str, Any]:
     return {
         "task": {"weight": torch.full((4, 3), value)},
-        "ema": None,
+        "average": None,
         "primary": "top-1",
         "state": State(step=step, **state).to_json(),
     }

@@ -8,6 +8,7 @@ import torch
 
 from plusx.core.errors import NonFiniteLossError
 from plusx.engine import checkpoint, evidence
+from plusx.engine.averages.ema import Ema
 from plusx.engine.interrupt import Interrupt
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.placement import Placement
@@ -16,7 +17,7 @@ from plusx.engine.retracing import alone, largest_weight, passed, wrong_weights
 from plusx.engine.skipping import allowed
 from plusx.engine.train import train
 
-PLAN = Plan(epochs=2, optimizer=SGD(rate=0.1), ema=0.9, seed=3)
+PLAN = Plan(epochs=2, optimizer=SGD(rate=0.1), average=Ema(0.9), seed=3)
 
 
 def spoilt(tiny: Any, *names: str) -> Any:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plusx.core.errors import InputError, NonFiniteLossError, StorageError, WeightsError
 from plusx.engine import checkpoint
+from plusx.engine.averages.ema import Ema
 from plusx.engine.evaluate import evaluate
 from plusx.engine.interrupt import Interrupt
 from plusx.engine.optimizers.adamw import AdamW
@@ -26,7 +27,7 @@ FULL = Plan(
     optimizer=SGD(rate=0.05),
     accumulate=2,
     clip=1.0,
-    ema=0.99,
+    average=Ema(0.99),
     frozen_epochs=1,
     stage_decay=0.5,
     seed=3,
@@ -87,7 +88,7 @@ def test_stopped_and_continued_ends_with_the_same_bits(
     assert same(task.state_dict(), continued.state_dict())
     last = [checkpoint.read(directory / "last.pt") for directory in (whole["directory"], tmp_path)]
     assert same(last[0]["task"], last[1]["task"])
-    assert same(last[0]["ema"]["task"], last[1]["ema"]["task"])
+    assert same(last[0]["average"]["task"], last[1]["average"]["task"])
     assert without_times(outcome) == without_times(second)
     assert (outcome.best_metric, outcome.best_epoch) == (second.best_metric, second.best_epoch)
     assert begun.steps + resumed.steps == uncut.steps
@@ -157,7 +158,7 @@ def test_best_weights_end_in_the_task(tiny: Any, tmp_path: Path) -> None:
 
     task = tiny.seeded()
     parts = tiny.parts(tmp_path, evaluate=evaluation, primary="score")
-    outcome = train(task, tiny.batches(), Plan(epochs=4, ema=0.9), tiny.cpu, parts=parts)
+    outcome = train(task, tiny.batches(), Plan(epochs=4, average=Ema(0.9)), tiny.cpu, parts=parts)
     assert (outcome.best_epoch, outcome.best_metric) == (2, 0.9)
     assert same(task.state_dict(), seen[1])
     assert same(checkpoint.read(tmp_path / "best.pt")["task"], seen[1])
@@ -165,9 +166,9 @@ def test_best_weights_end_in_the_task(tiny: Any, tmp_path: Path) -> None:
 
 def test_without_evaluation_the_last_averaged_weights_are_kept(tiny: Any, tmp_path: Path) -> None:
     task = tiny.seeded()
-    outcome = train(task, tiny.batches(), Plan(epochs=1, ema=0.9), tiny.cpu, parts=tiny.parts(tmp_path))
+    outcome = train(task, tiny.batches(), Plan(epochs=1, average=Ema(0.9)), tiny.cpu, parts=tiny.parts(tmp_path))
     assert (outcome.best_epoch, outcome.best_metric) == (0, None)
-    assert same(task.state_dict(), checkpoint.read(tmp_path / "last.pt")["ema"]["task"])
+    assert same(task.state_dict(), checkpoint.read(tmp_path / "last.pt")["average"]["task"])
 
 
 def test_early_stopping_counts_from_the_best_epoch_and_spares_the_frozen_ones(tiny: Any, tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_changed_settings_and_data_are_refused_by_name(tiny: Any, tmp_path: Path
             tiny,
             tmp_path,
             resume=True,
-            plan=Plan(epochs=4, optimizer=SGD(), accumulate=2, ema=0.99, frozen_epochs=1, stage_decay=0.5),
+            plan=Plan(epochs=4, optimizer=SGD(), accumulate=2, average=Ema(0.99), frozen_epochs=1, stage_decay=0.5),
         )
     parts = tiny.parts(tmp_path, primary="top-1")
     with pytest.raises(InputError, match="batches in an epoch: 6 → 5"):

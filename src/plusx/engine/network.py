@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from plusx.core.task import Task
 from plusx.engine import randomness
-from plusx.engine.ema import Ema
+from plusx.engine.averages.average import Average, AverageConfig
 from plusx.engine.modes import preserved_modes
 from plusx.engine.placement import Placement, place
 
@@ -34,9 +34,9 @@ class Network(ABC):
     def new_phase(self) -> None:
         """Other parameters learn from now on."""
 
-    def average(self, decay: float) -> Ema:
+    def average(self, config: AverageConfig) -> Average:
         """Of the weights that learn."""
-        return Ema(self.task, decay)
+        return config.begin(self.task)
 
     def suited(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """The same, computing in a way that these parameters allow."""

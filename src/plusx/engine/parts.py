@@ -22,7 +22,7 @@ Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
 
 @dataclass(frozen=True)
 class TrainParts:
-    """`evaluate` is called after each epoch with the task to judge (the averaged one when there is an EMA).
+    """`evaluate` is called after each epoch with the task to judge (that of the average where there is one).
 
     It returns metric name → value; `primary` names the one that best weights and patience go by. Without `evaluate`
     the last weights are the best. `directory` gets `best.pt` and the newest `keep` states: `last.pt`, `previous.pt` and

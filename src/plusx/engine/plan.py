@@ -12,6 +12,9 @@ from typing import Any
 
 from plusx.core.errors import InputError
 from plusx.core.registry import Registry, filled
+from plusx.engine.averages.average import AverageConfig
+from plusx.engine.averages.ema import Ema
+from plusx.engine.averages.swa import Swa
 from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.optimizer import OptimizerConfig, check_positive, check_range
 from plusx.engine.optimizers.sgd import SGD
@@ -39,7 +42,8 @@ SCHEDULES: Registry[Callable[..., Schedule]] = filled(
         "flat-cosine": FlatCosine,
     },
 )
-PARTS: Mapping[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+AVERAGES: Registry[Callable[..., AverageConfig]] = filled("average", {"ema": Ema, "swa": Swa})
+PARTS: Mapping[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "average": AVERAGES}
 """The fields of a plan that hold a configuration of their own, or None: what may stand there, by name."""
 
 
@@ -55,7 +59,7 @@ class Plan:
     schedule: Schedule = field(default_factory=Cosine)
     accumulate: int = 1  # batches whose gradients make one step, each weighted by its number of samples
     clip: float | None = None  # largest L2 norm of all gradients together
-    ema: float | None = None  # decay of the averaged weights, 0..1; they are what gets evaluated and kept
+    average: AverageConfig | None = None  # of the weights; it is what gets evaluated and kept
     frozen_epochs: int = 0
     stage_decay: float = 1.0
     frozen_norm: bool = False  # the backbone's BatchNorms keep their statistics; their scale and shift still learn
@@ -69,8 +73,6 @@ class Plan:
         check_positive("Plan.stage_decay", self.stage_decay)
         if self.clip is not None:
             check_positive("Plan.clip", self.clip)
-        if self.ema is not None:
-            check_range("Plan.ema", self.ema, 0, 1)
         if self.patience is not None:
             check_range("Plan.patience", self.patience, 1, float("inf"))
         if self.epochs > self.frozen_epochs:
@@ -85,7 +87,12 @@ class Plan:
         frozen = self.frozen_epochs * steps_per_epoch
         if step < frozen:
             return Constant(warmup=FROZEN_WARMUP).factor(step, frozen)
-        return self.schedule.factor(step - frozen, self.epochs * steps_per_epoch - frozen, steps_per_epoch)
+        steps = self.epochs * steps_per_epoch
+
+        def scheduled(at: int) -> float:
+            return self.schedule.factor(at - frozen, steps - frozen, steps_per_epoch)
+
+        return scheduled(step) if self.average is None else self.average.factor(scheduled, step, steps, steps_per_epoch)
 
     def momentum(self, step: int, steps_per_epoch: int) -> float | None:
         """The optimizer's momentum (of Adam and its kin β1) at `step`, where the schedule moves it."""
@@ -101,6 +108,10 @@ class Plan:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Plan":
         """A field that an older version did not write has its default."""
+        if "ema" in values:  # as it was once called: a decay or None
+            decay = values["ema"]
+            average = None if decay is None else {"name": "ema", "decay": decay}
+            values = {"average": average, **{key: value for key, value in values.items() if key != "ema"}}
         built = {part: _built(table, values[part]) for part, table in PARTS.items() if part in values}
         return Plan(**{**values, **built})
 

@@ -9,6 +9,7 @@ import torch
 from plusx.core.errors import InputError, WeightsError, foreign
 from plusx.core.ranks import Ranks
 from plusx.engine import checkpoint
+from plusx.engine.averages.average import average_in
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan, check_continues
 from plusx.engine.state import State
@@ -74,7 +75,8 @@ def best_in(content: Mapping[str, Any]) -> dict[str, Any] | None:
     state = State.from_json(content["state"])
     if not state.at_best:
         return None
-    task = content["task"] if content["ema"] is None else content["ema"]["task"]
+    average = average_in(content)
+    task = content["task"] if average is None or not average["updates"] else average["task"]
     return {"task": task, "primary": content["primary"], "metric": state.best_metric, "epoch": state.best_epoch}
 
 

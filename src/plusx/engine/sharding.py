@@ -19,7 +19,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from plusx.core.errors import InputError
 from plusx.core.task import Task
-from plusx.engine.ema import Ema
+from plusx.engine.averages.average import Average, AverageConfig
 from plusx.engine.network import Network
 from plusx.engine.placement import Placement
 
@@ -63,8 +63,14 @@ class Sharded(Network):
     def new_phase(self) -> None:
         """What learns is looked up at each step."""
 
-    def average(self, decay: float) -> Ema:
-        return Ema(self.task, decay, self._divided_twin)
+    def average(self, config: AverageConfig) -> Average:
+        made = config.begin(self.task, self._divided_twin)
+        if made.reestimates:
+            raise InputError(
+                "--shard-model does not go together with --average swa, whose BatchNorm statistics are taken anew: "
+                "leave one of them away."
+            )
+        return made
 
     def _divided_twin(self, task: Task) -> Task:
         twin = copy.deepcopy(self._whole)

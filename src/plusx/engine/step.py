@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from plusx.core.batch import Batch
+from plusx.core.batch import Batch, Batches
 from plusx.core.errors import NonFiniteLossError, WeightsError
 from plusx.core.memory import is_out_of_memory
 from plusx.core.task import Task
 from plusx.engine import evidence, memory, modes, randomness
+from plusx.engine.averages.average import average_in
+from plusx.engine.averages.reestimate import moving_norms, reestimate
 from plusx.engine.evidence import NonFiniteStepError, Suspect
 from plusx.engine.groups import parameter_groups
 from plusx.engine.losses import PendingLosses, check_finite, check_gradients
@@ -24,6 +26,7 @@ from plusx.engine.parts import Prepare
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
+from plusx.engine.restriding import restride
 from plusx.engine.rollback import Rollback, random_states
 from plusx.engine.sync_norm import is_synchronised
 from plusx.engine.team import ALONE, Team
@@ -48,7 +51,7 @@ class Stepper:
         if plan.momentum(plan.frozen_epochs, 1) is not None:
             check_movable(self.optimizer)
         self.scaler = torch.amp.GradScaler(placement.device.type, enabled=placement.precision == "fp16")
-        self.ema = self._network.average(plan.ema) if plan.ema is not None else None
+        self.average = self._network.average(plan.average) if plan.average is not None else None
         self._norms = modes.batch_norms(self.task)
         self.checks_gradients = False  # before each update; the scaler of fp16 does so anyway
         self._suspects: list[Suspect] = []
@@ -58,8 +61,8 @@ class Stepper:
 
     @property
     def judged(self) -> Task:
-        """Whose weights count: the average's where there is one."""
-        return self.task if self.ema is None else self.ema.task
+        """Whose weights count: the average's where there is one, and it has begun."""
+        return self.task if self.average is None or not self.average.begun else self.average.task
 
     def whole(self) -> AbstractContextManager[Task]:
         """What is judged, as one process alone can compute with it."""
@@ -79,6 +82,22 @@ class Stepper:
         modes.set_phase(self.task, self.learning, frozen=frozen, frozen_norm=self.plan.frozen_norm)
         if epoch in (0, self.plan.frozen_epochs):
             self._network.new_phase()
+
+    def end_epoch(self, epoch: int, batches: Batches) -> None:
+        """After all steps of `epoch` (from 0). An average that asks for it gets statistics over the training images."""
+        average = self.average
+        if average is None:
+            return
+        average.after_epoch(self.task, epoch + 1, self.plan.epochs)
+        norms = moving_norms(average.task, self.task) if average.begun and average.reestimates else []
+        if norms:
+            reestimate(average.task, norms, self._images(epoch, batches), self.placement.autocast())
+
+    def _images(self, epoch: int, batches: Batches) -> Iterator[Tensor]:
+        """Those of an epoch, as it trained on them."""
+        for number, batch in enumerate(batches.epoch(epoch)):
+            for part in self._parts(self._prepared(batch, Position(epoch, number, 0))):
+                yield part.images
 
     def step(
         self, window: Sequence[Batch], position: Position, factor: float, momentum: float | None = None
@@ -238,8 +257,8 @@ class Stepper:
             check_gradients(self.learning, str(position))
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        if self.ema is not None:
-            self.ema.update(self.task)
+        if self.average is not None:
+            self.average.after_step(self.task)
 
     def state_dict(self) -> dict[str, Any]:
         """Whole tensors. Of a sharded task they are the first member's, and all members have to ask together."""
@@ -247,7 +266,7 @@ class Stepper:
             "task": self.task.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "ema": None if self.ema is None else self.ema.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "micro_batch": self.micro_batch,
         }
         return self._network.gathered(state, self.team.first)
@@ -264,22 +283,12 @@ class Stepper:
         self._network.load_optimizer(self.optimizer, state["optimizer"])
         for group, way in zip(self.optimizer.param_groups, ways, strict=True):  # the checkpoint brings its own
             group.update(way)
-        _restride(self.optimizer)
+        restride(self.optimizer)
         if state["scaler"]:  # empty where the run was begun in another precision
             self.scaler.load_state_dict(state["scaler"])
         self.micro_batch = state.get("micro_batch") if self.team.ranks.world == 1 else None
-        if self.ema is not None:
-            self._network.load(self.ema.task, state["ema"]["task"])
-            self.ema.updates = state["ema"]["updates"]
-
-
-def _restride(optimizer: torch.optim.Optimizer) -> None:
-    """Lays the optimizer's tensors out as their parameters.
-
-    Fused kernels read both in memory order and take no notice of strides: momentum saved under channels_last and
-    loaded beside a contiguous weight would be applied to the wrong elements.
-    """
-    for parameter, state in optimizer.state.items():
-        for key, value in state.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
-                state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        if self.average is not None:
+            average = average_in(state)
+            assert average is not None, "the plans agree"
+            self._network.load(self.average.task, average["task"])
+            self.average.count(average)

@@ -38,7 +38,7 @@ def train(
     resume: bool = False,
     team: Team = ALONE,
 ) -> Outcome:
-    """Trains `task` in place; when finished it holds the best weights (averaged ones when there is an EMA).
+    """Trains `task` in place; when finished it holds the best weights (those of the average where there is one).
 
     `resume` continues from the newest valid checkpoint in `parts.directory`, at the very step and with the very
     random states; a run that was stopped anywhere and continued ends with the same bits (on a CPU, with as many
@@ -220,6 +220,8 @@ class _Run:
         state = self.state
         self.check()
         self.saver.wait()  # loading processes are copies of this one: none begins while a thread writes
+        with randomness.sheltered():
+            self.stepper.end_epoch(state.epoch, self.batches)
         try:
             metrics = self.evaluate()
         except AbandonedError:

@@ -3,6 +3,7 @@
 from plusx.core.sample import DENSE
 from plusx.data.jitter import JitterConfig
 from plusx.data.mosaic import MixConfig
+from plusx.engine.averages.ema import Ema
 from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.cosine import Cosine
@@ -21,7 +22,11 @@ def dense(facts: Facts) -> Recipe:
     """
     rate = 1e-4 if facts.head == "rt-detr" else 1e-3
     plan = Plan(
-        epochs=40, optimizer=AdamW(rate=rate, weight_decay=0.05), schedule=Cosine(warmup=0.1), ema=0.99, clip=10.0
+        epochs=40,
+        optimizer=AdamW(rate=rate, weight_decay=0.05),
+        schedule=Cosine(warmup=0.1),
+        average=Ema(0.99),
+        clip=10.0,
     )
     transform = JitterConfig(scale=(0.8, 1.25), brightness=0.2, contrast=0.2, saturation=0.2)
     placed = facts.kind in DENSE

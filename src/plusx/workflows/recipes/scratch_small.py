@@ -4,6 +4,7 @@ from plusx.data.augment.augment import BatchAugment
 from plusx.data.augment.combine import InTurn
 from plusx.data.augment.mixup import Mixup
 from plusx.data.transforms import TrainTransformConfig
+from plusx.engine.averages.ema import Ema
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.cosine import Cosine
@@ -24,7 +25,7 @@ def scratch_small(facts: Facts) -> Recipe:
         epochs=40,
         optimizer=SGD(rate=0.05, weight_decay=5e-4),
         schedule=Cosine(warmup=0.1),
-        ema=0.99,
+        average=Ema(0.99),
         clip=1.0 if facts.kind == "value" else None,  # squared errors have no bound
     )
     mixes = facts.kind in ("label", "labels")
