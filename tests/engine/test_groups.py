@@ -1,8 +1,10 @@
 from typing import Any
 
 import pytest
+from torch import nn
 
-from plusx.engine.groups import parameter_groups
+from plusx.engine.groups import hidden_matrices, parameter_groups
+from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 
@@ -30,3 +32,21 @@ def test_parameters_that_do_not_learn_are_left_out(tiny: Any) -> None:
     groups = parameter_groups(task, Plan())
     assert [group["scale"] for group in groups] == [1.0, 1.0]
     assert sum(len(group["params"]) for group in groups) == pytest.approx(2)
+
+
+def test_hidden_matrices_are_filters_but_the_first_and_depthwise_ones(tiny: Any) -> None:
+    backbone = tiny.seeded().backbone
+    assert hidden_matrices(backbone) == {backbone.conv2[0].weight}
+    backbone.conv2[0] = nn.Conv2d(4, 8, 3, groups=4)
+    assert hidden_matrices(backbone) == set()
+    task = tiny.seeded()
+    made = Muon(rate=0.02, adamw_rate=1e-3).build(parameter_groups(task, Plan(optimizer=Muon(), stage_decay=0.5)))
+    table = [(group["name"], group["scale"], group["orthogonal"]) for group in made.param_groups]
+    assert table == [
+        ("0 from the head, not decayed, AdamW", 0.05, False),
+        ("0 from the head, decayed, AdamW", 0.05, False),
+        ("1 from the head, not decayed, AdamW", 0.025, False),
+        ("1 from the head, decayed, Muon", 0.5, True),
+        ("2 from the head, not decayed, AdamW", 0.0125, False),
+        ("2 from the head, decayed, AdamW", 0.0125, False),
+    ]

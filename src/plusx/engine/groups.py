@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from plusx.core.backbone import Backbone
 from plusx.core.task import Task
@@ -22,14 +22,25 @@ def parameter_groups(task: Task, plan: Plan) -> list[dict[str, Any]]:
     """One group for each (distance from the head, decayed or not), from the head on; frozen parameters are left out.
 
     Norms' scale and shift and all biases, which is what one-dimensional parameters are, get no weight decay.
-    Keys beside torch's own: `scale`, the factor of the rate for this distance, and `name`.
+    Keys beside torch's own: `scale`, the factor of the rate for this distance, `name`, and `hidden`, which says of each
+    parameter whether it is a matrix between two layers of the backbone: see `hidden_matrices`.
     """
     distances = stage_distances(task.backbone)
+    hidden = hidden_matrices(task.backbone)
     members: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for parameter in task.parameters():
         if parameter.requires_grad:
             members.setdefault((distances.get(parameter, 0), parameter.ndim > 1), []).append(parameter)
-    return [_group(plan, distance, decayed, members[distance, decayed]) for distance, decayed in sorted(members)]
+    return [
+        {**_group(plan, distance, decayed, found), "hidden": [parameter in hidden for parameter in found]}
+        for (distance, decayed), found in sorted(members.items(), key=lambda item: item[0])
+    ]
+
+
+def hidden_matrices(backbone: Backbone) -> frozenset[Tensor]:
+    """The weights of all its convolutions and linear layers but the first; without depthwise convolutions."""
+    layers = [layer for layer in backbone.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    return frozenset(layer.weight for layer in layers[1:] if layer.weight.shape[1] > 1)
 
 
 def _group(plan: Plan, distance: int, decayed: bool, parameters: list[nn.Parameter]) -> dict[str, Any]:

@@ -16,7 +16,11 @@ from plusx.engine.averages.average import AverageConfig
 from plusx.engine.averages.ema import Ema
 from plusx.engine.averages.swa import Swa
 from plusx.engine.optimizers.adamw import AdamW
+from plusx.engine.optimizers.lamb import Lamb
+from plusx.engine.optimizers.lion import Lion
+from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.optimizer import OptimizerConfig, check_positive, check_range
+from plusx.engine.optimizers.rmsprop_tf import RMSpropTF
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.schedules.constant import Constant
 from plusx.engine.schedules.cosine import Cosine
@@ -28,7 +32,9 @@ from plusx.engine.schedules.polynomial import Polynomial
 from plusx.engine.schedules.schedule import Schedule
 from plusx.engine.schedules.step import Step
 
-OPTIMIZERS: Registry[Callable[..., OptimizerConfig]] = filled("optimizer", {"sgd": SGD, "adamw": AdamW})
+OPTIMIZERS: Registry[Callable[..., OptimizerConfig]] = filled(
+    "optimizer", {"sgd": SGD, "adamw": AdamW, "lamb": Lamb, "lion": Lion, "muon": Muon, "rmsprop": RMSpropTF}
+)
 SCHEDULES: Registry[Callable[..., Schedule]] = filled(
     "schedule",
     {

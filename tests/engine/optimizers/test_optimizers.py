@@ -6,7 +6,11 @@ from torch import Tensor, nn
 
 from plusx.core.errors import InputError
 from plusx.engine.optimizers.adamw import AdamW
+from plusx.engine.optimizers.lamb import Lamb
+from plusx.engine.optimizers.lion import Lion
+from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.optimizer import OptimizerConfig
+from plusx.engine.optimizers.rmsprop_tf import RMSpropTF
 from plusx.engine.optimizers.sgd import SGD
 
 Update = Callable[[Tensor, Tensor, dict[str, Tensor], int], Tensor]
@@ -72,3 +76,20 @@ def test_settings_out_of_range_are_named() -> None:
         AdamW(betas=(0.9, 1.5))
     with pytest.raises(InputError, match=r"AdamW.weight_decay is -1"):
         AdamW(weight_decay=-1)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Lamb(rate=0), r"Lamb.rate is 0; it has to be above 0"),
+        (lambda: Lamb(max_norm=0), r"Lamb.max_norm is 0; it has to be above 0"),
+        (lambda: Lion(betas=(1.0, 0.9)), r"Lion.betas\[0\] is 1.0; it has to be at least 0 and below 1"),
+        (lambda: Muon(adamw_rate=-1), r"Muon.adamw_rate is -1; it has to be above 0"),
+        (lambda: Muon(momentum=1), r"Muon.momentum is 1; it has to be at least 0 and below 1"),
+        (lambda: RMSpropTF(decay=1), r"RMSpropTF.decay is 1; it has to be at least 0 and below 1"),
+        (lambda: RMSpropTF(eps=0), r"RMSpropTF.eps is 0; it has to be above 0"),
+    ],
+)
+def test_settings_of_the_own_optimizers_out_of_range_are_named(make: Callable[[], OptimizerConfig], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        make()
