@@ -22,7 +22,8 @@ from plusx.core.prediction import BoxesPrediction, MaskPrediction, MasksPredicti
 from plusx.data.augment.combine import InTurn
 from plusx.tasks.create import create
 from plusx.weights.modelfile import save_model
-from plusx.workflows.building import choose_recipe, design, design_again
+from plusx.workflows.building import design, design_again
+from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.fit import fit
 from plusx.workflows.loading import training_batches
 from plusx.workflows.predict import predict, predict_to_text
@@ -334,9 +335,7 @@ def test_training_with_mosaics_and_mixup(boxes: Path, masks: Path, tmp_path: Pat
 def test_mosaics_end_before_training_does(boxes: Path) -> None:
     listing = read_listing(boxes / "boxes.csv", FitSettings())
     facts = Facts(8, "boxes", 1, 64)
-    plain, often = (
-        choose_recipe(FitSettings(epochs=4, mosaic=mosaic, workers=0), facts, pretrained=False) for mosaic in (0, 1)
-    )
+    plain, often = (choose_recipe(FitSettings(epochs=4, mosaic=mosaic, workers=0), facts).recipe for mosaic in (0, 1))
     network = Input(size=(64, 64), fit="pad")
     for epoch in range(4):
         alone, mixed = (
@@ -349,7 +348,7 @@ def test_mosaics_end_before_training_does(boxes: Path) -> None:
 
 def test_mosaics_are_for_what_has_a_place(caplog: pytest.LogCaptureFixture) -> None:
     settings = FitSettings(mosaic=0.5, mixup=0.5)
-    assert choose_recipe(settings, Facts(8, "label", 3, 64), pretrained=True).mix is None
+    assert choose_recipe(settings, Facts(8, "label", 3, 64, pretrained=True)).recipe.mix is None
     assert "--mosaic has no effect: it is for boxes and masks with the recipe dense" in caplog.text
     assert "--mixup has no effect" in caplog.text
 

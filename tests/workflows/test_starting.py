@@ -14,7 +14,7 @@ from plusx.weights.export_keys import renamed
 from plusx.weights.sources.resnet.cifar import LINEAR
 from plusx.workflows import fit as module
 from plusx.workflows import starting
-from plusx.workflows.building import choose_recipe
+from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.fit import fit
 from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.settings import FitSettings
@@ -107,9 +107,9 @@ def test_nothing_is_downloaded_that_is_here_or_was_not_named(tmp_path: Path, mon
 
 
 def test_frozen_norm_reaches_the_plan() -> None:
-    facts = Facts(images=100, kind="label", classes=2, size=224)
-    assert choose_recipe(FitSettings(frozen_norm=True), facts, pretrained=True).plan.frozen_norm
-    assert not choose_recipe(FitSettings(), facts, pretrained=True).plan.frozen_norm
+    facts = Facts(images=100, kind="label", classes=2, size=224, pretrained=True)
+    assert choose_recipe(FitSettings(frozen_norm=True), facts).recipe.plan.frozen_norm
+    assert not choose_recipe(FitSettings(), facts).recipe.plan.frozen_norm
 
 
 def test_a_compiler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

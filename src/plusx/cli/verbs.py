@@ -16,6 +16,7 @@ from plusx.workflows.settings import (
     FitSettings,
     ModelsSettings,
     PredictSettings,
+    RecipesSettings,
     ReplayInShell,
     ShardSettings,
     WeightsSettings,
@@ -88,6 +89,18 @@ def models(words: Words) -> int:
     from plusx.workflows.models import listing
 
     return _print(listing(words.at(0) or "*", **words.settings))
+
+
+def recipes(words: Words) -> int:
+    name, settings = words.at(0), dict(words.settings)
+    as_json = settings.pop("json", False)
+    if name is None:
+        from plusx.workflows.recipe_list import listing
+
+        return _print(listing(as_json=as_json, **settings))
+    from plusx.workflows.recipe_page import page
+
+    return _print(page(name, as_json=as_json, **settings))
 
 
 def weights(words: Words) -> int:
@@ -188,6 +201,12 @@ _GRAMMARS: Final = (
         ModelsSettings,
         (Positional("GLOB", "name or pattern: resnet50, 'resne*', 'resnet50.*'", required=False),),
         ("'resne*'", "resnet50"),
+    ),
+    (
+        recipes,
+        RecipesSettings,
+        (Positional("NAME", "recipe: a3, finetune, ...; default: a table of all", required=False),),
+        ("", "bit-hyperrule --plot schedule.svg"),
     ),
     (
         weights,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeAlias
 
 import torch
@@ -15,25 +16,18 @@ from plusx.core.errors import InputError, foreign
 from plusx.core.sample import DENSE, Listing
 from plusx.core.task import Task
 from plusx.data.images import printable
-from plusx.data.mosaic import MixConfig
-from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
 from plusx.tasks.create import HEADS_OF, TASK_OF_KIND, create, output_stride
 from plusx.weights.create import card_for, create_model, create_task
 from plusx.weights.dense import continued
 from plusx.weights.download import fetch
-from plusx.workflows.recipes.dense import dense
-from plusx.workflows.recipes.finetune import finetune
-from plusx.workflows.recipes.paper import paper
-from plusx.workflows.recipes.recipe import RECIPES, Facts, Recipe
-from plusx.workflows.recipes.scratch_small import scratch_small
+from plusx.workflows.choosing import choose_recipe
+from plusx.workflows.recipes.recipe import Facts, Recipe
 from plusx.workflows.settings import FitSettings
 from plusx.workflows.task_settings import task_config
 
 log = logging.getLogger("plusx")
 
-DEFAULT_RECIPES = {True: finetune, False: scratch_small}  # by whether the weights are pretrained
-assert {finetune, scratch_small, paper, dense} == set(RECIPES.values())
 Sizes: TypeAlias = frozenset[tuple[int, int]]
 """Heights and widths of images, in pixels, each once."""
 
@@ -46,6 +40,7 @@ class Design:
     card: Card
     recipe: Recipe
     start: str  # the weights it starts from, for people
+    notes: tuple[str, ...] = ()  # about the recipe, for people
 
 
 def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) -> Design:
@@ -59,8 +54,8 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     network = architecture(origin.architecture if origin else settings.model)
     own, own_stride = own_config(settings, name)
     head = own.get("head", settings.head)
-    facts = Facts(len(listing.splits["train"]), listing.kind, len(listing.classes), network.size, head)
-    recipe = choose_recipe(settings, facts, pretrained)
+    facts = facts_of(listing, network.size, head=head, pretrained=pretrained, side=side_of(sizes))
+    recipe, notes = choose_recipe(settings, facts)
     input = choose_input(origin, settings, recipe, facts, sizes)  # noqa: A001 - the noun of core.card
     changes = choose_build(settings, network, pretrained, min(input.size))
     config = {**own, **task_config(name, listing, recipe, settings)}
@@ -71,7 +66,17 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     task.backbone.recompute = settings.recompute
     card = card_of(settings, network.name, {**without_stride(origin), **changes}, origin)
     card = replace(card, input=input, classes=listing.classes, largest_image=largest_of(listing, sizes))
-    return Design(task, card, recipe, start_of(settings, origin))
+    return Design(task, card, recipe, start_of(settings, origin), notes)
+
+
+def facts_of(listing: Listing, size: int, **more: Any) -> Facts:
+    """What recipes may depend on. size: of the network's usual input."""
+    return Facts(len(listing.splits["train"]), listing.kind, len(listing.classes), size, **more)
+
+
+def side_of(sizes: Sizes) -> int | None:
+    """Pixels of a side of a square as large as the middle one of the images' sizes; None where none is known."""
+    return round(median(height * width for height, width in sizes) ** 0.5) if sizes else None
 
 
 def largest_of(listing: Listing, sizes: Sizes) -> tuple[int, int] | None:
@@ -129,10 +134,8 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
     with foreign(lambda reason: InputError(f"The run's settings.json is damaged ({reason}). Begin a new run.")):
         card, start, plan = Card.from_json(saved["card"]), saved["start"], Plan.from_json(saved["plan"])
     name = task_name(settings, listing)
-    facts = Facts(
-        len(listing.splits["train"]), listing.kind, len(listing.classes), architecture(card.architecture).size
-    )
-    recipe = choose_recipe(settings, facts, pretrained=start != RANDOM)
+    facts = facts_of(listing, architecture(card.architecture).size, pretrained=start != RANDOM)
+    recipe, _ = choose_recipe(settings, facts)
     plan = replace(plan, epochs=settings.epochs or plan.epochs, patience=settings.patience)
     recipe = replace(recipe, plan=plan, batch_size=saved["batch_size"])
     backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
@@ -206,52 +209,6 @@ def describe(listing: Listing) -> str:
         return f"{_IN_WORDS[listing.kind]} of {len(listing.classes)} classes"
     many = "several of" if listing.kind == "labels" else "one of"
     return f"{many} {len(listing.classes)} classes"
-
-
-def choose_recipe(settings: FitSettings, facts: Facts, pretrained: bool) -> Recipe:
-    """The named recipe, or the default one for these weights, with the user's own settings in place of its."""
-    usual = dense if facts.kind in DENSE else DEFAULT_RECIPES[pretrained]
-    chosen = usual if settings.recipe == "auto" else RECIPES[settings.recipe]
-    recipe = chosen(facts)
-    epochs = settings.epochs or recipe.plan.epochs
-    frozen = recipe.plan.frozen_epochs if settings.frozen_epochs is None else settings.frozen_epochs
-    changes: dict[str, Any] = {
-        "epochs": epochs,
-        "frozen_epochs": min(frozen, epochs - 1) if settings.frozen_epochs is None else frozen,
-        "patience": settings.patience,
-        "accumulate": settings.accumulate,
-        "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,
-        "seed": settings.seed,
-    }
-    optimizer: Any = recipe.plan.optimizer
-    own = {name: value for name in ("rate", "weight_decay") if (value := getattr(settings, name)) is not None}
-    changes["optimizer"] = replace(optimizer, **own)
-    plan: Plan = replace(recipe.plan, **changes)
-    transform, asked = choose_transform(settings, recipe), settings.batch_size
-    batch_size, mix = recipe.batch_size if asked in (None, "auto") else asked, choose_mix(settings, recipe)
-    return replace(recipe, plan=plan, transform=transform, mix=mix, batch_size=batch_size)
-
-
-def choose_transform(settings: FitSettings, recipe: Recipe) -> TransformConfig:
-    """The recipe's, with the user's own flips, crops and colours."""
-    changes: dict[str, Any] = {} if settings.flip else {"flip": 0.0}
-    if settings.colour is not None:
-        changes |= dict.fromkeys(("brightness", "contrast", "saturation"), settings.colour)
-    if settings.crop is not None and isinstance(recipe.transform, TrainTransformConfig):
-        changes["scale"] = (settings.crop, 1.0)
-    elif settings.crop is not None:
-        log.warning("--crop has no effect: boxes and masks are not cut out, but scaled")
-    return replace(recipe.transform, **changes)
-
-
-def choose_mix(settings: FitSettings, recipe: Recipe) -> MixConfig | None:
-    """The recipe's, with the user's own chances."""
-    asked = {name: chance for name in ("mosaic", "mixup") if (chance := getattr(settings, name)) is not None}
-    if recipe.mix is None:
-        for name in asked:
-            log.warning("--%s has no effect: it is for boxes and masks with the recipe dense", name)
-        return None
-    return replace(recipe.mix, **asked)
 
 
 def choose_input(

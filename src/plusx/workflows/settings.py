@@ -7,9 +7,15 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from plusx.workflows.recipes.catalogue import names
 from plusx.workflows.values import S, Seconds, read_settings
+
+if TYPE_CHECKING:
+    RecipeName = str
+else:
+    RecipeName = Literal[("auto", *names())]
 
 
 def option(
@@ -109,8 +115,10 @@ class FitSettings(ReadingSettings):
         "auto",
         "leave out the first two halvings of a network for large images; auto: for random weights at 64 pixels or less",
     )
-    recipe: Literal["auto", "finetune", "scratch-small", "paper", "dense"] = option(
-        "auto", "set of published settings to start from", section="The training"
+    recipe: RecipeName = option(
+        "auto",
+        "set of published settings to start from, see plusx recipes; auto: by the weights and the kind of labels",
+        section="The training",
     )
     epochs: int | None = option(None, "passes over the training images; none: the recipe's", least=1)
     time_limit: Seconds | None = option(
@@ -266,6 +274,14 @@ class ModelsSettings:
     )
     table: bool = option(False, "print a Markdown table: costs, counted now, beside the papers' figures")
     json: bool = option(False, "print JSON lines")
+
+
+@dataclass(frozen=True)
+class RecipesSettings:
+    """List recipes: sets of published settings; or show all settings of one, with their sources."""
+
+    plot: Path | None = option(None, "file for the rate over the epochs, of the recipe named: out.svg")
+    json: bool = option(False, "print JSON: a line a recipe, or the one with all its settings")
 
 
 @dataclass(frozen=True)

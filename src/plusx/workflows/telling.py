@@ -28,10 +28,12 @@ def has_published_weights(architecture: str) -> bool:
 
 
 def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
-    """What is about to happen, in three lines."""
+    """What is about to happen, in a few lines."""
     plan, size = made.recipe.plan, made.card.input.size
     if job.timed is not None:
         console.print(f"chosen: {job.timed.reason}", highlight=False)
+    for note in made.notes:
+        console.print(note, highlight=False, markup=False)
     form = ", built for small images (--small-input)" if made.card.build.get("small_input") else ""
     console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}{form}", highlight=False)
     if made.start == "random weights" and has_published_weights(made.card.architecture):

@@ -11,17 +11,35 @@ from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TransformConfig
 from plusx.engine.plan import Plan
 
+LEAST_STEPS = 8
+"""Steps of an epoch that a recipe's batch leaves at least: with fewer, BatchNorm and the schedule see little. Ours."""
+
+SMALLEST_BATCH = 8
+"""Images that a recipe's batch has at least, however few there are. Ours."""
+
 
 @dataclass(frozen=True)
 class Facts:
     """What a recipe may depend on. `images`: of the training split. `size`: of the backbone's usual input, pixels.
-    `head`: the one asked for; None: the task's usual."""
+    `head`: the one asked for; None: the task's usual. `side`: pixels of a side of the images themselves, None where
+    they were not looked at. `batch`: images of a step that the user asks for."""
 
     images: int
     kind: Kind
     classes: int
     size: int
     head: str | None = None
+    pretrained: bool = False
+    side: int | None = None
+    batch: int | None = None
+
+    def batch_for(self, published: int) -> int:
+        """Images of a step: those asked for; else `published`, or the largest power of two that still leaves an epoch
+        `LEAST_STEPS` steps."""
+        if self.batch is not None:
+            return self.batch
+        filled = 1 << max(0, (self.images // LEAST_STEPS).bit_length() - 1)
+        return min(published, max(SMALLEST_BATCH, filled))
 
 
 @dataclass(frozen=True)

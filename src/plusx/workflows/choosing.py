@@ -1,0 +1,111 @@
+"""Which recipe a run follows, what the user changes in it, and what there is to say about both."""
+
+import logging
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from plusx.data.mosaic import MixConfig
+from plusx.data.transforms import TrainTransformConfig, TransformConfig
+from plusx.engine.plan import Plan
+from plusx.workflows.recipes.catalogue import About, about
+from plusx.workflows.recipes.default import default_recipe
+from plusx.workflows.recipes.departures import departures, step_of, told
+from plusx.workflows.recipes.every import RECIPES
+from plusx.workflows.recipes.mapping import mapped, what_maps
+from plusx.workflows.recipes.recipe import Facts, Recipe
+from plusx.workflows.recipes.scaling import for_batch, rule_of
+from plusx.workflows.settings import FitSettings
+
+log = logging.getLogger("plusx")
+
+
+class Choice(NamedTuple):
+    """The recipe with the user's own settings in it, and lines about it for the terminal."""
+
+    recipe: Recipe
+    notes: tuple[str, ...]
+
+
+def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
+    """The named recipe, or the default one, for these data, with the user's own settings in place of its."""
+    asked = settings.batch_size if isinstance(settings.batch_size, int) else None
+    facts = replace(facts, batch=asked)
+    usual = default_recipe(facts)
+    name = usual.name if settings.recipe == "auto" else settings.recipe
+    known = about(name)
+    published = made_for(known, facts)
+    fitted = published
+    if known.batch is not None:
+        fitted = for_batch(published, facts, settings.accumulate)
+    elif asked is not None:
+        fitted = replace(published, batch_size=asked)
+    recipe = with_own(fitted, settings)
+    if settings.recipe == "auto":
+        return Choice(recipe, (f"recipe {name}: {usual.reason} (plusx recipes)",))
+    notes = [] if facts.kind in known.made_for else [what_maps(known, facts.kind)]
+    if found := departures(known, published, recipe, facts):
+        notes.append(told(known, found))
+    if step_of(published) != step_of(fitted) and settings.rate is None:
+        notes.append(scaled_in_words(published, fitted, facts))
+    return Choice(recipe, tuple(notes))
+
+
+def made_for(known: About, facts: Facts) -> Recipe:
+    """As published, or what it maps to where the targets are of another kind than it was made for."""
+    if facts.kind in known.made_for:
+        return RECIPES[known.name](facts)
+    return mapped(RECIPES[known.name](replace(facts, kind=known.made_for[0])), facts)
+
+
+def scaled_in_words(published: Recipe, fitted: Recipe, facts: Facts) -> str:
+    """Why the rate is not the published one."""
+    before, after = published.plan.optimizer, fitted.plan.optimizer
+    size, passes = fitted.batch_size, fitted.plan.accumulate
+    batch = f"{size}" if passes == 1 else f"{size * passes} in {passes} passes"
+    filled = "" if facts.batch is not None else f", as {facts.images} images fill"
+    return (
+        f"rate {before.rate:g} → {after.rate:g}: batches of {batch} instead of {step_of(published)}{filled} "
+        f"({type(after).__name__}: {rule_of(after).words})"
+    )
+
+
+def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
+    """`recipe` with what the user says of the plan, the crops, the colours and the mixing."""
+    epochs = settings.epochs or recipe.plan.epochs
+    frozen = recipe.plan.frozen_epochs if settings.frozen_epochs is None else settings.frozen_epochs
+    optimizer: Any = recipe.plan.optimizer
+    own = {name: value for name in ("rate", "weight_decay") if (value := getattr(settings, name)) is not None}
+    changes: dict[str, Any] = {
+        "epochs": epochs,
+        "frozen_epochs": min(frozen, epochs - 1) if settings.frozen_epochs is None else frozen,
+        "patience": settings.patience,
+        "accumulate": settings.accumulate if settings.accumulate > 1 else recipe.plan.accumulate,
+        "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,
+        "seed": settings.seed,
+        "optimizer": replace(optimizer, **own),
+    }
+    plan: Plan = replace(recipe.plan, **changes)
+    shown = {"transform": choose_transform(settings, recipe), "mix": choose_mix(settings, recipe)}
+    return replace(recipe, plan=plan, image_size=settings.image_size or recipe.image_size, **shown)
+
+
+def choose_transform(settings: FitSettings, recipe: Recipe) -> TransformConfig:
+    """The recipe's, with the user's own flips, crops and colours."""
+    changes: dict[str, Any] = {} if settings.flip else {"flip": 0.0}
+    if settings.colour is not None:
+        changes |= dict.fromkeys(("brightness", "contrast", "saturation"), settings.colour)
+    if settings.crop is not None and isinstance(recipe.transform, TrainTransformConfig):
+        changes["scale"] = (settings.crop, 1.0)
+    elif settings.crop is not None:
+        log.warning("--crop has no effect: boxes and masks are not cut out, but scaled")
+    return replace(recipe.transform, **changes)
+
+
+def choose_mix(settings: FitSettings, recipe: Recipe) -> MixConfig | None:
+    """The recipe's, with the user's own chances."""
+    asked = {name: chance for name in ("mosaic", "mixup") if (chance := getattr(settings, name)) is not None}
+    if recipe.mix is None:
+        for name in asked:
+            log.warning("--%s has no effect: it is for boxes and masks with the recipe dense", name)
+        return None
+    return replace(recipe.mix, **asked)

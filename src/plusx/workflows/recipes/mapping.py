@@ -1,0 +1,66 @@
+"""A recipe made for one label an image, for other targets: what of it stays, and what takes another's place."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from plusx.core.sample import DENSE, Kind
+from plusx.data.augment.augment import BatchAugment
+from plusx.data.augment.combine import InTurn, OneOf
+from plusx.data.augment.cutmix import CutMix
+from plusx.data.augment.mixup import Mixup
+from plusx.workflows.recipes.catalogue import About
+from plusx.workflows.recipes.dense import dense
+from plusx.workflows.recipes.recipe import Facts, Recipe
+
+IN_WORDS: dict[Kind, str] = {
+    "label": "one label an image",
+    "labels": "several labels an image",
+    "value": "numbers",
+    "boxes": "boxes",
+    "mask": "masks",
+    "masks": "overlapping masks",
+}
+
+
+def mapped(recipe: Recipe, facts: Facts) -> Recipe:
+    """`recipe`, made for one label an image, for the targets of `facts`."""
+    if facts.kind in DENSE:
+        usual = dense(facts)
+        return replace(
+            recipe,
+            transform=usual.transform,
+            mix=usual.mix,
+            image_size=usual.image_size,
+            augment=InTurn(),
+            label_smoothing=0.0,
+        )
+    plan = replace(recipe.plan, clip=recipe.plan.clip or 1.0) if facts.kind == "value" else recipe.plan
+    return replace(recipe, plan=plan, augment=InTurn(tuple(kept(recipe.augment, facts.kind))), label_smoothing=0.0)
+
+
+def kept(augment: BatchAugment, kind: Kind) -> Iterator[BatchAugment]:
+    """The parts of `augment` that have a meaning for targets of this kind."""
+    match augment:
+        case InTurn(parts=parts):
+            for part in parts:
+                yield from kept(part, kind)
+        case OneOf(choices=choices):
+            left = tuple(part for choice in choices for part in kept(choice, kind))
+            yield from (OneOf(left),) if len(left) > 1 else left
+        case Mixup() | CutMix():
+            part: Any = augment
+            if kind == "labels" or isinstance(augment, Mixup):
+                yield replace(part, kind=kind)
+        case _:
+            yield augment
+
+
+def what_maps(about: About, kind: Kind) -> str:
+    """In one sentence, what becomes of the recipe for targets of a kind that it was not made for."""
+    made = " and ".join(IN_WORDS[one] for one in about.made_for)
+    said = f"{about.name} was made for {made}; for {IN_WORDS[kind]} it keeps optimizer, schedule, averaging and epochs"
+    if kind in DENSE:
+        return f"{said}; pictures, crops and size are those of the recipe dense, and the loss is the task's"
+    left = "mixup and CutMix stay" if kind == "labels" else "mixup stays, CutMix goes, gradients are clipped at 1"
+    return f"{said}, crops and colours; {left}, and the loss is the task's, without label smoothing"

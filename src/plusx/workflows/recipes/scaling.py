@@ -1,0 +1,59 @@
+"""A recipe's rate for another batch than the published one, by the rule of its optimizer.
+
+Linear, for SGD: Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.1. Square root, for optimizers that
+divide by the size of the gradient: You et al. 2020, "Large Batch Optimization for Deep Learning" (LAMB); Malladi et al.
+2022, "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms" (Adam, RMSprop).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from plusx.core.sample import DENSE
+from plusx.engine.optimizers.adamw import AdamW
+from plusx.engine.optimizers.optimizer import OptimizerConfig
+from plusx.engine.optimizers.sgd import SGD
+from plusx.workflows.recipes.recipe import Facts, Recipe
+
+
+class Rule(NamedTuple):
+    """`factor`: of the rate, from that of the batch."""
+
+    words: str
+    factor: Callable[[float], float]
+
+
+LINEAR: Final = Rule("in proportion", float)
+SQUARE_ROOT: Final = Rule("by the square root of the ratio", math.sqrt)
+RULES: Final[Mapping[type, Rule]] = {SGD: LINEAR, AdamW: SQUARE_ROOT}
+
+IN_ONE_PASS: Final = 256
+"""Images that go through the network at once; larger batches are added up of several passes. Ours."""
+
+DENSE_IN_ONE_PASS: Final = 16
+"""The same, of boxes and masks, whose maps are larger. Ours."""
+
+
+def rule_of(optimizer: OptimizerConfig) -> Rule:
+    """How the rate of this optimizer follows the batch."""
+    return RULES[type(optimizer)]
+
+
+def rate_for(optimizer: OptimizerConfig, published: int, batch: int) -> float:
+    """The rate for steps of `batch` images, of an optimizer whose own is for `published`."""
+    return optimizer.rate * rule_of(optimizer).factor(batch / published)
+
+
+def for_batch(recipe: Recipe, facts: Facts, accumulate: int) -> Recipe:
+    """`recipe` with the batch that the images can fill, in passes that fit, and the rate for it.
+
+    accumulate: passes of a step that the user asks for, 1: as many as `IN_ONE_PASS` makes it.
+    """
+    published, most = recipe.batch_size, DENSE_IN_ONE_PASS if facts.kind in DENSE else IN_ONE_PASS
+    batch = facts.batch_for(published)
+    asked = facts.batch is not None or accumulate > 1
+    size, passes = (batch, accumulate) if asked else (min(batch, most), max(1, batch // most))
+    optimizer: Any = recipe.plan.optimizer
+    scaled = replace(optimizer, rate=rate_for(optimizer, published, size * passes))
+    return replace(recipe, batch_size=size, plan=replace(recipe.plan, optimizer=scaled, accumulate=passes))

@@ -1,0 +1,95 @@
+"""Which recipe is taken, what is changed in it, and what is said of that."""
+
+import pytest
+
+from plusx.core.errors import InputError
+from plusx.core.sample import Kind
+from plusx.data.augment.combine import InTurn, OneOf
+from plusx.data.augment.cutmix import CutMix
+from plusx.data.augment.erasing import RandomErasing
+from plusx.data.augment.mixup import Mixup
+from plusx.data.jitter import JitterConfig
+from plusx.workflows.choosing import Choice, choose_recipe
+from plusx.workflows.recipes.mapping import kept
+from plusx.workflows.recipes.recipe import Facts
+from plusx.workflows.settings import FitSettings, settings_from
+
+
+def chosen(images: int = 45_000, kind: Kind = "label", pretrained: bool = False, **settings: object) -> Choice:
+    return choose_recipe(FitSettings(**settings), Facts(images, kind, 3, 224, pretrained=pretrained))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pretrained", "note"),
+    [
+        ("label", True, "recipe finetune: the weights are pretrained (plusx recipes)"),
+        ("value", False, "recipe scratch-small: the weights are random (plusx recipes)"),
+        ("boxes", True, "recipe dense: boxes and masks (plusx recipes)"),
+    ],
+)
+def test_the_default_says_why(kind: Kind, pretrained: bool, note: str) -> None:
+    assert chosen(kind=kind, pretrained=pretrained).notes == (note,)
+
+
+def test_as_published_nothing_is_said() -> None:
+    assert chosen(recipe="paper") == (chosen(recipe="paper").recipe, ())
+    assert chosen(recipe="paper").recipe.plan.optimizer.rate == 0.1
+
+
+def test_what_stops_it_from_being_the_recipe_is_said_in_one_line() -> None:
+    made, notes = chosen(recipe="paper", epochs=50, batch_size=32, weight_decay=0.01, crop=0.9, image_size=96)
+    assert notes == (
+        "paper was published with 120 epochs, batches of 256, weight decay 0.0001, crops of 0.6; this run has 50 "
+        "epochs, batches of 32, weight decay 0.01, crops of 0.9: do not expect its published score",
+        "rate 0.1 → 0.0125: batches of 32 instead of 256 (SGD: in proportion)",
+    )
+    assert made.plan.optimizer.rate == 0.0125
+    assert made.image_size == 96
+
+
+def test_a_rate_that_was_given_is_not_scaled() -> None:
+    made, (said,) = chosen(recipe="paper", rate=0.02, batch_size=32)
+    assert made.plan.optimizer.rate == 0.02
+    assert "this run has batches of 32, rate 0.02" in said
+
+
+def test_a_few_hundred_images_cannot_fill_its_batch() -> None:
+    made, notes = chosen(600, recipe="bit-hyperrule", pretrained=True)
+    assert (made.batch_size, made.plan.accumulate, made.plan.epochs) == (64, 1, 50)  # 500 steps
+    assert notes[1] == ("rate 0.003 → 0.000375: batches of 64 instead of 512, as 600 images fill (SGD: in proportion)")
+
+
+def test_a_large_batch_goes_in_several_passes() -> None:
+    made = chosen(30_000, recipe="bit-hyperrule", pretrained=True)
+    assert (made.recipe.batch_size, made.recipe.plan.accumulate, made.notes) == (256, 2, ())
+    more = chosen(30_000, recipe="bit-hyperrule", pretrained=True, accumulate=4, batch_size=16)
+    assert (more.recipe.batch_size, more.recipe.plan.accumulate) == (16, 4)
+    assert more.recipe.plan.optimizer.rate == pytest.approx(0.003 * 64 / 512)
+
+
+def test_weights_it_was_not_made_for_are_said() -> None:
+    (note,) = chosen(recipe="bit-hyperrule").notes
+    assert "pretrained weights; this run has random weights" in note
+
+
+def test_a_task_that_it_was_not_made_for_says_what_it_maps_to() -> None:
+    made, notes = chosen(45_000, "boxes", recipe="paper")
+    assert notes[0] == (
+        "paper was made for one label an image; for boxes it keeps optimizer, schedule, averaging and epochs; "
+        "pictures, crops and size are those of the recipe dense, and the loss is the task's"
+    )
+    assert isinstance(made.transform, JitterConfig)
+    assert made.mix is not None
+    _, (said, *_) = chosen(45_000, "value", recipe="paper")
+    assert "for numbers it keeps optimizer, schedule, averaging and epochs, crops and colours; mixup stays" in said
+
+
+def test_mixing_that_has_no_meaning_for_the_targets_goes() -> None:
+    both = InTurn((OneOf((Mixup("label", 3), CutMix("label", 3))), RandomErasing()))
+    assert tuple(kept(both, "value")) == (Mixup("value", 3), RandomErasing())
+    assert tuple(kept(both, "labels")) == (OneOf((Mixup("labels", 3), CutMix("labels", 3))), RandomErasing())
+
+
+def test_a_name_that_does_not_exist() -> None:
+    with pytest.raises(InputError, match=r"recipe: found 'a9', expected one of auto, bit-hyperrule, dense"):
+        settings_from(FitSettings, {"recipe": "a9"})
