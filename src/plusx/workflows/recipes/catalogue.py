@@ -1,4 +1,5 @@
-"""What there is to say of each recipe: read from the `<name>.toml` beside the file that makes it. Needs no torch.
+"""What there is to say of each recipe: read from the `<name>.toml` beside the file that makes it. Needs neither torch nor
+numpy.
 
 A recipe's settings themselves are Python, in `<paper>.py`; here stand its score, its cost, when to use it, and where
 each of its numbers was read.
@@ -9,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from plusx.core.errors import unknown
-from plusx.core.sample import Kind
+
+if TYPE_CHECKING:
+    from plusx.core.sample import Kind
 
 Start = Literal["random", "pretrained", "any"]
 """The weights that a recipe was made for."""
@@ -39,7 +42,7 @@ class About:
     when: str
     when_zh: str
     start: Start
-    made_for: tuple[Kind, ...]
+    made_for: "tuple[Kind, ...]"
     epochs: int
     size: int
     score: str = ""
