@@ -1,5 +1,5 @@
-"""What there is to say of each recipe: read from the `<name>.toml` beside the file that makes it. Needs neither torch nor
-numpy.
+"""What there is to say of each recipe: read from the `<name>.toml` beside the file that makes it.
+Needs neither torch nor numpy.
 
 A recipe's settings themselves are Python, in `<paper>.py`; here stand its score, its cost, when to use it, and where
 each of its numbers was read.
