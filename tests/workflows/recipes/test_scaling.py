@@ -3,10 +3,11 @@
 import pytest
 
 from plusx.engine.optimizers.adamw import AdamW
+from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import OPTIMIZERS
 from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.recipes.scaling import RULES, rate_for
+from plusx.workflows.recipes.scaling import RULES, rate_for, with_rate
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,10 @@ def test_the_batch_asked_for_is_taken() -> None:
 def test_the_rate_follows_by_the_rule_of_the_optimizer() -> None:
     assert rate_for(SGD(rate=0.1), 256, 32) == pytest.approx(0.1 / 8)
     assert rate_for(AdamW(rate=0.004), 256, 64) == pytest.approx(0.002)
+
+
+def test_both_rates_of_muon_follow() -> None:
+    assert with_rate(Muon(rate=0.02, adamw_rate=1e-3), 0.01) == Muon(rate=0.01, adamw_rate=5e-4)
 
 
 def test_every_optimizer_has_a_rule() -> None:

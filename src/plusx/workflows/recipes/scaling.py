@@ -12,7 +12,11 @@ from typing import Any, Final, NamedTuple
 
 from plusx.core.sample import DENSE
 from plusx.engine.optimizers.adamw import AdamW
+from plusx.engine.optimizers.lamb import Lamb
+from plusx.engine.optimizers.lion import Lion
+from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.optimizer import OptimizerConfig
+from plusx.engine.optimizers.rmsprop_tf import RMSpropTF
 from plusx.engine.optimizers.sgd import SGD
 from plusx.workflows.recipes.recipe import Facts, Recipe
 
@@ -26,7 +30,14 @@ class Rule(NamedTuple):
 
 LINEAR: Final = Rule("in proportion", float)
 SQUARE_ROOT: Final = Rule("by the square root of the ratio", math.sqrt)
-RULES: Final[Mapping[type, Rule]] = {SGD: LINEAR, AdamW: SQUARE_ROOT}
+RULES: Final[Mapping[type, Rule]] = {
+    SGD: LINEAR,
+    RMSpropTF: LINEAR,  # as timm's training_script.mdx has it: 0.016 for 256 images, 0.048 for 768, 0.064 for 1,024
+    AdamW: SQUARE_ROOT,
+    Lamb: SQUARE_ROOT,
+    Lion: SQUARE_ROOT,  # ours: nothing published
+    Muon: SQUARE_ROOT,  # ours: nothing published
+}
 
 IN_ONE_PASS: Final = 256
 """Images that go through the network at once; larger batches are added up of several passes. Ours."""
@@ -45,6 +56,14 @@ def rate_for(optimizer: OptimizerConfig, published: int, batch: int) -> float:
     return optimizer.rate * rule_of(optimizer).factor(batch / published)
 
 
+def with_rate(optimizer: OptimizerConfig, rate: float) -> OptimizerConfig:
+    """The same one at another rate; Muon's for what AdamW moves goes along."""
+    changed: Any = optimizer
+    if isinstance(optimizer, Muon):
+        return replace(optimizer, rate=rate, adamw_rate=optimizer.adamw_rate * rate / optimizer.rate)
+    return replace(changed, rate=rate)
+
+
 def for_batch(recipe: Recipe, facts: Facts, accumulate: int) -> Recipe:
     """`recipe` with the batch that the images can fill, in passes that fit, and the rate for it.
 
@@ -54,6 +73,5 @@ def for_batch(recipe: Recipe, facts: Facts, accumulate: int) -> Recipe:
     batch = facts.batch_for(published)
     asked = facts.batch is not None or accumulate > 1
     size, passes = (batch, accumulate) if asked else (min(batch, most), max(1, batch // most))
-    optimizer: Any = recipe.plan.optimizer
-    scaled = replace(optimizer, rate=rate_for(optimizer, published, size * passes))
+    scaled = with_rate(recipe.plan.optimizer, rate_for(recipe.plan.optimizer, published, size * passes))
     return replace(recipe, batch_size=size, plan=replace(recipe.plan, optimizer=scaled, accumulate=passes))
