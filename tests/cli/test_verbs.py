@@ -38,8 +38,8 @@ def standing_in(monkeypatch: pytest.MonkeyPatch, place: str, calls: Calls, resul
 
 def test_the_verbs_are_those_of_the_design() -> None:
     assert list(VERBS) == [
-        *("fit", "tune", "evaluate", "predict", "check", "labels", "convert", "shard", "models", "weights", "replay"),
-        "export",
+        *("fit", "tune", "evaluate", "predict", "check", "labels", "convert", "shard", "models"),
+        *("recipes", "weights", "replay", "export"),
     ]
 
 
