@@ -6,5 +6,8 @@ from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.paper import paper
 from plusx.workflows.recipes.recipe import RECIPES
 from plusx.workflows.recipes.scratch_small import scratch_small
+from plusx.workflows.recipes.speedrun import speedrun
+from plusx.workflows.recipes.torchvision_2021 import tv2
+from plusx.workflows.recipes.xresnet import xresnet
 
-assert {bit_hyperrule, dense, finetune, paper, scratch_small} == set(RECIPES.values())
+assert {bit_hyperrule, dense, finetune, paper, scratch_small, speedrun, tv2, xresnet} == set(RECIPES.values())

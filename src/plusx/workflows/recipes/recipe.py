@@ -22,7 +22,7 @@ SMALLEST_BATCH = 8
 class Facts:
     """What a recipe may depend on. `images`: of the training split. `size`: of the backbone's usual input, pixels.
     `head`: the one asked for; None: the task's usual. `side`: pixels of a side of the images themselves, None where
-    they were not looked at. `batch`: images of a step that the user asks for."""
+    they were not looked at. `batch`, `epochs`: those that the user asks for."""
 
     images: int
     kind: Kind
@@ -32,6 +32,7 @@ class Facts:
     pretrained: bool = False
     side: int | None = None
     batch: int | None = None
+    epochs: int | None = None
 
     def batch_for(self, published: int) -> int:
         """Images of a step: those asked for; else `published`, or the largest power of two that still leaves an epoch
