@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 import pytest
 
 from plusx.cli.main import main
+from plusx.workflows.recipe_list import markdown
 from plusx.workflows.recipes.catalogue import names
 
 
@@ -29,6 +31,18 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert (one["settings"]["plan.optimizer.rate"], one["settings"]["batch_size"]) == (0.1, 256)
 
 
+@pytest.mark.parametrize(("page", "language"), [("recipes.md", "en"), ("recipes.zh-CN.md", "zh")])
+def test_the_table_in_the_docs_is_that_of_the_recipes(page: str, language: Literal["en", "zh"]) -> None:
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    assert "\n".join(markdown(language)) in text, f"docs/{page}: paste what `plusx recipes --table` prints"
+    assert all(f"`{name}`" in text for name in names())
+
+
+def test_markdown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes", "--table"]) == 0
+    assert capsys.readouterr().out.splitlines() == list(markdown())
+
+
 @pytest.mark.parametrize("name", names())
 def test_one_recipe_with_its_schedule(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "曲线.svg"
@@ -46,6 +60,7 @@ def test_one_recipe_with_its_schedule(name: str, tmp_path: Path, capsys: pytest.
     [
         (["papper"], "Unknown recipe 'papper'. Did you mean paper, "),
         (["--plot", "a.svg"], "--plot draws the schedule of one recipe; name it: plusx recipes a3 --plot a.svg"),
+        (["paper", "--table"], "--table prints all recipes; leave the name away"),
         (["paper", "--plot", "a.png"], "--plot a.png: the schedule is drawn as SVG; name a file that ends in .svg"),
     ],
 )

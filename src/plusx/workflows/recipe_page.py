@@ -24,11 +24,13 @@ POINTS: Final = 600
 """Steps at which the schedule is drawn."""
 
 
-def page(name: str, *, plot: Path | None = None, as_json: bool = False) -> Iterator[str]:
+def page(name: str, *, plot: Path | None = None, table: bool = False, as_json: bool = False) -> Iterator[str]:
     """Lines to print. plot: file for the curve of the rate over the epochs, SVG.
 
     InputError for a name that does not exist, and for another kind of picture.
     """
+    if table:
+        raise InputError("--table prints all recipes; leave the name away, or leave --table away")
     known = about(name)
     recipe = made_for(known, usual_facts(known))
     if plot is not None:

@@ -281,6 +281,7 @@ class RecipesSettings:
     """List recipes: sets of published settings; or show all settings of one, with their sources."""
 
     plot: Path | None = option(None, "file for the rate over the epochs, of the recipe named: out.svg")
+    table: bool = option(False, "print a Markdown table of all")
     json: bool = option(False, "print JSON: a line a recipe, or the one with all its settings")
 
 
