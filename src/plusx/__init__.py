@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from plusx.workflows.convert import convert as convert
     from plusx.workflows.evaluate import evaluate as evaluate
     from plusx.workflows.export import export as export
+    from plusx.workflows.find_rate import find_rate as find_rate
     from plusx.workflows.fit import fit as fit
     from plusx.workflows.labels import labels as labels
     from plusx.workflows.load import load as load
@@ -42,6 +43,7 @@ _HOMES = {
     "draw": "plusx.workflows.pictures",
     "evaluate": "plusx.workflows.evaluate",
     "export": "plusx.workflows.export",
+    "find_rate": "plusx.workflows.find_rate",
     "fit": "plusx.workflows.fit",
     "labels": "plusx.workflows.labels",
     "list_models": "plusx.weights.create",

@@ -8,6 +8,7 @@ from typing import Final
 from plusx.cli import results
 from plusx.cli.parser import Grammar, Positional, Words, spelled
 from plusx.workflows.labels_settings import LabelsSettings
+from plusx.workflows.rate_settings import RateSettings
 from plusx.workflows.settings import (
     CheckInShell,
     ConvertSettings,
@@ -44,6 +45,12 @@ def tune(words: Words) -> int:
     from plusx.workflows.tune import tune
 
     return _print(results.of_search(tune(words.at(0), **words.settings)))
+
+
+def find_rate(words: Words) -> int:
+    from plusx.workflows.find_rate import find_rate
+
+    return _print(find_rate(words.positionals[0], **words.settings).lines())
 
 
 def evaluate(words: Words) -> int:
@@ -158,6 +165,12 @@ _GRAMMARS: Final = (
         ),
     ),
     (
+        find_rate,
+        RateSettings,
+        (Positional("DATA", _DATA),),
+        ("flowers/", "flowers/ --model resnet50 --weights imagenet --out rates"),
+    ),
+    (
         evaluate,
         EvaluateInShell,
         (
@@ -226,9 +239,15 @@ _GRAMMARS: Final = (
     (export, ExportSettings, (Positional("RUN", _RUN),), ("runs/flowers --to openvino",)),
 )
 
+
+def spelled_verb(run: Callable[[Words], int]) -> str:
+    """`find_rate` is find-rate in the shell."""
+    return run.__name__.replace("_", "-")
+
+
 VERBS: Final = MappingProxyType(
     {
-        run.__name__: Verb(Grammar(run.__name__, places, settings, examples), run)
+        spelled_verb(run): Verb(Grammar(spelled_verb(run), places, settings, examples), run)
         for run, settings, places, examples in _GRAMMARS
     }
 )

@@ -15,6 +15,8 @@ from plusx.engine.position import Position
 from plusx.engine.step import Stepper
 from plusx.workflows.building import Design
 from plusx.workflows.loading import preparation, training_batches
+from plusx.workflows.rate_finder import with_rate
+from plusx.workflows.recipes.scaling import rule_of
 from plusx.workflows.settings import FitSettings
 
 MOST = 256  # images
@@ -27,15 +29,16 @@ STEPS = 2  # measured at each size, after one that warms up
 
 @dataclass(frozen=True)
 class Found:
-    """`rates`: images/s by size. `why` no larger size was tried."""
+    """`rates`: images/s by size. `why` no larger size was tried. `usual`: the size without the search; 0: `size`."""
 
     size: int
     rates: Mapping[int, float]
     why: str
+    usual: int = 0
 
     def __str__(self) -> str:
         measured = ", ".join(f"{size}: {rate:.3g}" for size, rate in self.rates.items())
-        return f"batch size {self.size} (images/s {measured}; {self.why}); the rate is not changed"
+        return f"batch size {self.size} (images/s {measured}; {self.why})"
 
 
 def found_batch_size(settings: FitSettings, listing: Listing, made: Design, placement: Placement) -> Found:
@@ -51,7 +54,26 @@ def found_batch_size(settings: FitSettings, listing: Listing, made: Design, plac
         stepper = Stepper(copy.deepcopy(made.task), recipe.plan, placement, preparation(made.card.input, recipe))
         stepper.tell = lambda text: None  # of memory: that is what is looked for
         stepper.begin_epoch(0)
-        return searched(lambda size: measured(stepper, first(batch, size)), usual, most)
+        found = searched(lambda size: measured(stepper, first(batch, size)), usual, most)
+    return replace(found, usual=usual)
+
+
+def resized(made: Design, found: Found, settings: FitSettings) -> tuple[Design, str]:
+    """With the batch size that was found, and the rate that goes with it; and by which rule, in words.
+
+    SGD: in proportion (Goyal et al. 2017, section 2.1). Those that divide by the size of the gradients: by the square
+    root (Krizhevsky 2014, section 5; Malladi et al. 2022).
+    """
+    plan, times = made.recipe.plan, found.size / (found.usual or found.size)
+    made = replace(made, recipe=replace(made.recipe, batch_size=found.size))
+    if settings.rate is not None:
+        return made, "the rate is looked for with it" if settings.rate == "auto" else "the rate is the one given"
+    if times == 1:
+        return made, "the rate is the recipe's"
+    optimizer, rule = plan.optimizer, rule_of(plan.optimizer)
+    rate = float(f"{optimizer.rate * rule.factor(times):.3g}")
+    words = f"the rate goes from {optimizer.rate:g} to {rate:g} ({type(optimizer).__name__}: {rule.words})"
+    return with_rate(made, rate), words
 
 
 def searched(measure: Callable[[int], float | str], usual: int, most: int) -> Found:

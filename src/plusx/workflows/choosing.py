@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
+from plusx.workflows.plan_settings import choose_average, choose_schedule
 from plusx.workflows.recipes.catalogue import About, about
 from plusx.workflows.recipes.default import default_recipe
 from plusx.workflows.recipes.departures import departures, step_of, told
@@ -74,7 +75,7 @@ def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
     epochs = settings.epochs or recipe.plan.epochs
     frozen = recipe.plan.frozen_epochs if settings.frozen_epochs is None else settings.frozen_epochs
     optimizer: Any = recipe.plan.optimizer
-    own = {name: value for name in ("rate", "weight_decay") if (value := getattr(settings, name)) is not None}
+    own = {name: value for name in ("rate", "weight_decay") if (value := getattr(settings, name)) not in (None, "auto")}
     changes: dict[str, Any] = {
         "epochs": epochs,
         "frozen_epochs": min(frozen, epochs - 1) if settings.frozen_epochs is None else frozen,
@@ -83,6 +84,8 @@ def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
         "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,
         "seed": settings.seed,
         "optimizer": replace(optimizer, **own),
+        "schedule": choose_schedule(settings, recipe.plan),
+        "average": choose_average(settings, recipe.plan),
     }
     plan: Plan = replace(recipe.plan, **changes)
     shown = {"transform": choose_transform(settings, recipe), "mix": choose_mix(settings, recipe)}

@@ -39,12 +39,22 @@ class RunDirectory:
         self.report = path / "report.html"
         self.exported = tuple(path / f"model{suffix}" for suffix in WRITTEN)
         self.curves = path / "metrics.jsonl", path / "tensorboard"
+        self.rate_finder = path / "rate-finder.svg", path / "rate-finder.json"
         self.lock = path / ".lock"
 
     def written(self) -> tuple[Path, ...]:
         """All that a run leaves behind."""
         facts = (self.settings, self.environment, self.data, self.split, self.audit, self.audit_page)
-        return (*facts, self.metrics, *self.curves, self.checkpoints, self.model, *self.exported, self.report)
+        return (
+            *facts,
+            *self.rate_finder,
+            self.metrics,
+            *self.curves,
+            self.checkpoints,
+            self.model,
+            *self.exported,
+            self.report,
+        )
 
     def unbegun(self) -> bool:
         """Whether it holds nothing but what a run writes before it has begun: it was stopped in that moment."""

@@ -39,6 +39,7 @@ def check_together(settings: FitSettings, world: int) -> None:
         "--non-finite skip": settings.non_finite == "skip",
         "--unreadable skip": settings.unreadable == "skip",
         "--batch-size auto": settings.batch_size == "auto",
+        "--rate auto": settings.rate == "auto",
     }
     for option in asked:
         if world > 1 and asked[option]:

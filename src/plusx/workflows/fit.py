@@ -31,7 +31,7 @@ from plusx.engine.sync_norm import synchronised
 from plusx.engine.team import ALONE, Team
 from plusx.engine.train import train
 from plusx.workflows.audit_report import mending, write_page
-from plusx.workflows.batch_size import found_batch_size
+from plusx.workflows.batch_size import found_batch_size, resized
 from plusx.workflows.building import Design, design, design_again, task_name
 from plusx.workflows.clock import started
 from plusx.workflows.command import command_of
@@ -43,8 +43,10 @@ from plusx.workflows.finishing import finish
 from plusx.workflows.loading import measuring_batches, preparation, training_batches
 from plusx.workflows.origin import lasting_origin_of
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
+from plusx.workflows.rate_finder import found_rate, with_rate
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.run import Run
+from plusx.workflows.scoring import goal
 from plusx.workflows.settings import FitSettings
 from plusx.workflows.settling import Job, kept_settings, timed
 from plusx.workflows.signature import takes
@@ -88,11 +90,18 @@ def fit_in_words(spell: Spell, data: Any, validation_data: Any, settings: Mappin
         placement = team.own(team.decided(lambda: settle_placement(job, made, prepared, team.ranks)))
         if job.settings.batch_size == "auto" and job.saved is None:
             found = found_batch_size(job.settings, prepared.listing, made, placement)
-            console.print(f"{found}", highlight=False)
-            made = replace(made, recipe=replace(made.recipe, batch_size=found.size))
+            made, rule = resized(made, found, job.settings)
+            console.print(f"{found}; {rule}", highlight=False)
+        rate = None
+        if job.settings.rate == "auto" and job.saved is None:
+            rate = found_rate(job.settings, prepared.listing, made, placement, console)
+            console.print(f"{rate}", highlight=False)
+            made = with_rate(made, rate.rate)
         if job.saved is None:
             job = replace(job, run=team.decided(lambda: make_directory(job)))
         with held(job.run) if team.first else nullcontext():
+            if rate is not None:
+                rate.write(job.run.path)
             return begin_and_finish(job, prepared, made, placement, Voice(team, console, Interrupt()))
 
 
@@ -156,6 +165,7 @@ def settle_design(job: Job, prepared: Prepared, team: Team = ALONE) -> Design:
         found = design_again(job.settings, prepared.listing, job.saved)
     else:
         found = design(job.settings, prepared.listing, prepared.audit.sizes)
+    goal(found.task, job.settings.metric)
     if job.settings.channels_last == "no":
         found.task.backbone.channels_last = ()
     return found
@@ -254,7 +264,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     notes = Notes()
     batches.handling, validation.handling = Handling(settings.unreadable, notes.add), Handling(tell=notes.add)
     tell_plan(made, placement, job, console)
-    metrics = made.task.metrics()
+    primary, higher_is_better = goal(made.task, settings.metric)
     together = synchronised(made.task) if settings.sync_norm and team.ranks.world > 1 else nullcontext()
     with interrupt, together, explained(job.run.path, team.ranks):
         watched = interrupt.watching(validation) if team.ranks.world == 1 else validation  # none leaves the others
@@ -267,8 +277,8 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             prepare=preparation(card.input, recipe),
             directory=job.run.checkpoints,
             evaluate=judge,
-            primary=metrics.primary,
-            higher_is_better=metrics.higher_is_better,
+            primary=primary,
+            higher_is_better=higher_is_better,
             observers=(Progress(console), Journal(job.run.path), *voice.watchers) if team.first else (),
             interrupt=interrupt,
             notes=notes,

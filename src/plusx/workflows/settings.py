@@ -132,7 +132,18 @@ class FitSettings(ReadingSettings):
         "images per step; none: the recipe's; auto: that, halved to fit into memory or doubled while it gets faster",
         least=1,
     )
-    rate: float | None = option(None, "peak learning rate; none: the recipe's", above=0)
+    rate: Literal["auto"] | float | None = option(
+        None, "peak learning rate; none: the recipe's; auto: as plusx find-rate suggests", above=0
+    )
+    schedule: (
+        Literal["cosine", "constant", "multistep", "one-cycle", "step", "polynomial", "inverse-sqrt", "flat-cosine"]
+        | None
+    ) = option(None, "how the rate goes over the run, with the recipe's warm-up; none: the recipe's")
+    warmup_epochs: float | None = option(None, "epochs in which the rate rises first; none: the recipe's", least=0)
+    average: Literal["auto", "none", "ema", "swa"] = option(
+        "auto",
+        "average of the weights that is judged and kept: moving (ema), of the last epochs (swa); auto: the recipe's",
+    )
     frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's", least=0)
     frozen_norm: bool = option(
         False, "keep the BatchNorm statistics of the weights; for batches of fewer than about 8 images"
@@ -141,6 +152,9 @@ class FitSettings(ReadingSettings):
         False, "of several processes: BatchNorm takes its statistics of all their images; for few images a process"
     )
     patience: int | None = option(None, "stop after this many epochs without improvement; none: never", least=1)
+    metric: str | None = option(
+        None, "what the best weights and patience go by, e.g. macro-f1; none: the task's own; a wrong name lists all"
+    )
     weight_decay: float | None = option(None, "pull of the weights towards 0; none: the recipe's", least=0)
     crop: float | None = option(
         None,

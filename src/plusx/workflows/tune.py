@@ -16,6 +16,7 @@ from plusx.workflows.clock import Clock, started
 from plusx.workflows.fit import read_and_audit
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.run import Run, open_run
+from plusx.workflows.scoring import goal
 from plusx.workflows.search_space import Known, candidates, search_space
 from plusx.workflows.settings import FitSettings
 from plusx.workflows.signature import takes
@@ -83,7 +84,7 @@ def begin(call: Call, prepared: Prepared, began: float, console: Console) -> tup
     if call.saved is not None:  # only trials of as many epochs can be compared
         settings = replace(settings, epochs=call.saved["epochs"])
     made = design(settings, prepared.listing, prepared.audit.sizes)
-    epochs, metrics = made.recipe.plan.epochs, made.task.metrics()
+    epochs, (primary, higher_is_better) = made.recipe.plan.epochs, goal(made.task, settings.metric)
     space = search_space(Known(prepared.listing.kind, made.recipe, models, made.start != RANDOM), call.given)
     if not space:
         raise InputError("Nothing is left to search: every setting was given. Leave some away, or use plusx fit.")
@@ -91,15 +92,13 @@ def begin(call: Call, prepared: Prepared, began: float, console: Console) -> tup
     name = f"{call.directory.resolve().name}-{prepared.fingerprint[:12]}"
     url = options.storage or sqlite_url(call.directory / "study.db")
     with locked(call.directory / ".store.lock"):  # two that make the same tables at once would fail
-        study = open_study(url, name, space, maximise=metrics.higher_is_better, seed=options.seed)
+        study = open_study(url, name, space, maximise=higher_is_better, seed=options.seed)
     refuse_forgotten(study, call.directory)
     budget = options.trials or (None if timed else TRIALS)
     job = replace(call.job, settings=replace(settings, epochs=epochs))
-    search = Search(
-        job, prepared, space, call.directory, metrics.higher_is_better, budget, timed, {}, bool(options.storage)
-    )
-    announce(search, options, epochs, metrics.primary, console)
-    return study, search, metrics.primary
+    search = Search(job, prepared, space, call.directory, higher_is_better, budget, timed, {}, bool(options.storage))
+    announce(search, options, epochs, primary, console)
+    return study, search, primary
 
 
 def announce(search: Search, options: TuneSettings, epochs: int, metric: str, console: Console) -> None:

@@ -47,6 +47,8 @@ def settled(data: Any, validation_data: Any, settings: dict[str, Any]) -> Call:
         raise InputError(
             f"{word} is not for a search, whose trials run in one process: start it several times instead."
         )
+    if options.rate == "auto":
+        raise InputError("--rate auto is for one run; a search tries rates by itself. Leave it away, or give a number.")
     if data is None:
         raise InputError(f"{directory} searched on data in memory; give the same data again to go on with it")
     for source in (data, validation_data):

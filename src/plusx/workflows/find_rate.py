@@ -1,0 +1,73 @@
+"""find-rate: which learning rate to begin with, for these images and settings. Changes nothing."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from plusx.core.errors import InputError, StorageError
+from plusx.workflows.directory import RunDirectory
+from plusx.workflows.fit import read_and_audit, settle_design, settle_placement
+from plusx.workflows.origin import refuse_inside
+from plusx.workflows.rate_finder import FoundRate, found_rate
+from plusx.workflows.rate_settings import RateSettings
+from plusx.workflows.settings import FitSettings, settings_from
+from plusx.workflows.settling import Job, absolute, run_name
+from plusx.workflows.signature import takes
+from plusx.workflows.starting import check_start
+
+
+@dataclass(frozen=True)
+class RateFound:
+    """`rate`: the suggestion. `steep`: where the loss falls fastest. `picture`, `values`: the files with the curve."""
+
+    rate: float
+    steep: float
+    picture: Path
+    values: Path
+    text: str
+
+    def lines(self) -> list[str]:
+        """What to print."""
+        return [self.text, f"Curve: {self.picture}", f"Train with: plusx fit ... --rate {self.rate:g}"]
+
+
+@takes(RateSettings)
+def find_rate(data: Any, *, validation_data: Any = None, **settings: Any) -> RateFound:
+    """Train a copy of the network for a few steps of rising learning rate on `data`, and suggest one.
+
+    Settings are those of `fit`; what it would train is what is tested. InputError where the loss never falls.
+    """
+    options = settings_from(RateSettings, settings)
+    if options.rate is not None or options.resume is not None:
+        word = "--resume" if options.rate is None else "--rate"
+        raise InputError(f"{word} has no place here: the test goes through all rates, from the start. Leave it away.")
+    if options.nproc > 1 or options.shard_model:
+        raise InputError("The test runs in one process: leave --nproc and --shard-model away.")
+    place = options.out or Path("runs") / run_name(data, "rate")
+    refuse_inside(data, place, "Give another place with --out.")
+    job = Job(data, validation_data, fit_settings(options), RunDirectory(place))
+    check_start(job.settings)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{place} could not be created: {error.strerror}. Give another --out.") from error
+    found = tested(job, options.steps)
+    picture, values = found.write(place)
+    return RateFound(found.rate, found.sweep.steep, picture, values, str(found))
+
+
+def fit_settings(options: RateSettings) -> FitSettings:
+    """What is trained."""
+    base = {field.name: getattr(options, field.name) for field in fields(FitSettings)}
+    return absolute(FitSettings(**base | {"time_limit": None, "out": None, "overwrite": False}))
+
+
+def tested(job: Job, steps: int) -> FoundRate:
+    """Reads the images and goes through the rates."""
+    console = Console(stderr=True, soft_wrap=True)
+    prepared = read_and_audit(job, console)
+    made = settle_design(job, prepared)
+    placement = settle_placement(job, made, prepared)
+    return found_rate(job.settings, prepared.listing, made, placement, console, steps)
