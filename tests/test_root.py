@@ -9,7 +9,19 @@ import pytest
 import plusx
 
 PUBLIC = (
-    *("fit", "evaluate", "predict", "draw", "check", "convert", "shard", "models", "describe_weights", "replay"),
+    *(
+        "find_rate",
+        "fit",
+        "evaluate",
+        "predict",
+        "draw",
+        "check",
+        "convert",
+        "shard",
+        "models",
+        "describe_weights",
+        "replay",
+    ),
     *("export", "tune", "labels", "load", "list_models", "create_backbone", "create_model"),
 )
 
