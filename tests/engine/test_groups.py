@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from torch import nn
 
-from plusx.engine.groups import hidden_matrices, parameter_groups
+from plusx.engine.anchor import Anchor
+from plusx.engine.groups import decayed, hidden_matrices, parameter_groups
 from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
@@ -50,3 +51,23 @@ def test_hidden_matrices_are_filters_but_the_first_and_depthwise_ones(tiny: Any)
         ("2 from the head, not decayed, AdamW", 0.0125, False),
         ("2 from the head, decayed, AdamW", 0.0125, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("decays", "names"),
+    [
+        ("matrices", {"conv1.0.weight", "conv2.0.weight", "head.3.weight"}),
+        ("all-but-norms", {"conv1.0.weight", "conv1.0.bias", "conv2.0.weight", "conv2.0.bias", "head.3.weight"}),
+        ("all", None),
+    ],
+)
+def test_what_weight_decay_reaches(tiny: Any, decays: Any, names: set[str] | None) -> None:
+    task = tiny.seeded()
+    everything = {name.removeprefix("backbone."): parameter for name, parameter in task.named_parameters()}
+    wanted = set(everything) if names is None else names | ({"head.3.bias"} if decays != "matrices" else set())
+    assert decayed(task, decays) == {everything[name] for name in wanted}
+    groups = parameter_groups(task, Plan(decays=decays))
+    held = [parameter for group in groups if group["weight_decay"] > 0 for parameter in group["params"]]
+    assert {id(parameter) for parameter in held} == {id(everything[name]) for name in wanted}
+    anchored = parameter_groups(task, Plan(decays=decays, anchor=Anchor()))
+    assert all(group["weight_decay"] == 0 for group in anchored)

@@ -8,16 +8,18 @@ Any other changed field is refused by name (`check_continues`), for the result w
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
-from plusx.core.errors import InputError
+from plusx.core.errors import InputError, unknown
 from plusx.core.registry import Registry, filled
+from plusx.engine.anchor import Anchor
 from plusx.engine.averages.average import AverageConfig
 from plusx.engine.averages.ema import Ema
 from plusx.engine.averages.swa import Swa
 from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.lamb import Lamb
 from plusx.engine.optimizers.lion import Lion
+from plusx.engine.optimizers.lookahead import Lookahead
 from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.optimizer import OptimizerConfig, check_positive, check_range
 from plusx.engine.optimizers.rmsprop_tf import RMSpropTF
@@ -31,6 +33,7 @@ from plusx.engine.schedules.one_cycle import OneCycle
 from plusx.engine.schedules.polynomial import Polynomial
 from plusx.engine.schedules.schedule import Schedule
 from plusx.engine.schedules.step import Step
+from plusx.engine.sharpness import Sharpness
 
 OPTIMIZERS: Registry[Callable[..., OptimizerConfig]] = filled(
     "optimizer", {"sgd": SGD, "adamw": AdamW, "lamb": Lamb, "lion": Lion, "muon": Muon, "rmsprop": RMSpropTF}
@@ -49,8 +52,18 @@ SCHEDULES: Registry[Callable[..., Schedule]] = filled(
     },
 )
 AVERAGES: Registry[Callable[..., AverageConfig]] = filled("average", {"ema": Ema, "swa": Swa})
-PARTS: Mapping[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "average": AVERAGES}
+PARTS: Mapping[str, Registry[Any]] = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "average": AVERAGES,
+    "lookahead": filled("lookahead", {"lookahead": Lookahead}),
+    "sharpness": filled("sharpness", {"sam": Sharpness}),
+    "anchor": filled("anchor", {"l2-sp": Anchor}),
+}
 """The fields of a plan that hold a configuration of their own, or None: what may stand there, by name."""
+
+
+Decays: TypeAlias = Literal["matrices", "all-but-norms", "all"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,12 @@ class Plan:
     optimizer: OptimizerConfig = field(default_factory=AdamW)
     schedule: Schedule = field(default_factory=Cosine)
     accumulate: int = 1  # batches whose gradients make one step, each weighted by its number of samples
+    lookahead: Lookahead | None = None  # around the optimizer
+    sharpness: Sharpness | None = None  # SAM or ASAM: the gradient is taken at the worst neighbour
+    decays: Decays = "matrices"  # what weight decay reaches: see engine.groups
+    anchor: Anchor | None = None  # L2-SP, in the place of weight decay
+    centralise: bool = False  # gradients lose their means
+    adaptive_clip: float | None = None  # largest norm of a unit's gradient, as a share of its weights' norm
     clip: float | None = None  # largest L2 norm of all gradients together
     average: AverageConfig | None = None  # of the weights; it is what gets evaluated and kept
     frozen_epochs: int = 0
@@ -79,6 +98,10 @@ class Plan:
         check_positive("Plan.stage_decay", self.stage_decay)
         if self.clip is not None:
             check_positive("Plan.clip", self.clip)
+        if self.adaptive_clip is not None:
+            check_positive("Plan.adaptive_clip", self.adaptive_clip)
+        if self.decays not in get_args(Decays):
+            raise unknown("set of decayed parameters", self.decays, get_args(Decays))
         if self.patience is not None:
             check_range("Plan.patience", self.patience, 1, float("inf"))
         if self.epochs > self.frozen_epochs:

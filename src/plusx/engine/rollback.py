@@ -31,6 +31,10 @@ class Rollback:
             torch._foreach_copy_(buffers, kept)
         set_random_states(self._random, self._device)
 
+    def draw_again(self) -> None:
+        """Random states alone are as they were at `mark`."""
+        set_random_states(self._random, self._device)
+
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
     """Those of torch's global generators that a forward pass on `device` may draw from."""

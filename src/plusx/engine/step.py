@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from plusx.core.batch import Batch, Batches
 from plusx.core.errors import NonFiniteLossError, WeightsError
@@ -19,22 +19,20 @@ from plusx.engine import evidence, memory, modes, randomness
 from plusx.engine.averages.average import average_in
 from plusx.engine.averages.reestimate import moving_norms, reestimate
 from plusx.engine.evidence import NonFiniteStepError, Suspect
-from plusx.engine.groups import parameter_groups
+from plusx.engine.gradients.rules import Rules
 from plusx.engine.losses import PendingLosses, check_finite, check_gradients
-from plusx.engine.momentum import check_movable, move
+from plusx.engine.momentum import move
+from plusx.engine.moving import optimizer_of, put_back
 from plusx.engine.parts import Prepare
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
-from plusx.engine.restriding import restride
 from plusx.engine.rollback import Rollback, random_states
+from plusx.engine.sharpness import Sharpness, climbed
 from plusx.engine.sync_norm import is_synchronised
 from plusx.engine.team import ALONE, Team
 
 log = logging.getLogger("plusx")
-
-KERNELS = ("fused", "foreach")
-"""How torch's optimizers compute; not what."""
 
 
 class Stepper:
@@ -47,9 +45,8 @@ class Stepper:
         self.tell: Callable[[str], None] = log.warning  # what the user should know
         self.micro_batch: int | None = None  # images computed at once; None: a whole batch
         self.learning = [parameter for parameter in self.task.parameters() if parameter.requires_grad]
-        self.optimizer = self._network.suited(plan.optimizer.build(parameter_groups(self.task, plan)))
-        if plan.momentum(plan.frozen_epochs, 1) is not None:
-            check_movable(self.optimizer)
+        self.optimizer = optimizer_of(self.task, plan, placement, self._network)
+        self._rules = Rules(plan, self.task)
         self.scaler = torch.amp.GradScaler(placement.device.type, enabled=placement.precision == "fp16")
         self.average = self._network.average(plan.average) if plan.average is not None else None
         self._norms = modes.batch_norms(self.task)
@@ -125,7 +122,10 @@ class Stepper:
     def _attempt(self, window: Sequence[Batch], position: Position) -> dict[str, float] | None:
         """Gradients and mean losses of the window; None where memory ran out."""
         try:
-            return self._gradients(window, position)
+            means = self._gradients(window, position)
+            if self.plan.sharpness is not None and self.plan.sharpness.due(position.step):
+                self._climb(self.plan.sharpness, window, position)
+            return means
         except NonFiniteLossError as error:
             raise self._undone(error, self._suspects[-1:]) from None
         except Exception as error:
@@ -136,6 +136,15 @@ class Stepper:
         self._rollback.undo()
         memory.release(self.placement.device)
         return None
+
+    def _climb(self, sharpness: Sharpness, window: Sequence[Batch], position: Position) -> None:
+        """The gradients become those at the worst neighbour, with the same draws; statistics do not move again."""
+        first = Rollback(self.task, self.placement.device)
+        first.mark()
+        self._rollback.draw_again()
+        with climbed(self.task, sharpness):
+            self._gradients(window, position)
+        first.undo()
 
     def _undone(self, error: NonFiniteLossError, suspects: Sequence[Suspect]) -> NonFiniteStepError:
         self.optimizer.zero_grad(set_to_none=True)
@@ -250,9 +259,7 @@ class Stepper:
     def _apply(self, factor: float, position: Position) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.optimizer.rate * factor * group["scale"]
-        if self.plan.clip is not None:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.learning, self.plan.clip)
+        self._rules.apply(self.learning, self.scaler, self.optimizer)
         if self.checks_gradients and not self.scaler.is_enabled():
             check_gradients(self.learning, str(position))
         self.scaler.step(self.optimizer)
@@ -267,6 +274,7 @@ class Stepper:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
+            "rules": self._rules.state_dict(),
             "micro_batch": self.micro_batch,
         }
         return self._network.gathered(state, self.team.first)
@@ -279,13 +287,10 @@ class Stepper:
             raise WeightsError(
                 f"The checkpoint holds another network than the one that is to continue: {error}"
             ) from error
-        ways = [{way: group[way] for way in KERNELS if way in group} for group in self.optimizer.param_groups]
-        self._network.load_optimizer(self.optimizer, state["optimizer"])
-        for group, way in zip(self.optimizer.param_groups, ways, strict=True):  # the checkpoint brings its own
-            group.update(way)
-        restride(self.optimizer)
+        put_back(self.optimizer, state["optimizer"], self._network)
         if state["scaler"]:  # empty where the run was begun in another precision
             self.scaler.load_state_dict(state["scaler"])
+        self._rules.load_state_dict(state.get("rules"))
         self.micro_batch = state.get("micro_batch") if self.team.ranks.world == 1 else None
         if self.average is not None:
             average = average_in(state)
