@@ -3,7 +3,7 @@ import pytest
 
 from plusx.core.errors import InputError
 from plusx.core.targets import Label, Labels, Value
-from plusx.data.sampler import IN_ORDER, Order, Shuffled, Weighted, Windowed, balanced, batch_bounds, repeats
+from plusx.data.sampler import IN_ORDER, Order, Repeated, Shuffled, Weighted, Windowed, balanced, batch_bounds, repeats
 
 
 @pytest.mark.parametrize("order", [IN_ORDER, Shuffled(3), Weighted((1.0,) * 7, 3)])
@@ -99,3 +99,14 @@ def test_a_windowed_order_shows_every_sample_once_and_few_shards_at_a_time() -> 
 
 def test_a_window_that_holds_all_is_a_plain_shuffle() -> None:
     assert (Windowed((3, 4), seed=5).indices(7, 2) == Shuffled(5).indices(7, 2)).all()
+
+
+def test_repeated_samples_stand_beside_each_other_and_are_as_many_as_before() -> None:
+    order = Repeated(Shuffled(3), repeats=3)
+    indices = order.indices(20, epoch=2)
+    assert indices.tolist() == np.repeat(Shuffled(3).indices(20, 2)[:7], 3)[:20].tolist()
+    assert len(set(indices.tolist())) == 7
+    assert repeats(indices).tolist() == [0, 1, 2] * 6 + [0, 1]
+    assert order.indices(20, epoch=3).tolist() != indices.tolist()
+    with pytest.raises(InputError, match="repeats 0 must be at least 1"):
+        Repeated(Shuffled(), repeats=0)

@@ -82,6 +82,28 @@ class Windowed(Order):
 
 @final
 @dataclass(frozen=True)
+class Repeated(Order):
+    """The samples of `order`, each `repeats` times in a row, as many in all as before: an epoch shows fewer of them.
+
+    Repeated augmentation: Hoffer, Ben-Nun, Hubara, Giladi, Hoefler, Soudry: "Augment Your Batch: Improving
+    Generalization Through Instance Repetition", CVPR 2020; as Wightman et al. 2021 use it (their RA). Each time the
+    sample is cut and changed anew, since the loader counts how often it came.
+    """
+
+    order: Order
+    repeats: int = 3
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise InputError(f"repeats {self.repeats} must be at least 1: how often a sample comes in an epoch")
+
+    def indices(self, count: int, epoch: int) -> Indices:
+        chosen = self.order.indices(count, epoch)[: -(-count // self.repeats)]
+        return np.repeat(chosen, self.repeats)[:count]
+
+
+@final
+@dataclass(frozen=True)
 class Weighted(Order):
     """Sample i comes n_i = count · w_i / Σ w times on average; in each epoch ⌊n_i⌋ or ⌈n_i⌉ times.
 

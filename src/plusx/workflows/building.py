@@ -21,6 +21,7 @@ from plusx.tasks.create import HEADS_OF, TASK_OF_KIND, create, output_stride
 from plusx.weights.create import card_for, create_model, create_task
 from plusx.weights.dense import continued
 from plusx.weights.download import fetch
+from plusx.workflows.augmenting import warn_of_mixed_counts
 from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.recipes.recipe import Facts, Recipe
 from plusx.workflows.settings import FitSettings
@@ -56,6 +57,7 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     head = own.get("head", settings.head)
     facts = facts_of(listing, network.size, head=head, pretrained=pretrained, side=side_of(sizes))
     recipe, notes = choose_recipe(settings, facts)
+    warn_of_mixed_counts(recipe.augment, listing.splits["train"])
     input = choose_input(origin, settings, recipe, facts, sizes)  # noqa: A001 - the noun of core.card
     changes = choose_build(settings, network, pretrained, min(input.size))
     config = {**own, **task_config(name, listing, recipe, settings)}

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
+from plusx.workflows.augmenting import choose_pixels
 from plusx.workflows.plan_settings import choose_average, choose_schedule
 from plusx.workflows.recipes.catalogue import About, about
 from plusx.workflows.recipes.default import default_recipe
@@ -41,6 +42,7 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     elif asked is not None:
         fitted = replace(published, batch_size=asked)
     recipe = with_own(fitted, settings)
+    recipe = replace(recipe, pixels=choose_pixels(settings.augment, recipe.pixels, facts.kind))
     if settings.recipe == "auto":
         return Choice(recipe, (f"recipe {name}: {usual.reason} (plusx recipes)",))
     notes = [] if facts.kind in known.made_for else [what_maps(known, facts.kind)]

@@ -231,6 +231,7 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "start": made.start,
         "plan": made.recipe.plan.to_json(),
         "batch_size": made.recipe.batch_size,
+        "pixels": [str(part) for part in made.recipe.pixels],
         "card": made.card.to_json(),
         "task": {"name": made.task.name, **made.task.config()},
         "choice": job.timed.reason if job.timed else (job.saved or {}).get("choice"),

@@ -12,6 +12,7 @@ from plusx.core.card import Input
 from plusx.core.errors import InputError
 from plusx.core.ranks import ALONE, Ranks
 from plusx.core.sample import Listing, Sample
+from plusx.data.augment.pixels.pixel_augment import in_turn
 from plusx.data.batching import Dealt, Divided
 from plusx.data.encode import encoder
 from plusx.data.formats.shard_table import runs
@@ -19,7 +20,7 @@ from plusx.data.jitter import JitterTransform
 from plusx.data.loader import Loader
 from plusx.data.mosaic import Mix
 from plusx.data.processes import forking, hindrance
-from plusx.data.sampler import Order, Shuffled, Windowed, balanced
+from plusx.data.sampler import Order, Repeated, Shuffled, Windowed, balanced
 from plusx.data.transforms import EvalTransform, Transform
 from plusx.engine.membership import of_environment
 from plusx.engine.parts import Prepare
@@ -41,6 +42,7 @@ def training_batches(
     samples = listing.splits["train"]
     sampling = settings.balance == "sampling" and listing.kind in ("label", "labels")
     order = balanced([s.target for s in samples], settings.seed) if sampling else shuffled(samples, settings.seed)
+    order = order if recipe.repeats == 1 else Repeated(order, recipe.repeats)
     transform = recipe.transform.build(input)
     return Loader(
         samples,
@@ -109,11 +111,13 @@ def processes_here() -> int:
 
 
 def preparation(input: Input, recipe: Recipe | None = None) -> Prepare:  # noqa: A002
-    """What happens to a batch on its device: normalise, and mix as the recipe says when there is one."""
+    """What happens to a batch on its device: normalise; before and after it augment as the recipe says, when there
+    is one."""
     normalise = Normalise(input)
 
     def prepare(batch: Batch, generator: torch.Generator) -> Batch:
-        normal = replace(batch, images=normalise.to(batch.images.device)(batch.images))
+        images = in_turn(recipe.pixels, batch.images, generator) if recipe else batch.images
+        normal = replace(batch, images=normalise.to(images.device)(images))
         return recipe.augment.apply(normal, generator) if recipe else normal
 
     return prepare

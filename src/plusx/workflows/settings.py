@@ -166,6 +166,20 @@ class FitSettings(ReadingSettings):
         None, "largest change of brightness, contrast and saturation, 0 to 1; none: the recipe's", least=0, most=1
     )
     flip: bool = option(True, "mirror training images at random; switch off where left and right differ (digits, text)")
+    augment: (
+        Literal[
+            "off",
+            "light",
+            "randaugment",
+            "trivial",
+            "auto-imagenet",
+            "auto-cifar10",
+            "auto-svhn",
+            "augmix",
+            "three",
+        ]
+        | None
+    ) = option(None, "published policy by which training images are changed, each in its own way; none: the recipe's")
     mosaic: float | None = option(
         None,
         "share of training pictures made of four, 0 to 1, for boxes and masks; none: the recipe's",

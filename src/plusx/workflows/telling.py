@@ -43,4 +43,6 @@ def tell_plan(made: Design, placement: Placement, job: Job, console: Console) ->
         f"{made.recipe.batch_size}; {placement.reason}",
         highlight=False,
     )
+    if made.recipe.pixels:
+        console.print(f"images changed by {', '.join(map(str, made.recipe.pixels))}", highlight=False, markup=False)
     console.print(f"run directory: {job.run.path}", highlight=False)

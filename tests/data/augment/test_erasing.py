@@ -67,3 +67,23 @@ def test_settings_that_make_no_sense_are_named() -> None:
         RandomErasing(probability=2)
     with pytest.raises(InputError, match=r"erasing area .* must be positive, low ≤ high, area ≤ 1"):
         RandomErasing(area=(0.5, 0.2))
+
+
+def test_what_a_rectangle_is_filled_with() -> None:
+    colour, mean = (
+        RandomErasing(1.0, area=(0.2, 0.2), fill=fill).apply(_batch(20), torch.Generator().manual_seed(0)).images
+        for fill in ("colour", "mean")
+    )
+    for image in colour:
+        assert [len(channel.unique()) for channel in image] == [2, 2, 2]  # 9 and one other
+        assert len(image.unique()) == 4
+    assert set(mean.unique().tolist()) == {0.0, 9.0}
+
+
+def test_several_rectangles_share_the_area() -> None:
+    done = RandomErasing(1.0, area=(0.3, 0.3), most=4).apply(_batch(200), torch.Generator().manual_seed(0))
+    part = (done.images != 9).any(1).float().mean((1, 2))
+    assert float(part.max()) < 0.34
+    assert float(part.min()) < 0.26  # they may overlap
+    with pytest.raises(InputError, match="erasing most 0 must be at least 1 rectangle"):
+        RandomErasing(most=0)

@@ -1,5 +1,6 @@
 """Several batch augmentations as one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,16 +13,26 @@ from plusx.data.augment.mixing import draw_numpy
 
 @dataclass(frozen=True)
 class OneOf(BatchAugment):
-    """For every batch one of `choices`, each as likely: how published recipes combine mixup and CutMix."""
+    """For every batch one of `choices`: how published recipes combine mixup and CutMix.
+
+    chances: of each, summing to 1; none: each as likely. timm's `switch_prob` is the chance of CutMix.
+    """
 
     choices: tuple[BatchAugment, ...]
+    chances: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.choices:
             raise InputError("OneOf needs at least one augmentation to choose from")
+        if self.chances is not None:
+            self._check(self.chances)
+
+    def _check(self, chances: tuple[float, ...]) -> None:
+        if len(chances) != len(self.choices) or min(chances) < 0 or abs(sum(chances) - 1) > 1e-6:
+            raise InputError(f"OneOf chances {chances} must be {len(self.choices)} numbers of 0 and more that sum to 1")
 
     def apply(self, batch: Batch, generator: torch.Generator) -> Batch:
-        chosen = draw_numpy(generator).integers(len(self.choices))
+        chosen = draw_numpy(generator).choice(len(self.choices), p=self.chances)
         return self.choices[chosen].apply(batch, generator)
 
 
@@ -35,3 +46,34 @@ class InTurn(BatchAugment):
         for part in self.parts:
             batch = part.apply(batch, generator)
         return batch
+
+
+@dataclass(frozen=True)
+class Sometimes(BatchAugment):
+    """`part` for a batch with this chance, else the batch as it was: timm's `mixup_prob`."""
+
+    part: BatchAugment
+    chance: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.chance <= 1:
+            raise InputError(f"Sometimes chance {self.chance} must lie between 0 and 1")
+
+    def apply(self, batch: Batch, generator: torch.Generator) -> Batch:
+        return self.part.apply(batch, generator) if draw_numpy(generator).random() < self.chance else batch
+
+
+def members(augment: BatchAugment) -> Iterator[BatchAugment]:
+    """All that may be applied, whatever combines them."""
+    match augment:
+        case OneOf(choices):
+            parts: tuple[BatchAugment, ...] = choices
+        case InTurn(parts):
+            pass
+        case Sometimes(part):
+            parts = (part,)
+        case _:
+            yield augment
+            return
+    for part in parts:
+        yield from members(part)

@@ -5,9 +5,11 @@ Zhong, Zheng, Kang, Li, Yang: "Random Erasing Data Augmentation", AAAI 2020, alg
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from plusx.core.batch import Batch
 from plusx.core.errors import InputError
@@ -17,11 +19,17 @@ from plusx.data.augment.mixing import draw_numpy
 
 @dataclass(frozen=True)
 class RandomErasing(BatchAugment):
-    """Each image with its own chance and rectangle; targets stay. The noise is normal, as normalised pixels are."""
+    """Each image with its own chance and rectangles; targets stay. The noise is normal, as normalised pixels are.
+
+    `fill`: noise for every pixel, one colour of noise for a rectangle, or 0, the mean ("pixel", "rand" and "const" of
+    timm). `most`: 1 to so many rectangles share the area, as in timm.
+    """
 
     probability: float = 0.25
     area: tuple[float, float] = (0.02, 0.4)  # part of the image's area: s_l, s_h
     ratio: tuple[float, float] = (0.3, 1 / 0.3)  # height / width: r_1, r_2
+    fill: Literal["pixel", "colour", "mean"] = "pixel"
+    most: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -29,20 +37,34 @@ class RandomErasing(BatchAugment):
         if not 0 < self.area[0] <= self.area[1] <= 1 or not 0 < self.ratio[0] <= self.ratio[1]:
             raise InputError(f"erasing area {self.area} and ratio {self.ratio} must be positive, low ≤ high, area ≤ 1")
 
+        if self.most < 1:
+            raise InputError(f"erasing most {self.most} must be at least 1 rectangle")
+        if self.fill not in ("pixel", "colour", "mean"):
+            raise InputError(f"erasing fill {self.fill!r} must be pixel, colour or mean")
+
     def apply(self, batch: Batch, generator: torch.Generator) -> Batch:
         rng = draw_numpy(generator)
         images = batch.images.clone(memory_format=torch.preserve_format)
         for i in np.flatnonzero(rng.random(len(batch)) < self.probability):
-            y, x, h, w = self.draw_rectangle(images.shape[-2], images.shape[-1], rng)
-            window = images[i, :, y : y + h, x : x + w]
-            noise = torch.randn(window.shape, generator=generator, device=generator.device)
-            window.copy_(noise, non_blocking=True)
+            count = 1 if self.most == 1 else int(rng.integers(1, self.most + 1))
+            for _ in range(count):
+                y, x, h, w = self.draw_rectangle(images.shape[-2], images.shape[-1], rng, count)
+                self._erase(images[i, :, y : y + h, x : x + w], generator)
         return replace(batch, images=images)
 
-    def draw_rectangle(self, height: int, width: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
-        """top, left, height, width in pixels; a hundred attempts to fit in, then nothing."""
+    def _erase(self, window: Tensor, generator: torch.Generator) -> None:
+        if self.fill == "mean":
+            window.zero_()
+            return
+        shape = window.shape if self.fill == "pixel" else (len(window), 1, 1)
+        window.copy_(torch.randn(shape, generator=generator, device=generator.device), non_blocking=True)
+
+    def draw_rectangle(
+        self, height: int, width: int, rng: np.random.Generator, count: int = 1
+    ) -> tuple[int, int, int, int]:
+        """top, left, height, width in pixels, of one of `count`; a hundred attempts to fit in, then nothing."""
         for _ in range(100):
-            area = height * width * rng.uniform(*self.area)
+            area = height * width * rng.uniform(*self.area) / count
             ratio = rng.uniform(*self.ratio)
             h, w = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
             if h <= height and w <= width:

@@ -7,6 +7,7 @@ from plusx.core.registry import Registry
 from plusx.core.sample import Kind
 from plusx.data.augment.augment import BatchAugment
 from plusx.data.augment.combine import InTurn
+from plusx.data.augment.pixels.pixel_augment import PixelAugment
 from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TransformConfig
 from plusx.engine.plan import Plan
@@ -50,8 +51,10 @@ class Recipe:
     plan: Plan
     batch_size: int
     transform: TransformConfig
+    pixels: tuple[PixelAugment, ...] = ()  # before normalisation, one after the other; `augment` comes after it
     augment: BatchAugment = field(default_factory=InTurn)
     mix: MixConfig | None = None
+    repeats: int = 1  # times that an image comes in an epoch, one after the other, cut anew each time
     label_smoothing: float = 0.0
     dropout: float = 0.0
     image_size: int | None = None

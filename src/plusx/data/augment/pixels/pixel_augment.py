@@ -1,6 +1,7 @@
 """What an augmentation of pixels is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -23,3 +24,14 @@ class PixelAugment(ABC):
 
         All randomness comes from `generator`: the same state gives the same pixels.
         """
+
+
+def in_turn(augments: Sequence[PixelAugment], images: Tensor, generator: torch.Generator) -> Tensor:
+    """All of them, one after the other; the result lies in memory as `images` do."""
+    if not augments:
+        return images
+    last = images.is_contiguous(memory_format=torch.channels_last)
+    changed = images.contiguous()  # each channel by itself: whole rows are worked on at once
+    for augment in augments:
+        changed = augment.apply(changed, generator)
+    return changed.contiguous(memory_format=torch.channels_last) if last else changed

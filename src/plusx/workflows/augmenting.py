@@ -1,0 +1,61 @@
+"""Which pixels' augmentation a run has: the recipe's or the one that the user names."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from plusx.core.errors import InputError
+from plusx.core.sample import DENSE, Kind, Sample
+from plusx.core.targets import Value
+from plusx.data.augment.augment import BatchAugment
+from plusx.data.augment.combine import members
+from plusx.data.augment.mixup import Mixup
+from plusx.data.augment.pixels.augmix import AugMix
+from plusx.data.augment.pixels.auto_augment import AutoAugment
+from plusx.data.augment.pixels.pixel_augment import PixelAugment
+from plusx.data.augment.pixels.rand_augment import RandAugment, TimmRandAugment
+from plusx.data.augment.pixels.three_augment import ThreeAugment
+from plusx.data.augment.pixels.trivial_augment import TrivialAugment
+
+log = logging.getLogger("plusx")
+
+AUGMENTATIONS: Final[Mapping[str, tuple[PixelAugment, ...]]] = {
+    "off": (),
+    "light": (TimmRandAugment(magnitude=4, count=1),),
+    "randaugment": (RandAugment(),),
+    "trivial": (TrivialAugment(),),
+    "auto-imagenet": (AutoAugment("imagenet"),),
+    "auto-cifar10": (AutoAugment("cifar10"),),
+    "auto-svhn": (AutoAugment("svhn"),),
+    "augmix": (AugMix(),),
+    "three": (ThreeAugment(),),
+}
+"""The words of `--augment`."""
+
+
+def choose_pixels(asked: str | None, recipe: tuple[PixelAugment, ...], kind: Kind) -> tuple[PixelAugment, ...]:
+    """The named one, or the recipe's. InputError where it would move images away from their boxes or masks."""
+    chosen = recipe if asked is None else AUGMENTATIONS[asked]
+    moving = [type(augment).__name__ for augment in chosen if augment.moves]
+    if kind in DENSE and moving:
+        named = "The recipe" if asked is None else f"--augment {asked}"
+        still = ", ".join(name for name, parts in AUGMENTATIONS.items() if not any(part.moves for part in parts))
+        raise InputError(
+            f"{named} shears, shifts and turns images ({', '.join(moving)}), and boxes and masks would stay behind. "
+            f"Of boxes and masks only colours may change: --augment {still}."
+        )
+    return chosen
+
+
+def warn_of_mixed_counts(augment: BatchAugment, samples: Sequence[Sample]) -> None:
+    """Where mixup is part of `augment`, and every value of the samples is a whole number: those look like counts."""
+    if not any(isinstance(member, Mixup) for member in members(augment)):
+        return
+    values = [sample.target for sample in samples]
+    if values and all(
+        isinstance(value, Value) and all(float(one).is_integer() for one in value.values) for value in values
+    ):
+        log.warning(
+            "mixup blends targets, and all of these are whole numbers, as counts are: a blend of 2 and 3 is trained as "
+            "2.5, and predictions lie in between. Take a recipe without mixup where that is not wanted."
+        )
