@@ -272,7 +272,7 @@ def test_settings_of_other_tasks_are_told(masks: Path, boxes: Path, caplog: pyte
     labels = replace(with_splits, kind="label")
     task_config("classify", labels, made.recipe, FitSettings(head="yolo"))
     task_config("detect", with_splits, made.recipe, FitSettings(losses=("dice",), auxiliary=True))
-    assert "--losses has no effect: the task is detect, not segment" in caplog.text
+    assert "--losses has no effect: the task is detect, which has its own" in caplog.text
     assert "--auxiliary has no effect: the task is detect, not segment" in caplog.text
     assert "--head yolo has no effect: the task is classify, which has one head" in caplog.text
     task_config("segment", with_splits, made.recipe, FitSettings(iou=0.5))

@@ -1,4 +1,4 @@
-"""One class out of several: softmax and cross-entropy on the last feature map, pooled."""
+"""One class out of several: scores of the last feature map, pooled, and a loss of them, cross-entropy for a start."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from plusx.core.prediction import LabelPrediction, Prediction
 from plusx.core.task import TASKS, Task
 from plusx.core.view import View
 from plusx.nn.heads import PooledLinear
-from plusx.nn.losses import cross_entropy
+from plusx.nn.losses.cross_entropy import CrossEntropy
+from plusx.nn.losses.loss import Counting, Loss
 from plusx.tasks import settings
 from plusx.tasks.metrics.classify import ClassifyMetrics
 
@@ -20,23 +21,33 @@ from plusx.tasks.metrics.classify import ClassifyMetrics
 @dataclass(frozen=True)
 class ClassifyConfig:
     """`classes`: names in the order of the outputs. `class_weights`: one a class, for images of unequal number (see
-    `tasks.imbalance`). `label_smoothing` and `dropout`: 0 to below 1.
+    `tasks.imbalance`). `label_smoothing` and `dropout`: 0 to below 1. `loss`: None: cross-entropy with
+    `label_smoothing`; another one brings its own.
     """
 
     classes: tuple[str, ...]
     dropout: float = 0.0
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] | None = None
+    loss: Loss | None = None
 
     def __post_init__(self) -> None:
         settings.check_names("classify", "classes", self.classes)
         settings.check_share("classify", "dropout", self.dropout)
         settings.check_share("classify", "label_smoothing", self.label_smoothing)
         settings.check_weights("classify", "class_weights", self.class_weights, self.classes)
+        settings.check_smoothing("classify", self.label_smoothing, self.loss)
+        if isinstance(self.loss, Counting):
+            self.loss.check(len(self.classes))
+
+    @property
+    def learned(self) -> Loss:
+        """The loss that is learned by."""
+        return CrossEntropy(self.label_smoothing) if self.loss is None else self.loss
 
 
 class Classify(Task):
-    """Outputs are logits (B, classes); decoded, probabilities that sum to 1."""
+    """Outputs are logits (B, classes), of which softmax makes the probabilities whatever the loss was."""
 
     name = "classify"
     class_weights: Tensor | None
@@ -55,12 +66,10 @@ class Classify(Task):
     @overload
     def forward(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]: ...
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor | dict[str, Tensor]:
-        """targets: class indices (B,) int64 or probabilities (B, classes). Loss part: cross-entropy."""
-        logits = self.head(self.backbone(images)[self.last.name])
-        if targets is None:
-            return logits
-        loss = cross_entropy(logits, targets, self.class_weights, self.settings.label_smoothing)
-        return {"cross-entropy": loss}
+        """targets: class indices (B,) int64 or probabilities (B, classes). Loss part: by its name."""
+        scores = self.head(self.backbone(images)[self.last.name])
+        loss = self.settings.learned
+        return loss.logits(scores) if targets is None else {loss.name: loss(scores, targets, self.class_weights)}
 
     def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Probabilities (B, classes)."""

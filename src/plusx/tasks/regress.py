@@ -14,7 +14,7 @@ from plusx.core.prediction import Prediction, ValuePrediction
 from plusx.core.task import TASKS, Task
 from plusx.core.view import View
 from plusx.nn.heads import PooledLinear
-from plusx.nn.losses import squared_error
+from plusx.nn.losses.squared_error import squared_error
 from plusx.tasks import settings
 from plusx.tasks.metrics.regress import RegressMetrics
 

@@ -96,7 +96,10 @@ class FitSettings(ReadingSettings):
         None, "of detect and segment, e.g. yolo or deeplabv3+; none: the task's first; a wrong name lists all"
     )
     losses: tuple[str, ...] | None = option(
-        None, "of segment, summed: cross-entropy, focal, ohem-cross-entropy, dice, lovasz; none: cross-entropy"
+        None,
+        "of segment, summed: cross-entropy, focal, ohem-cross-entropy, dice, lovasz; of classify one: cross-entropy, "
+        "binary-cross-entropy, focal, class-balanced, logit-adjustment, symmetric-cross-entropy, "
+        "generalised-cross-entropy; of multilabel one: binary-cross-entropy, focal; none: the recipe's, or the first",
     )
     auxiliary: bool = option(False, "of segment: train a second head on the stage before the last (deep supervision)")
     suppression: Literal["greedy", "soft"] | None = option(

@@ -8,7 +8,9 @@ import torch
 
 from plusx.core.sample import DENSE, Listing, Sample
 from plusx.core.targets import Label, Labels, Value
+from plusx.nn.losses.create import to_json
 from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
+from plusx.workflows.choosing_loss import choose_loss
 from plusx.workflows.recipes.recipe import Recipe
 from plusx.workflows.settings import FitSettings
 
@@ -23,9 +25,10 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
     train = listing.splits["train"]
     if settings.head is not None and listing.kind not in DENSE:
         log.warning("--head %s has no effect: the task is %s, which has one head", settings.head, name)
-    for word in ("losses", "auxiliary") if name not in ("segment", "multilabel-segment") else ():
-        if getattr(settings, word):
-            log.warning("--%s has no effect: the task is %s, not segment", word, name)
+    if settings.losses and name in ("detect", "regress"):
+        log.warning("--losses has no effect: the task is %s, which has its own", name)
+    if settings.auxiliary and name not in ("segment", "multilabel-segment"):
+        log.warning("--auxiliary has no effect: the task is %s, not segment", name)
     for word in SUPPRESSING if name != "detect" else ():
         if getattr(settings, word) is not None:
             log.warning("--%s has no effect: the task is %s, not detect", word, name)
@@ -33,15 +36,12 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
     match name:
         case "classify":
             weights = balanced_class_weights(counts) if settings.balance == "weights" else None
-            return {
-                "classes": list(listing.classes),
-                "dropout": recipe.dropout,
-                "label_smoothing": recipe.label_smoothing,
-                "class_weights": weights,
-            }
+            said = {"classes": list(listing.classes), "dropout": recipe.dropout, "class_weights": weights}
+            return said | loss_config(name, recipe, settings, counts)
         case "multilabel":
             weights = balanced_positive_weights(counts, len(train)) if settings.balance == "weights" else None
-            return {"classes": list(listing.classes), "dropout": recipe.dropout, "positive_weights": weights}
+            said = {"classes": list(listing.classes), "dropout": recipe.dropout, "positive_weights": weights}
+            return said | loss_config(name, recipe, settings, counts)
         case "detect" | "segment" | "multilabel-segment":
             if settings.balance != "none":
                 log.warning("--balance %s has no effect on boxes and masks", settings.balance)
@@ -51,6 +51,14 @@ def task_config(name: str, listing: Listing, recipe: Recipe, settings: FitSettin
                 log.warning("--balance %s has no effect on numbers", settings.balance)
             mean, std = standardisation(train)
             return {"columns": list(listing.classes), "dropout": recipe.dropout, "mean": mean, "std": std}
+
+
+def loss_config(name: str, recipe: Recipe, settings: FitSettings, counts: Sequence[int]) -> dict[str, Any]:
+    """The loss of the task classify or multilabel, or the label smoothing of its usual one."""
+    loss = choose_loss(name, recipe, settings, counts)
+    if loss is not None:
+        return {"loss": to_json(loss)}
+    return {"label_smoothing": recipe.label_smoothing} if name == "classify" else {}
 
 
 def head_config(name: str, settings: FitSettings) -> dict[str, Any]:

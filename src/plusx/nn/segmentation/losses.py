@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from plusx.nn.losses.focal import focused
+
 VOID: Final = 255
 """In a mask: not to be counted."""
 
@@ -45,7 +47,7 @@ def focal(logits: Tensor, masks: Tensor, class_weights: Tensor | None = None, ga
     Lin et al., Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002, eq. 4 and 5. `gamma` γ: 1 or more.
     """
     losses, counted = _surprise(logits, masks)
-    return _mean(_weighted((-torch.expm1(-losses)) ** gamma * losses, masks, class_weights), counted)
+    return _mean(_weighted(focused(losses, gamma), masks, class_weights), counted)
 
 
 def hardest_cross_entropy(

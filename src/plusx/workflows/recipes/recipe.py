@@ -11,6 +11,7 @@ from plusx.data.augment.pixels.pixel_augment import PixelAugment
 from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TransformConfig
 from plusx.engine.plan import Plan
+from plusx.nn.losses.loss import Loss
 
 LEAST_STEPS = 8
 """Steps of an epoch that a recipe's batch leaves at least: with fewer, BatchNorm and the schedule see little. Ours."""
@@ -46,7 +47,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides a run but the data and the network. `image_size` None: that of the weights, or the network's."""
+    """All that decides a run but the data and the network. `image_size` None: that of the weights, or the network's.
+
+    `loss`: of classes; None: the task's usual one with `label_smoothing`, which another loss has as its own setting.
+    """
 
     plan: Plan
     batch_size: int
@@ -55,6 +59,7 @@ class Recipe:
     augment: BatchAugment = field(default_factory=InTurn)
     mix: MixConfig | None = None
     repeats: int = 1  # times that an image comes in an epoch, one after the other, cut anew each time
+    loss: Loss | None = None
     label_smoothing: float = 0.0
     dropout: float = 0.0
     image_size: int | None = None

@@ -2,7 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from plusx.nn.losses import binary_cross_entropy, cross_entropy, squared_error
+from plusx.nn.losses.binary_cross_entropy import binary_cross_entropy
+from plusx.nn.losses.cross_entropy import cross_entropy
+from plusx.nn.losses.squared_error import squared_error
 
 
 @pytest.fixture

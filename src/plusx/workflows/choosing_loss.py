@@ -1,0 +1,64 @@
+"""Which loss of classes a run learns by: the user's, else the recipe's, told how many images each class has."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+from plusx.core.errors import InputError, unknown
+from plusx.nn.losses.create import LOSSES, LOSSES_OF_SEVERAL
+from plusx.nn.losses.loss import Counting, Loss
+from plusx.workflows.recipes.recipe import Recipe
+from plusx.workflows.settings import FitSettings
+
+log = logging.getLogger("plusx")
+
+CHOICES: Final = {"classify": LOSSES, "multilabel": LOSSES_OF_SEVERAL}
+"""Task → its losses by name."""
+
+
+def choose_loss(task: str, recipe: Recipe, settings: FitSettings, counts: Sequence[int]) -> Loss | None:
+    """None: the task's usual one, with the recipe's label smoothing. counts: training images of each class.
+
+    InputError for a loss that the task has not, for several, and for one that evens out classes besides --balance.
+    """
+    loss = _fitting(task, recipe.loss) if settings.losses is None else _asked(task, settings.losses, recipe)
+    if loss is None:
+        return None
+    if isinstance(loss, Counting) and settings.balance != "none":
+        raise InputError(
+            f"--balance {settings.balance} and the loss {loss.name} both even out classes of unequal size; together "
+            "they would do it twice. Leave one away."
+        )
+    return loss.counted(counts)
+
+
+def _fitting(task: str, loss: Loss | None) -> Loss | None:
+    """The recipe's loss, where the task can have it."""
+    if loss is None or loss.name in CHOICES[task]:
+        return loss
+    log.warning("The recipe's loss %s is for one class an image: the task %s takes its usual one", loss.name, task)
+    return None
+
+
+def _asked(task: str, names: Sequence[str], recipe: Recipe) -> Loss:
+    """The loss that the user named: as the recipe has it set where it is the recipe's, else with its smoothing."""
+    if len(names) != 1:
+        raise InputError(f"--losses: the task {task} takes one loss; found {', '.join(names)}. Name one of them.")
+    [name] = names
+    choices = CHOICES[task]
+    if name not in choices:
+        raise unknown(f"loss of the task {task}", name, choices)
+    if recipe.loss is not None and recipe.loss.name == name:
+        return recipe.loss
+    smoothing = _smoothing(recipe)
+    kind: Any = choices[name]
+    if any(field.name == "smoothing" for field in fields(kind)):
+        return kind(smoothing=smoothing)
+    if smoothing:
+        log.warning("The recipe's label smoothing of %g has no effect: the loss %s has none", smoothing, name)
+    return kind()
+
+
+def _smoothing(recipe: Recipe) -> float:
+    return recipe.label_smoothing if recipe.loss is None else getattr(recipe.loss, "smoothing", 0.0)

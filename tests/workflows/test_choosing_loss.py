@@ -1,0 +1,65 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from plusx.core.errors import InputError
+from plusx.data.transforms import TrainTransformConfig
+from plusx.engine.optimizers.sgd import SGD
+from plusx.engine.plan import Plan
+from plusx.nn.losses.binary_cross_entropy import BinaryCrossEntropy
+from plusx.nn.losses.class_balanced import ClassBalanced
+from plusx.nn.losses.cross_entropy import CrossEntropy
+from plusx.nn.losses.focal import Focal
+from plusx.nn.losses.generalised_cross_entropy import GeneralisedCrossEntropy
+from plusx.nn.losses.logit_adjustment import LogitAdjustment
+from plusx.workflows.choosing_loss import choose_loss
+from plusx.workflows.recipes.recipe import Recipe
+from plusx.workflows.settings import FitSettings
+
+COUNTS = [9, 1]
+USUAL = Recipe(Plan(epochs=1, optimizer=SGD(rate=0.1)), 32, TrainTransformConfig(), label_smoothing=0.1)
+PUBLISHED = replace(USUAL, loss=BinaryCrossEntropy(0.2, threshold=0.2), label_smoothing=0.0)
+
+
+def choose(task: str, recipe: Recipe, **settings: Any) -> Any:
+    return choose_loss(task, recipe, FitSettings(**settings), COUNTS)
+
+
+def test_the_recipes_unless_the_user_says_otherwise() -> None:
+    assert choose("classify", USUAL) is None
+    assert choose("classify", PUBLISHED) == PUBLISHED.loss
+    assert choose("classify", PUBLISHED, losses=("binary-cross-entropy",)) == PUBLISHED.loss
+    assert choose("classify", PUBLISHED, losses=("cross-entropy",)) == CrossEntropy(0.2)
+    assert choose("classify", USUAL, losses=("class-balanced",)) == ClassBalanced(counts=(9, 1))
+    assert choose("classify", USUAL, losses=("logit-adjustment",)) == LogitAdjustment(smoothing=0.1, counts=(9, 1))
+
+
+def test_smoothing_that_a_loss_has_not_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert choose("classify", USUAL, losses=("focal",)) == Focal()
+    assert "The recipe's label smoothing of 0.1 has no effect: the loss focal has none" in caplog.text
+
+
+def test_a_recipe_for_one_class_learns_several_by_the_usual_loss(caplog: pytest.LogCaptureFixture) -> None:
+    noisy = replace(USUAL, loss=GeneralisedCrossEntropy())
+    assert choose("multilabel", noisy) is None
+    assert "The recipe's loss generalised-cross-entropy is for one class an image: the task multilabel" in caplog.text
+    assert choose("multilabel", replace(USUAL, label_smoothing=0.0), losses=("focal",)) == Focal()
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "words"),
+    [
+        ("classify", {"losses": ("focal", "cross-entropy")}, "takes one loss; found focal, cross-entropy. Name one"),
+        ("classify", {"losses": ("focus",)}, "Unknown loss of the task classify 'focus'. Did you mean focal"),
+        ("multilabel", {"losses": ("logit-adjustment",)}, "Unknown loss of the task multilabel 'logit-adjustment'"),
+        (
+            "classify",
+            {"losses": ("class-balanced",), "balance": "sampling"},
+            "--balance sampling and the loss class-balanced both even out classes of unequal size; together they would",
+        ),
+    ],
+)
+def test_what_does_not_go_together(task: str, settings: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        choose(task, USUAL, **settings)
