@@ -11,6 +11,7 @@ import plusx
 PUBLIC = (
     *(
         "find_rate",
+        "soup",
         "fit",
         "evaluate",
         "predict",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from plusx.workflows.predict import predict as predict
     from plusx.workflows.replay import replay as replay
     from plusx.workflows.shard import shard as shard
+    from plusx.workflows.soup import soup as soup
     from plusx.workflows.tune import tune as tune
     from plusx.workflows.weights import describe_weights as describe_weights
 
@@ -52,6 +53,7 @@ _HOMES = {
     "predict": "plusx.workflows.predict",
     "replay": "plusx.workflows.replay",
     "shard": "plusx.workflows.shard",
+    "soup": "plusx.workflows.soup",
     "tune": "plusx.workflows.tune",
 }
 

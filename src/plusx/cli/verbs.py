@@ -22,6 +22,7 @@ from plusx.workflows.settings import (
     ShardSettings,
     WeightsSettings,
 )
+from plusx.workflows.soup_settings import SoupSettings
 from plusx.workflows.tune_settings import TuneSettings
 
 
@@ -78,6 +79,12 @@ def labels(words: Words) -> int:
     from plusx.workflows.labels import labels, summary
 
     return _print(summary(labels(words.positionals[0], **words.settings)))
+
+
+def soup(words: Words) -> int:
+    from plusx.workflows.soup import soup
+
+    return _print(soup(*words.positionals, **words.settings).lines())
 
 
 def convert(words: Words) -> int:
@@ -196,6 +203,12 @@ _GRAMMARS: Final = (
         LabelsSettings,
         (Positional("RUN", "directory that `plusx fit` wrote"),),
         ("runs/flowers", "runs/flowers --folds 3 --epochs 10"),
+    ),
+    (
+        soup,
+        SoupSettings,
+        (Positional("RUN", "directories that `plusx fit` wrote, or one of them for its checkpoints", many=True),),
+        ("runs/flowers runs/flowers-2 runs/flowers-3", "runs/flowers --uniform --out soup.safetensors"),
     ),
     (
         convert,

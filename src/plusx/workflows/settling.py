@@ -68,6 +68,8 @@ def settle_resumed(data: Any, validation_data: Any, settings: FitSettings, given
     """As `settle`, for the run named by `resume`. given: the names of the settings that the user wrote."""
     assert isinstance(settings.resume, Path)
     run, saved = open_run(settings.resume)
+    if "soup" in saved:
+        raise InputError(f"{run.path} was made of other runs by plusx soup: it has no training to go on with.")
     before = settings_from(FitSettings, saved["settings"])
     with foreign(lambda reason: InputError(f"{run.settings} is damaged: it has no plan with epochs ({reason}).")):
         planned = before.epochs or int(saved["plan"]["epochs"])
