@@ -47,6 +47,14 @@ def test_what_stops_it_from_being_the_recipe_is_said_in_one_line() -> None:
     assert made.image_size == 96
 
 
+def test_another_optimizer_is_said_with_both_rates() -> None:
+    _, (said,) = chosen(recipe="paper", optimizer="lamb", sam=0.05, batch_size=256)
+    assert "SGD at 0.1, no SAM; this run has Lamb at 0.005, SAM" in said
+    few = chosen(optimizer="lamb", batch_size=16).notes
+    assert len(few) == 2
+    assert few[1].startswith("LAMB with steps of 16 images")
+
+
 def test_a_rate_that_was_given_is_not_scaled() -> None:
     made, (said,) = chosen(recipe="paper", rate=0.02, batch_size=32)
     assert made.plan.optimizer.rate == 0.02

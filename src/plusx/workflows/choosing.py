@@ -8,7 +8,13 @@ from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
 from plusx.workflows.augmenting import choose_pixels
-from plusx.workflows.plan_settings import choose_average, choose_schedule
+from plusx.workflows.plan_settings import (
+    choose_average,
+    choose_optimizer,
+    choose_schedule,
+    choose_sharpness,
+    plan_notes,
+)
 from plusx.workflows.recipes.catalogue import About, about
 from plusx.workflows.recipes.default import default_recipe
 from plusx.workflows.recipes.departures import departures, step_of, told
@@ -43,14 +49,15 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
         fitted = replace(published, batch_size=asked)
     recipe = with_own(fitted, settings)
     recipe = replace(recipe, pixels=choose_pixels(settings.augment, recipe.pixels, facts.kind))
+    warnings = plan_notes(recipe.plan, step_of(recipe))
     if settings.recipe == "auto":
-        return Choice(recipe, (f"recipe {name}: {usual.reason} (plusx recipes)",))
+        return Choice(recipe, (f"recipe {name}: {usual.reason} (plusx recipes)", *warnings))
     notes = [] if facts.kind in known.made_for else [what_maps(known, facts.kind)]
     if found := departures(known, published, recipe, facts):
         notes.append(told(known, found))
-    if step_of(published) != step_of(fitted) and settings.rate is None:
+    if step_of(published) != step_of(fitted) and settings.rate is None and settings.optimizer is None:
         notes.append(scaled_in_words(published, fitted, facts))
-    return Choice(recipe, tuple(notes))
+    return Choice(recipe, (*notes, *warnings))
 
 
 def made_for(known: About, facts: Facts) -> Recipe:
@@ -76,8 +83,6 @@ def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
     """`recipe` with what the user says of the plan, the crops, the colours and the mixing."""
     epochs = settings.epochs or recipe.plan.epochs
     frozen = recipe.plan.frozen_epochs if settings.frozen_epochs is None else settings.frozen_epochs
-    optimizer: Any = recipe.plan.optimizer
-    own = {name: value for name in ("rate", "weight_decay") if (value := getattr(settings, name)) not in (None, "auto")}
     changes: dict[str, Any] = {
         "epochs": epochs,
         "frozen_epochs": min(frozen, epochs - 1) if settings.frozen_epochs is None else frozen,
@@ -85,7 +90,8 @@ def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
         "accumulate": settings.accumulate if settings.accumulate > 1 else recipe.plan.accumulate,
         "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,
         "seed": settings.seed,
-        "optimizer": replace(optimizer, **own),
+        "optimizer": choose_optimizer(settings, recipe.plan),
+        "sharpness": choose_sharpness(settings, recipe.plan),
         "schedule": choose_schedule(settings, recipe.plan),
         "average": choose_average(settings, recipe.plan),
     }

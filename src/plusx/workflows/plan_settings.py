@@ -1,12 +1,57 @@
-"""What the user's settings make of a recipe's schedule and average."""
+"""What the user's settings make of a recipe's optimizer, schedule and average."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from plusx.engine.averages.average import AverageConfig
-from plusx.engine.plan import AVERAGES, SCHEDULES, Plan
+from plusx.engine.optimizers.lamb import Lamb
+from plusx.engine.optimizers.optimizer import OptimizerConfig
+from plusx.engine.plan import AVERAGES, OPTIMIZERS, SCHEDULES, Plan
 from plusx.engine.schedules.schedule import Schedule
+from plusx.engine.sharpness import Sharpness
+from plusx.workflows.recipes.scaling import with_rate
 from plusx.workflows.settings import FitSettings
+
+LAMB_FROM: Final = 64
+"""Images of a step below which LAMB is not what it was made for."""
+
+
+def choose_optimizer(settings: FitSettings, plan: Plan) -> OptimizerConfig:
+    """The recipe's, or the named one; with the user's own rate and weight decay.
+
+    A named one of another kind has its own usual settings, and of its usual rate as much as the recipe takes of its
+    own optimizer's: SGD at 0.05, half of 0.1, becomes AdamW at 5e-4, half of 1e-3.
+    """
+    optimizer: Any = plan.optimizer
+    if settings.optimizer is not None and OPTIMIZERS[settings.optimizer] is not type(optimizer):
+        optimizer = _in_place_of(optimizer, OPTIMIZERS[settings.optimizer]())
+    if settings.weight_decay is not None:
+        optimizer = replace(optimizer, weight_decay=settings.weight_decay)
+    return optimizer if settings.rate in (None, "auto") else with_rate(optimizer, settings.rate)
+
+
+def _in_place_of(before: Any, usual: OptimizerConfig) -> OptimizerConfig:
+    return with_rate(usual, float(f"{usual.rate * before.rate / type(before)().rate:.3g}"))
+
+
+def choose_sharpness(settings: FitSettings, plan: Plan) -> Sharpness | None:
+    """The recipe's, or SAM with the radius asked for; none with 0."""
+    if settings.sam is None:
+        return plan.sharpness
+    if settings.sam == 0:
+        return None
+    return replace(plan.sharpness or Sharpness(), rho=settings.sam)
+
+
+def plan_notes(plan: Plan, images: int) -> tuple[str, ...]:
+    """What does not go well together in `plan`. images: of one step."""
+    if isinstance(plan.optimizer, Lamb) and images < LAMB_FROM:
+        return (
+            f"LAMB with steps of {images} images: it was made for thousands, where the norm of a layer's update says "
+            f"something; with so few it follows their noise. Take --optimizer adamw or sgd, or steps of {LAMB_FROM} or "
+            "more (--batch-size, --accumulate).",
+        )
+    return ()
 
 
 def choose_schedule(settings: FitSettings, plan: Plan) -> Schedule:

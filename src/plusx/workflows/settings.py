@@ -138,6 +138,15 @@ class FitSettings(ReadingSettings):
     rate: Literal["auto"] | float | None = option(
         None, "peak learning rate; none: the recipe's; auto: as plusx find-rate suggests", above=0
     )
+    optimizer: Literal["sgd", "adamw", "lamb", "lion", "muon", "rmsprop"] | None = option(
+        None, "what moves the weights; none: the recipe's; its rate and weight decay follow where they are not given"
+    )
+    sam: float | None = option(
+        None,
+        "radius in which the gradient is taken at the worst weights (SAM), e.g. 0.05: flatter minima for twice the "
+        "time; 0: without; none: the recipe's",
+        least=0,
+    )
     schedule: (
         Literal["cosine", "constant", "multistep", "one-cycle", "step", "polynomial", "inverse-sqrt", "flat-cosine"]
         | None

@@ -37,6 +37,11 @@ def _pace(published: Recipe, made: Recipe) -> Iterator[Departure]:
 
 def _strength(published: Recipe, made: Recipe) -> Iterator[Departure]:
     before, after = published.plan.optimizer, made.plan.optimizer
+    if type(before) is not type(after):
+        yield Departure(f"{type(before).__name__} at {before.rate:g}", f"{type(after).__name__} at {after.rate:g}")
+        after = before  # their rates and decays are not to be compared
+    if made.plan.sharpness != published.plan.sharpness:
+        yield Departure(*(f"{'no ' if plan.sharpness is None else ''}SAM" for plan in (published.plan, made.plan)))
     if before.weight_decay != after.weight_decay:
         yield Departure(f"weight decay {before.weight_decay:g}", f"weight decay {after.weight_decay:g}")
     ratio = step_of(made) / step_of(published)
