@@ -63,13 +63,17 @@ def test_a_rate_that_was_given_is_not_scaled() -> None:
 
 def test_a_few_hundred_images_cannot_fill_its_batch() -> None:
     made, notes = chosen(600, recipe="bit-hyperrule", pretrained=True)
-    assert (made.batch_size, made.plan.accumulate, made.plan.epochs) == (64, 1, 50)  # 500 steps
-    assert notes[1] == ("rate 0.003 → 0.000375: batches of 64 instead of 512, as 600 images fill (SGD: in proportion)")
+    assert (made.batch_size, made.plan.accumulate, made.plan.epochs) == (32, 16, 250)  # 500 steps
+    assert notes == ()
+    made, notes = chosen(600, recipe="tv2")
+    assert (made.batch_size, made.plan.accumulate, made.plan.epochs) == (64, 1, 600)
+    assert notes[1] == "rate 0.5 → 0.03125: batches of 64 instead of 1024, as 600 images fill (SGD: in proportion)"
 
 
 def test_a_large_batch_goes_in_several_passes() -> None:
-    made = chosen(30_000, recipe="bit-hyperrule", pretrained=True)
-    assert (made.recipe.batch_size, made.recipe.plan.accumulate, made.notes) == (256, 2, ())
+    made = chosen(30_000, recipe="tv2")
+    assert (made.recipe.batch_size, made.recipe.plan.accumulate, made.notes) == (256, 4, ())
+    assert chosen(30_000, "boxes", recipe="paper").recipe.batch_size == 16
     more = chosen(30_000, recipe="bit-hyperrule", pretrained=True, accumulate=4, batch_size=16)
     assert (more.recipe.batch_size, more.recipe.plan.accumulate) == (16, 4)
     assert more.recipe.plan.optimizer.rate == pytest.approx(0.003 * 64 / 512)

@@ -44,7 +44,7 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     published = made_for(known, facts)
     fitted = published
     if known.batch is not None:
-        fitted = for_batch(published, facts, settings.accumulate)
+        fitted = for_batch(published, facts, settings.accumulate, known.least_steps)
     elif asked is not None:
         fitted = replace(published, batch_size=asked)
     recipe = with_own(fitted, settings)

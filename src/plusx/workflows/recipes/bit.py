@@ -17,6 +17,9 @@ from plusx.engine.schedules.multistep import MultiStep
 from plusx.workflows.recipes.recipe import RECIPES, Facts, Recipe
 
 BATCH = 512
+LEAST_STEPS = 1
+"""A batch may hold all images: the rule counts steps."""
+
 SMALL_SIDE = 96
 """Images of less than this squared are small."""
 
@@ -48,7 +51,7 @@ def bit_hyperrule(facts: Facts) -> Recipe:
         plusx fit DATA --model resnet50 --weights imagenet --recipe bit-hyperrule
     """
     steps = steps_for(facts.images)
-    steps_per_epoch = math.ceil(facts.images / facts.batch_for(BATCH))
+    steps_per_epoch = math.ceil(facts.images / facts.batch_for(BATCH, LEAST_STEPS))
     small = facts.side is not None and facts.side < SMALL_SIDE
     precrop, crop = (160, 128) if small else (512, 480)
     plan = Plan(

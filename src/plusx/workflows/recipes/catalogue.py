@@ -31,8 +31,9 @@ FULL_SIZE = 224
 class About:
     """One recipe, in words. `score`: as published, with network and data; empty where nobody published one.
 
-    `epochs`, `size` and `batch`: of the published run; `batch` None: the rate does not follow the batch. `made_for`:
-    the kinds of target. `differs`: what is otherwise here than in the publication, and why. `sources`: dotted name of
+    `epochs`, `size` and `batch`: of the published run; `batch` None: the rate does not follow the batch.
+    `least_steps`: of an epoch, which the batch leaves where there are few images. `made_for`: the kinds of target.
+    `differs`: what is otherwise here than in the publication, and why. `sources`: dotted name of
     a setting → where its number was read.
     """
 
@@ -47,6 +48,7 @@ class About:
     size: int
     score: str = ""
     batch: int | None = None
+    least_steps: int = 8
     differs: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 

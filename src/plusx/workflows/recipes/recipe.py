@@ -14,7 +14,7 @@ from plusx.engine.plan import Plan
 from plusx.nn.losses.loss import Loss
 
 LEAST_STEPS = 8
-"""Steps of an epoch that a recipe's batch leaves at least: with fewer, BatchNorm and the schedule see little. Ours."""
+"""Steps of an epoch that a recipe's batch leaves at least, so that few images still make many steps. Ours."""
 
 SMALLEST_BATCH = 8
 """Images that a recipe's batch has at least, however few there are. Ours."""
@@ -36,12 +36,12 @@ class Facts:
     batch: int | None = None
     epochs: int | None = None
 
-    def batch_for(self, published: int) -> int:
+    def batch_for(self, published: int, least_steps: int = LEAST_STEPS) -> int:
         """Images of a step: those asked for; else `published`, or the largest power of two that still leaves an epoch
-        `LEAST_STEPS` steps."""
+        `least_steps` steps."""
         if self.batch is not None:
             return self.batch
-        filled = 1 << max(0, (self.images // LEAST_STEPS).bit_length() - 1)
+        filled = 1 << max(0, (self.images // least_steps).bit_length() - 1)
         return min(published, max(SMALLEST_BATCH, filled))
 
 

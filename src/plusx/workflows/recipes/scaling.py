@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from plusx.core.sample import DENSE
+from plusx.core.sample import DENSE, Kind
 from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.lamb import Lamb
 from plusx.engine.optimizers.lion import Lion
@@ -18,7 +18,8 @@ from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.optimizer import OptimizerConfig
 from plusx.engine.optimizers.rmsprop_tf import RMSpropTF
 from plusx.engine.optimizers.sgd import SGD
-from plusx.workflows.recipes.recipe import Facts, Recipe
+from plusx.workflows.recipes.catalogue import FULL_SIZE
+from plusx.workflows.recipes.recipe import LEAST_STEPS, Facts, Recipe
 
 
 class Rule(NamedTuple):
@@ -40,7 +41,7 @@ RULES: Final[Mapping[type, Rule]] = {
 }
 
 IN_ONE_PASS: Final = 256
-"""Images that go through the network at once; larger batches are added up of several passes. Ours."""
+"""Images of 224 pixels that go through the network at once; larger batches are added up of several passes. Ours."""
 
 DENSE_IN_ONE_PASS: Final = 16
 """The same, of boxes and masks, whose maps are larger. Ours."""
@@ -64,13 +65,20 @@ def with_rate(optimizer: OptimizerConfig, rate: float) -> OptimizerConfig:
     return replace(changed, rate=rate)
 
 
-def for_batch(recipe: Recipe, facts: Facts, accumulate: int) -> Recipe:
+def in_one_pass(size: int, kind: Kind) -> int:
+    """Images of this size that go through the network at once: a power of two."""
+    if kind in DENSE:
+        return DENSE_IN_ONE_PASS
+    return 1 << int(IN_ONE_PASS * min(1.0, (FULL_SIZE / size) ** 2)).bit_length() - 1
+
+
+def for_batch(recipe: Recipe, facts: Facts, accumulate: int, least_steps: int = LEAST_STEPS) -> Recipe:
     """`recipe` with the batch that the images can fill, in passes that fit, and the rate for it.
 
     accumulate: passes of a step that the user asks for, 1: as many as `IN_ONE_PASS` makes it.
     """
-    published, most = recipe.batch_size, DENSE_IN_ONE_PASS if facts.kind in DENSE else IN_ONE_PASS
-    batch = facts.batch_for(published)
+    published, most = recipe.batch_size, in_one_pass(recipe.image_size or facts.size, facts.kind)
+    batch = facts.batch_for(published, least_steps)
     asked = facts.batch is not None or accumulate > 1
     size, passes = (batch, accumulate) if asked else (min(batch, most), max(1, batch // most))
     scaled = with_rate(recipe.plan.optimizer, rate_for(recipe.plan.optimizer, published, size * passes))
