@@ -1,9 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pictures import colour_folder
 from plusx.core.errors import InputError
+from plusx.core.prediction import LabelPrediction
 from plusx.data.transforms import TrainTransformConfig
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
@@ -13,7 +16,12 @@ from plusx.nn.losses.cross_entropy import CrossEntropy
 from plusx.nn.losses.focal import Focal
 from plusx.nn.losses.generalised_cross_entropy import GeneralisedCrossEntropy
 from plusx.nn.losses.logit_adjustment import LogitAdjustment
+from plusx.nn.regularisation import residual_units
+from plusx.tasks.classify import Classify
+from plusx.weights.modelfile import load_model
 from plusx.workflows.choosing_loss import choose_loss
+from plusx.workflows.fit import fit
+from plusx.workflows.predict import predict
 from plusx.workflows.recipes.recipe import Recipe
 from plusx.workflows.settings import FitSettings
 
@@ -63,3 +71,18 @@ def test_a_recipe_for_one_class_learns_several_by_the_usual_loss(caplog: pytest.
 def test_what_does_not_go_together(task: str, settings: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         choose(task, USUAL, **settings)
+
+
+def test_a_run_by_binary_cross_entropy_and_stochastic_depth(tmp_path: Path) -> None:
+    quick: dict[str, Any] = {"workers": 0, "device": "cpu", "precision": "fp32", "compile": "no", "batch_size": 8}
+    data = colour_folder(tmp_path / "data", per_class=6)
+    words: dict[str, Any] = {"losses": "binary-cross-entropy", "drop_path": 0.3, "model": "resnet20", **quick}
+    run = fit(data, **words, epochs=1, out=tmp_path / "run")
+    assert run.agreement is not None
+    task = load_model(run.path / "model.safetensors").task
+    assert isinstance(task, Classify)
+    assert task.settings.loss == BinaryCrossEntropy(0.1)
+    assert all(unit.drop_path == 0 for unit in residual_units(task.backbone))
+    [answer] = predict(run.path, [next(data.rglob("*.png"))], runtime="onnx")
+    assert isinstance(answer, LabelPrediction)
+    assert sum(answer.probabilities.values()) == pytest.approx(1.0, abs=1e-5)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from plusx.nn.conv import RELU6, Activation, Norm, conv, conv_norm, conv_norm_act, named
 from plusx.nn.padding import Padding
+from plusx.nn.residual import ResidualUnit
 from plusx.nn.squeeze_excite import SqueezeExcite
 from plusx.nn.strides import Step
 
@@ -39,7 +40,7 @@ class Bottleneck:
 
 
 @final
-class InvertedResidual(nn.Module):
+class InvertedResidual(ResidualUnit):
     """y = F(x) + x; nothing follows the sum. F gives a fresh map, into which x is added."""
 
     def __init__(self, F: nn.Module) -> None:
@@ -47,9 +48,9 @@ class InvertedResidual(nn.Module):
         self.F = F
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.F(x)
+        y = self.branch(self.F(x))
         y += x
-        return y
+        return self.total(y)
 
 
 def inverted_residual(

@@ -24,6 +24,7 @@ from plusx.weights.download import fetch
 from plusx.workflows.augmenting import warn_of_mixed_counts
 from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.recipes.recipe import Facts, Recipe
+from plusx.workflows.regularising import regularise
 from plusx.workflows.settings import FitSettings
 from plusx.workflows.task_settings import task_config
 
@@ -66,6 +67,7 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     torch.manual_seed(settings.seed)
     task = begun(settings, origin, name, config, {"in_channels": input.channels, "output_stride": 32, **changes})
     task.backbone.recompute = settings.recompute
+    regularise(task.backbone, network.name, recipe)
     card = card_of(settings, network.name, {**without_stride(origin), **changes}, origin)
     card = replace(card, input=input, classes=listing.classes, largest_image=largest_of(listing, sizes))
     return Design(task, card, recipe, start_of(settings, origin), notes)
@@ -142,6 +144,7 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
     recipe = replace(recipe, plan=plan, batch_size=saved["batch_size"])
     backbone = build(card.architecture, in_channels=card.input.channels, **card.build)
     backbone.recompute = settings.recompute
+    regularise(backbone, card.architecture, recipe)
     config = task_config(name, listing, recipe, settings)
     if name in HEADS_OF:  # with what the weights said of their head
         config = {**{key: value for key, value in saved["task"].items() if key != "name"}, **config}

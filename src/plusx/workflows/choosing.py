@@ -96,7 +96,8 @@ def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
         "average": choose_average(settings, recipe.plan),
     }
     plan: Plan = replace(recipe.plan, **changes)
-    shown = {"transform": choose_transform(settings, recipe), "mix": choose_mix(settings, recipe)}
+    shown: dict[str, Any] = {"transform": choose_transform(settings, recipe), "mix": choose_mix(settings, recipe)}
+    shown["drop_path"] = recipe.drop_path if settings.drop_path is None else settings.drop_path
     return replace(recipe, plan=plan, image_size=settings.image_size or recipe.image_size, **shown)
 
 

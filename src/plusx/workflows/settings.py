@@ -168,6 +168,13 @@ class FitSettings(ReadingSettings):
         None, "what the best weights and patience go by, e.g. macro-f1; none: the task's own; a wrong name lists all"
     )
     weight_decay: float | None = option(None, "pull of the weights towards 0; none: the recipe's", least=0)
+    drop_path: float | None = option(
+        None,
+        "stochastic depth: share of residual branches left out in training, from 0 at the first to this at the last; "
+        "none: the recipe's",
+        least=0,
+        below=1,
+    )
     crop: float | None = option(
         None,
         "least share of an image that a training crop shows; without effect on boxes and masks; none: the recipe's",

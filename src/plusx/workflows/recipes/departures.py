@@ -51,6 +51,8 @@ def _strength(published: Recipe, made: Recipe) -> Iterator[Departure]:
         yield Departure(
             *(", ".join(type(part).__name__ for part in one.pixels) or "no policy" for one in (published, made))
         )
+    if published.drop_path != made.drop_path:
+        yield Departure(f"drop-path {published.drop_path:g}", f"drop-path {made.drop_path:g}")
     old, new = published.transform, made.transform
     if isinstance(old, TrainTransformConfig) and isinstance(new, TrainTransformConfig):
         if old.scale != new.scale:

@@ -62,6 +62,8 @@ class Recipe:
     loss: Loss | None = None
     label_smoothing: float = 0.0
     dropout: float = 0.0
+    drop_path: float = 0.0  # stochastic depth: share of branches left out in the last unit
+    drop_block: float = 0.0  # share of points left out in the last two stages
     image_size: int | None = None
 
 
