@@ -17,9 +17,10 @@ from plusx.data.augment.combine import InTurn, OneOf
 from plusx.data.augment.mixup import Mixup
 from plusx.data.augment.pixels.rand_augment import RandAugment
 from plusx.data.augment.pixels.three_augment import ThreeAugment
+from plusx.data.augment.progressive import Progressive
 from plusx.data.loader import Loader
 from plusx.weights.modelfile import load_model
-from plusx.workflows.augmenting import AUGMENTATIONS, choose_pixels, warn_of_mixed_counts
+from plusx.workflows.augmenting import AUGMENTATIONS, choose_pixels, choose_progressive, warn_of_mixed_counts
 from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.fit import fit
 from plusx.workflows.loading import preparation, training_batches
@@ -95,7 +96,9 @@ def test_images_are_changed_before_they_are_normalised(tmp_path: Path, memory_fo
 
 def test_a_run_goes_on_to_the_same_bits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = colour_folder(tmp_path / "data", per_class=6)
-    whole = fit(data, **QUICK, augment="randaugment", epochs=2, out=tmp_path / "whole").path
+    more: dict[str, Any] = {"augment": "randaugment", "progressive": 0.5, "image_size": 64}
+    whole = fit(data, **QUICK, **more, epochs=2, out=tmp_path / "whole").path
+    assert "images of 32 pixels at first, of 64 from epoch 2 on" in capsys.readouterr().err
     shutil.copytree(whole, tmp_path / "cut")
     for name in ("checkpoints/last.pt", "checkpoints/best.pt", "model.safetensors", "metrics.json"):
         (tmp_path / "cut" / name).unlink(missing_ok=True)
@@ -111,3 +114,11 @@ def test_grey_images(tmp_path: Path) -> None:
     for parts in AUGMENTATIONS.values():
         for part in parts:
             assert part.apply(images, torch.Generator().manual_seed(0)).shape == images.shape
+
+
+def test_growing_images_are_the_users_or_the_recipes_and_not_for_boxes() -> None:
+    assert choose_progressive(None, Progressive(0.6), "label") == Progressive(0.6)
+    assert choose_progressive(0.7, Progressive(0.6, until=0.9), "value") == Progressive(0.7, until=0.9)
+    assert choose_progressive(1.0, Progressive(0.6), "boxes") is None
+    with pytest.raises(InputError, match=r"--progressive 0\.5 shrinks training images, and boxes and masks would keep"):
+        choose_progressive(0.5, None, "masks")

@@ -19,6 +19,9 @@ from plusx.engine.skipping import NonFinite
 Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
 """uint8 batch on its device → float, normalised, augmented; all randomness from the generator (of that device)."""
 
+Resize: TypeAlias = Callable[[Batch, float], Batch]
+"""uint8 batch on its device, and the share of the run at its epoch's end, 0..1 → the batch at the size for then."""
+
 
 @dataclass(frozen=True)
 class TrainParts:
@@ -42,6 +45,7 @@ class TrainParts:
     checkpoint_minutes: float | None = None  # also saves inside an epoch when this much time has passed
     keep: int = KEEP
     about: Mapping[str, Any] = field(default_factory=dict)
+    resize: Resize | None = None  # comes before `prepare`
 
 
 @dataclass(frozen=True)

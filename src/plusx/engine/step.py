@@ -23,7 +23,7 @@ from plusx.engine.gradients.rules import Rules
 from plusx.engine.losses import PendingLosses, check_finite, check_gradients
 from plusx.engine.momentum import move
 from plusx.engine.moving import optimizer_of, put_back
-from plusx.engine.parts import Prepare
+from plusx.engine.parts import Prepare, Resize
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
@@ -43,6 +43,7 @@ class Stepper:
         self.task = self._network.task
         self.plan, self.placement, self.prepare, self.team = plan, placement, prepare, team
         self.tell: Callable[[str], None] = log.warning  # what the user should know
+        self.resize: Resize | None = None
         self.micro_batch: int | None = None  # images computed at once; None: a whole batch
         self.learning = [parameter for parameter in self.task.parameters() if parameter.requires_grad]
         self.optimizer = optimizer_of(self.task, plan, placement, self._network)
@@ -200,6 +201,8 @@ class Stepper:
     def _prepared(self, batch: Batch, position: Position) -> Batch:
         """On the device, normalised and augmented as a whole: parts of it are not drawn anew."""
         batch = batch.to(self.placement.device, self.placement.memory_format)
+        if self.resize is not None:
+            batch = self.resize(batch, (position.epoch + 1) / self.plan.epochs)
         return self.prepare(batch, self._generator.manual_seed(self._seed(position)))
 
     def _backward(self, batch: Batch, share: float, position: Position) -> dict[str, float]:

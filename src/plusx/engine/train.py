@@ -71,7 +71,7 @@ class _Run:
         self.stepper, self.batches, self.parts, self.team = stepper, batches, parts, stepper.team
         self.plan = stepper.plan
         self.state = State()
-        stepper.tell = self.note
+        stepper.tell, stepper.resize = self.note, parts.resize
         stepper.checks_gradients = parts.non_finite == "skip"
         self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
         self.saver = Saver(parts.directory, parts.keep)

@@ -1,7 +1,8 @@
-"""Which pixels' augmentation a run has: the recipe's or the one that the user names."""
+"""How a run changes its images and their size: as the recipe has it, or as the user says."""
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from plusx.core.errors import InputError
@@ -16,6 +17,7 @@ from plusx.data.augment.pixels.pixel_augment import PixelAugment
 from plusx.data.augment.pixels.rand_augment import RandAugment, TimmRandAugment
 from plusx.data.augment.pixels.three_augment import ThreeAugment
 from plusx.data.augment.pixels.trivial_augment import TrivialAugment
+from plusx.data.augment.progressive import Progressive
 
 log = logging.getLogger("plusx")
 
@@ -43,6 +45,20 @@ def choose_pixels(asked: str | None, recipe: tuple[PixelAugment, ...], kind: Kin
         raise InputError(
             f"{named} shears, shifts and turns images ({', '.join(moving)}), and boxes and masks would stay behind. "
             f"Of boxes and masks only colours may change: --augment {still}."
+        )
+    return chosen
+
+
+def choose_progressive(asked: float | None, recipe: Progressive | None, kind: Kind) -> Progressive | None:
+    """The recipe's, or from the share of the side that is asked for. InputError for boxes and masks."""
+    chosen = recipe if asked is None else replace(recipe or Progressive(), first=asked)
+    if chosen is None or chosen.first == 1:
+        return None
+    if kind in DENSE:
+        named = "The recipe's progressive resizing" if asked is None else f"--progressive {asked:g}"
+        raise InputError(
+            f"{named} shrinks training images, and boxes and masks would keep their size. Take --image-size for "
+            "smaller ones, or leave it away (--progressive 1)."
         )
     return chosen
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
-from plusx.workflows.augmenting import choose_pixels
+from plusx.workflows.augmenting import choose_pixels, choose_progressive
 from plusx.workflows.plan_settings import (
     choose_average,
     choose_optimizer,
@@ -48,7 +48,9 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     elif asked is not None:
         fitted = replace(published, batch_size=asked)
     recipe = with_own(fitted, settings)
-    recipe = replace(recipe, pixels=choose_pixels(settings.augment, recipe.pixels, facts.kind))
+    pixels = choose_pixels(settings.augment, recipe.pixels, facts.kind)
+    sizes = choose_progressive(settings.progressive, recipe.progressive, facts.kind)
+    recipe = replace(recipe, pixels=pixels, progressive=sizes)
     warnings = plan_notes(recipe.plan, step_of(recipe))
     if settings.recipe == "auto":
         return Choice(recipe, (f"recipe {name}: {usual.reason} (plusx recipes)", *warnings))

@@ -22,7 +22,7 @@ from plusx.engine.placement import Placement
 from plusx.engine.progress import Progress
 from plusx.engine.train import train
 from plusx.workflows.building import Sizes, design
-from plusx.workflows.loading import measuring_batches, preparation, training_batches
+from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
 from plusx.workflows.settings import FitSettings
 
 
@@ -77,6 +77,7 @@ def answers_of_fold(crossing: Crossing, train_on: tuple[Sample, ...], asked: tup
     with TemporaryDirectory(dir=crossing.directory, prefix=".fold-") as temporary, Interrupt() as interrupt:
         parts = TrainParts(
             prepare=preparation(card.input, recipe),
+            resize=resizing(recipe),
             directory=Path(temporary),
             observers=(Progress(crossing.console),),
             interrupt=interrupt,

@@ -40,7 +40,7 @@ from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.explaining import check_together, explained
 from plusx.workflows.finishing import finish
-from plusx.workflows.loading import measuring_batches, preparation, training_batches
+from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
 from plusx.workflows.origin import lasting_origin_of
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
 from plusx.workflows.rate_finder import found_rate, with_rate
@@ -276,6 +276,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
 
         parts = TrainParts(
             prepare=preparation(card.input, recipe),
+            resize=resizing(recipe),
             directory=job.run.checkpoints,
             evaluate=judge,
             primary=primary,

@@ -23,7 +23,7 @@ from plusx.data.processes import forking, hindrance
 from plusx.data.sampler import Order, Repeated, Shuffled, Windowed, balanced
 from plusx.data.transforms import EvalTransform, Transform
 from plusx.engine.membership import of_environment
-from plusx.engine.parts import Prepare
+from plusx.engine.parts import Prepare, Resize
 from plusx.nn.preprocess import Normalise
 from plusx.workflows.recipes.recipe import Recipe
 from plusx.workflows.settings import FitSettings
@@ -121,3 +121,8 @@ def preparation(input: Input, recipe: Recipe | None = None) -> Prepare:  # noqa:
         return recipe.augment.apply(normal, generator) if recipe else normal
 
     return prepare
+
+
+def resizing(recipe: Recipe) -> Resize | None:
+    """How the size of training images changes over the run, where the recipe has it so."""
+    return None if recipe.progressive is None else recipe.progressive.apply

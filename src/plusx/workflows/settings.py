@@ -199,6 +199,13 @@ class FitSettings(ReadingSettings):
         ]
         | None
     ) = option(None, "published policy by which training images are changed, each in its own way; none: the recipe's")
+    progressive: float | None = option(
+        None,
+        "side of the first training images as a share of the whole, 0.5 for half; it grows in the second half of the "
+        "run and is whole for its last fifth; 1: whole from the start; none: the recipe's",
+        above=0,
+        most=1,
+    )
     mosaic: float | None = option(
         None,
         "share of training pictures made of four, 0 to 1, for boxes and masks; none: the recipe's",

@@ -45,4 +45,8 @@ def tell_plan(made: Design, placement: Placement, job: Job, console: Console) ->
     )
     if made.recipe.pixels:
         console.print(f"images changed by {', '.join(map(str, made.recipe.pixels))}", highlight=False, markup=False)
+    if (growing := made.recipe.progressive) is not None:
+        sides = growing.sides(size[0], plan.epochs)
+        whole = sides.index(size[0]) + 1
+        console.print(f"images of {sides[0]} pixels at first, of {size[0]} from epoch {whole} on", highlight=False)
     console.print(f"run directory: {job.run.path}", highlight=False)

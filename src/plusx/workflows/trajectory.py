@@ -27,7 +27,7 @@ from plusx.engine.progress import Progress
 from plusx.engine.train import train
 from plusx.workflows.building import design
 from plusx.workflows.crossing import Crossing
-from plusx.workflows.loading import measuring_batches, preparation, training_batches
+from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
 
 MADE_UP: Final = "(made up by plusx)"
 RESULT: Final = "trajectory.npz"
@@ -78,6 +78,7 @@ def trained(crossing: Crossing, asked: Asked, follower: "Follower", going_on: bo
 
         parts = TrainParts(
             prepare=preparation(card.input, recipe),
+            resize=resizing(recipe),
             directory=follower.directory,
             evaluate=judge,
             primary="margin",

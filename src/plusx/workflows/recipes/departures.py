@@ -47,6 +47,8 @@ def _strength(published: Recipe, made: Recipe) -> Iterator[Departure]:
     ratio = step_of(made) / step_of(published)
     if abs(after.rate / (before.rate * rule_of(before).factor(ratio)) - 1) > 1e-6 and after.rate != before.rate:
         yield Departure(f"rate {before.rate:g}", f"rate {after.rate:g}")
+    if published.progressive != made.progressive:
+        yield Departure(*("growing images" if one.progressive else "whole images" for one in (published, made)))
     if published.pixels != made.pixels:
         yield Departure(
             *(", ".join(type(part).__name__ for part in one.pixels) or "no policy" for one in (published, made))

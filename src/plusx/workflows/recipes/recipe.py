@@ -8,6 +8,7 @@ from plusx.core.sample import Kind
 from plusx.data.augment.augment import BatchAugment
 from plusx.data.augment.combine import InTurn
 from plusx.data.augment.pixels.pixel_augment import PixelAugment
+from plusx.data.augment.progressive import Progressive
 from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TransformConfig
 from plusx.engine.plan import Plan
@@ -65,6 +66,7 @@ class Recipe:
     drop_path: float = 0.0  # stochastic depth: share of branches left out in the last unit
     drop_block: float = 0.0  # share of points left out in the last two stages
     image_size: int | None = None
+    progressive: Progressive | None = None
 
 
 RECIPES: Registry[Callable[[Facts], Recipe]] = Registry("recipe")
