@@ -4,12 +4,16 @@ import pytest
 
 from plusx.core.errors import InputError
 from plusx.core.sample import Kind
-from plusx.data.augment.combine import InTurn, OneOf
+from plusx.data.augment.combine import InTurn, OneOf, members
 from plusx.data.augment.cutmix import CutMix
 from plusx.data.augment.erasing import RandomErasing
 from plusx.data.augment.mixup import Mixup
 from plusx.data.jitter import JitterConfig
+from plusx.engine.schedules.step import Step
+from plusx.nn.losses.generalised_cross_entropy import GeneralisedCrossEntropy
+from plusx.nn.losses.logit_adjustment import LogitAdjustment
 from plusx.workflows.choosing import Choice, choose_recipe
+from plusx.workflows.recipes.catalogue import names
 from plusx.workflows.recipes.mapping import kept
 from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.settings import FitSettings, settings_from
@@ -103,5 +107,27 @@ def test_mixing_that_has_no_meaning_for_the_targets_goes() -> None:
 
 
 def test_a_name_that_does_not_exist() -> None:
-    with pytest.raises(InputError, match=r"recipe: found 'a9', expected one of auto, bit-hyperrule, dense"):
+    with pytest.raises(InputError, match=r"recipe: found 'a9', expected one of auto, a1, a2, a3, b, bit-hyperrule"):
         settings_from(FitSettings, {"recipe": "a9"})
+
+
+def test_a_schedule_that_counts_epochs_is_shortened_with_them() -> None:
+    plan = chosen(recipe="b", epochs=45).recipe.plan
+    assert isinstance(plan.schedule, Step)
+    assert plan.schedule.every == pytest.approx(0.24)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "dense"])
+@pytest.mark.parametrize("kind", ["labels", "value", "boxes"])
+def test_every_recipe_maps_to_every_task(name: str, kind: Kind) -> None:
+    made = chosen(300, kind, recipe=name, epochs=3).recipe
+    assert made.loss is None or kind == "label"
+    assert not (kind == "boxes" and any(part.moves for part in made.pixels))
+    assert not (kind == "value" and any(isinstance(part, CutMix) for part in members(made.augment)))
+    assert (made.batch_size, made.plan.epochs) <= (32, 3)
+
+
+def test_the_losses_for_labels_that_are_not_as_one_wishes() -> None:
+    assert chosen(recipe="imbalanced").recipe.loss == LogitAdjustment()
+    noisy = chosen(recipe="noisy-labels", pretrained=True).recipe
+    assert (noisy.loss, noisy.plan.frozen_epochs) == (GeneralisedCrossEntropy(), 1)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
+from plusx.engine.schedules.step import Step
 from plusx.workflows.augmenting import choose_pixels, choose_progressive
 from plusx.workflows.plan_settings import (
     choose_average,
@@ -81,6 +82,13 @@ def scaled_in_words(published: Recipe, fitted: Recipe, facts: Facts) -> str:
     )
 
 
+def paced(plan: Plan, epochs: int) -> Plan:
+    """Another number of epochs: what counts them in its schedule is shortened or drawn out alike."""
+    if isinstance(plan.schedule, Step):
+        return replace(plan, schedule=replace(plan.schedule, every=plan.schedule.every * epochs / plan.epochs))
+    return plan
+
+
 def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
     """`recipe` with what the user says of the plan, the crops, the colours and the mixing."""
     epochs = settings.epochs or recipe.plan.epochs
@@ -94,7 +102,7 @@ def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
         "seed": settings.seed,
         "optimizer": choose_optimizer(settings, recipe.plan),
         "sharpness": choose_sharpness(settings, recipe.plan),
-        "schedule": choose_schedule(settings, recipe.plan),
+        "schedule": choose_schedule(settings, paced(recipe.plan, epochs)),
         "average": choose_average(settings, recipe.plan),
     }
     plan: Plan = replace(recipe.plan, **changes)

@@ -55,9 +55,14 @@ def markdown(language: Literal["en", "zh"] = "en") -> Iterator[str]:
     for one in sorted(map(about, names()), key=lambda one: (one.cost, one.name)):
         when, kinds = {"en": (one.when, KINDS), "zh": (one.when_zh, KINDS_ZH)}[language]
         made = {"en": ", ", "zh": "、"}[language].join(kinds[kind] for kind in one.made_for)
-        yield f"| `{one.name}` | {when} | {one.score or '-'} | {one.cost:.0f} | {made} |"
+        yield f"| `{one.name}` | {when} | {one.score or '-'} | {cost_of(one)} | {made} |"
+
+
+def cost_of(one: About) -> str:
+    """Epochs, with as many digits as matter."""
+    return f"{one.cost:.0f}" if one.cost >= 10 else f"{one.cost:.1f}"
 
 
 def row(one: About) -> Sequence[str]:
     """One line of the table."""
-    return one.name, f"{one.cost:.0f}", one.when, one.score or "-"
+    return one.name, cost_of(one), one.when, one.score or "-"

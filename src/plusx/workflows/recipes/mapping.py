@@ -6,7 +6,7 @@ from typing import Any
 
 from plusx.core.sample import DENSE, Kind
 from plusx.data.augment.augment import BatchAugment
-from plusx.data.augment.combine import InTurn, OneOf
+from plusx.data.augment.combine import InTurn, OneOf, Sometimes
 from plusx.data.augment.cutmix import CutMix
 from plusx.data.augment.mixup import Mixup
 from plusx.workflows.recipes.catalogue import About
@@ -31,12 +31,16 @@ def mapped(recipe: Recipe, facts: Facts) -> Recipe:
             recipe,
             transform=usual.transform,
             mix=usual.mix,
+            progressive=None,
             image_size=usual.image_size,
+            pixels=tuple(part for part in recipe.pixels if not part.moves),
             augment=InTurn(),
+            loss=None,
             label_smoothing=0.0,
         )
     plan = replace(recipe.plan, clip=recipe.plan.clip or 1.0) if facts.kind == "value" else recipe.plan
-    return replace(recipe, plan=plan, augment=InTurn(tuple(kept(recipe.augment, facts.kind))), label_smoothing=0.0)
+    left = InTurn(tuple(kept(recipe.augment, facts.kind)))
+    return replace(recipe, plan=plan, augment=left, loss=None, label_smoothing=0.0)
 
 
 def kept(augment: BatchAugment, kind: Kind) -> Iterator[BatchAugment]:
@@ -45,13 +49,16 @@ def kept(augment: BatchAugment, kind: Kind) -> Iterator[BatchAugment]:
         case InTurn(parts=parts):
             for part in parts:
                 yield from kept(part, kind)
-        case OneOf(choices=choices):
+        case OneOf(choices=choices, chances=chances):
             left = tuple(part for choice in choices for part in kept(choice, kind))
-            yield from (OneOf(left),) if len(left) > 1 else left
+            whole = len(left) == len(choices)
+            yield from (OneOf(left, chances if whole else None),) if len(left) > 1 else left
+        case Sometimes(part=part, chance=chance):
+            yield from (Sometimes(one, chance) for one in kept(part, kind))
         case Mixup() | CutMix():
-            part: Any = augment
+            own: Any = augment
             if kind == "labels" or isinstance(augment, Mixup):
-                yield replace(part, kind=kind)
+                yield replace(own, kind=kind)
         case _:
             yield augment
 

@@ -6,15 +6,15 @@ whitening layer computed from the data, no shortcuts, scaled logits. That is no 
 """
 
 from plusx.data.augment.combine import InTurn
-from plusx.data.augment.erasing import RandomErasing
+from plusx.data.augment.cutout import Cutout
 from plusx.data.transforms import TrainTransformConfig
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.one_cycle import OneCycle
 from plusx.workflows.recipes.recipe import RECIPES, Facts, Recipe
 
-CUTOUT = (8 / 32) ** 2
-"""Part of the image: 8 × 8 of 32 × 32 pixels."""
+CUTOUT = 8 / 32
+"""Part of the side: 8 of 32 pixels."""
 
 
 @RECIPES.register("speedrun")
@@ -30,11 +30,10 @@ def speedrun(facts: Facts) -> Recipe:
         optimizer=SGD(rate=0.4, momentum=0.9, weight_decay=5e-4, nesterov=True),
         schedule=OneCycle(rise=5 / 24, start=0.0, final=0.0, momentums=None, shape="linear"),
     )
-    cut = RandomErasing(probability=1.0, area=(CUTOUT, CUTOUT), ratio=(1.0, 1.0))
     return Recipe(
         plan,
         512,
         transform=TrainTransformConfig(scale=(0.6, 1.0)),
-        augment=InTurn((cut,)),
+        augment=InTurn((Cutout(CUTOUT),)),
         image_size=min(facts.size, 64),
     )

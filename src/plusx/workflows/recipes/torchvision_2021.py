@@ -7,6 +7,7 @@ from plusx.data.augment.combine import InTurn, OneOf
 from plusx.data.augment.cutmix import CutMix
 from plusx.data.augment.erasing import RandomErasing
 from plusx.data.augment.mixup import Mixup
+from plusx.data.augment.pixels.trivial_augment import TrivialAugment
 from plusx.data.transforms import TrainTransformConfig
 from plusx.engine.averages.ema import Ema
 from plusx.engine.optimizers.sgd import SGD
@@ -32,6 +33,7 @@ def tv2(facts: Facts) -> Recipe:
         epochs=EPOCHS,
         optimizer=SGD(rate=0.5, momentum=0.9, weight_decay=2e-5, nesterov=False),
         schedule=Cosine(warmup=WARMUP_EPOCHS / EPOCHS, warmup_from=0.01),
+        decays="all-but-norms",
         average=Ema(averaged_decay(facts), every=AVERAGED_EVERY),
     )
     mix = OneOf((Mixup(facts.kind, facts.classes, alpha=0.2), CutMix(facts.kind, facts.classes, alpha=1.0)))
@@ -39,7 +41,9 @@ def tv2(facts: Facts) -> Recipe:
         plan,
         BATCH,
         transform=TrainTransformConfig(scale=(0.08, 1.0)),
-        augment=InTurn((RandomErasing(probability=0.1, area=(0.02, 0.33)), mix)),
+        pixels=(TrivialAugment(),),
+        augment=InTurn((RandomErasing(probability=0.1, area=(0.02, 0.33), fill="mean"), mix)),
+        repeats=4,
         label_smoothing=0.1,
         image_size=176,
     )
