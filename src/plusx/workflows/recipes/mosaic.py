@@ -28,7 +28,7 @@ HALF_LIFE, AVERAGED_EVERY = 100, 20
 
 @RECIPES.register("mosaic-mild")
 def mosaic_mild(facts: Facts) -> Recipe:
-    """SGD at 2.048 for 2,048 images, binary cross-entropy, growing images up to 176 pixels, averaged weights; 29 epochs.
+    """SGD at 2.048 for 2,048 images, binary cross-entropy, images that grow to 176 pixels, 29 epochs.
 
     ResNet-50 on ImageNet at 224 pixels: 76.19 %.
 
@@ -48,7 +48,7 @@ def mosaic_mild(facts: Facts) -> Recipe:
 def mosaic_medium(facts: Facts) -> Recipe:
     """Mild for 90 epochs with mixup and, every tenth step, sharpness-aware minimisation.
 
-        plusx fit DATA --model resnet50 --recipe mosaic-medium
+    plusx fit DATA --model resnet50 --recipe mosaic-medium
     """
     mix = Mixup(facts.kind, facts.classes, alpha=0.2)
     return replace(
@@ -63,7 +63,7 @@ def mosaic_medium(facts: Facts) -> Recipe:
 def mosaic_hot(facts: Facts) -> Recipe:
     """Medium for 234 epochs, with all of it stronger, RandAugment and stochastic depth.
 
-        plusx fit DATA --model resnet50 --recipe mosaic-hot
+    plusx fit DATA --model resnet50 --recipe mosaic-hot
     """
     mix = Mixup(facts.kind, facts.classes, alpha=0.25)
     return replace(
