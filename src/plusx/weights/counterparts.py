@@ -116,11 +116,11 @@ def _differing(backbone: Backbone, found: Counterpart, made: Card) -> Differing 
     given = {key: _frozen(value) for key, value in {**architecture(made.architecture).settings, **made.build}.items()}
     if _printed(found.architecture, given, channels) != wanted:
         return None
-    other = {key: value for key, value in given.items() if key != "momentum" and value != there[key]}
+    other = {key: value for key, value in given.items() if key != "momentum" and value != there.get(key, False)}
     differing = {
-        key: (value, there[key])
+        key: (value, there.get(key, False))  # blur_pool is none of the library's settings
         for key, value in other.items()
-        if _printed(found.architecture, {**given, key: there[key]}, channels) != wanted
+        if _printed(found.architecture, {**given, key: there.get(key, False)}, channels) != wanted
     }
     fixed = _CHANNELS.get(found.layout.name, channels)
     return {"in_channels": (channels, fixed), **differing} if channels != fixed else differing
