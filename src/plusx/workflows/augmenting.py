@@ -14,7 +14,7 @@ from plusx.data.augment.mixup import Mixup
 from plusx.data.augment.pixels.augmix import AugMix
 from plusx.data.augment.pixels.auto_augment import AutoAugment
 from plusx.data.augment.pixels.pixel_augment import PixelAugment
-from plusx.data.augment.pixels.rand_augment import RandAugment, TimmRandAugment
+from plusx.data.augment.pixels.rand_augment import RandAugment
 from plusx.data.augment.pixels.three_augment import ThreeAugment
 from plusx.data.augment.pixels.trivial_augment import TrivialAugment
 from plusx.data.augment.progressive import Progressive
@@ -23,7 +23,7 @@ log = logging.getLogger("plusx")
 
 AUGMENTATIONS: Final[Mapping[str, tuple[PixelAugment, ...]]] = {
     "off": (),
-    "light": (TimmRandAugment(magnitude=4, count=1),),
+    "light": (RandAugment(count=1, magnitude=5),),
     "randaugment": (RandAugment(),),
     "trivial": (TrivialAugment(),),
     "auto-imagenet": (AutoAugment("imagenet"),),
