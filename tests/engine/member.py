@@ -25,6 +25,7 @@ from plusx.core.batch import Batch
 from plusx.core.errors import InputError, PlusxError
 from plusx.core.ranks import Ranks
 from plusx.core.task import Task
+from plusx.engine.anchor import Anchor
 from plusx.engine.averages.ema import Ema
 from plusx.engine.evaluate import counted
 from plusx.engine.group import joined
@@ -34,6 +35,7 @@ from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.constant import Constant
+from plusx.engine.sharpness import Sharpness
 from plusx.engine.sync_norm import synchronised
 from plusx.engine.team import Team
 from plusx.engine.train import train
@@ -43,6 +45,7 @@ PLANS = {
     "plain": PLAN,
     "averaged": replace(PLAN, average=Ema(0.9), accumulate=1),
     "frozen first": replace(PLAN, frozen_epochs=1),
+    "sharp": replace(PLAN, sharpness=Sharpness(), anchor=Anchor(), centralise=True, adaptive_clip=0.01),
     "unused": PLAN,
     "synchronised": PLAN,
     "norm": PLAN,

@@ -10,7 +10,7 @@ from teams import check_history, check_weights, said, teams, weights
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied")
 
 
-ALIKE = ("plain", "averaged", "frozen first", "unused", "synchronised")
+ALIKE = ("plain", "averaged", "frozen first", "sharp", "unused", "synchronised")
 
 
 def test_two_processes_make_the_steps_of_one(tmp_path: Path) -> None:

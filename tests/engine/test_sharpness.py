@@ -122,7 +122,7 @@ def test_where_memory_runs_out_in_the_second_pass_the_weights_are_as_they_were(
 def test_a_loss_that_is_not_finite_leaves_weights_and_statistics(tiny: Any) -> None:
     made = Stepper(tiny.seeded(), Plan(optimizer=PLAIN, sharpness=Sharpness(rho=1e30)), tiny.cpu, tiny.prepare)
     before = {name: value.clone() for name, value in made.task.state_dict().items()}
-    with pytest.raises(NonFiniteLossError):
+    with pytest.raises(NonFiniteLossError, match=r"SAM's second pass, with weights moved by 1e\+30: a smaller radius"):
         made.step(list(tiny.batches(8, 8).epoch(0)), Position(0, 0, 0), 1.0)
     assert all(torch.equal(value, before[name]) for name, value in made.task.state_dict().items())
 

@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from plusx.core.errors import InputError
+from plusx.core.errors import InputError, NonFiniteLossError
 from plusx.engine.optimizers.optimizer import check_positive, check_range
 from plusx.engine.placement import Placement
 
@@ -63,6 +63,11 @@ def climbed(module: nn.Module, sharpness: Sharpness) -> Iterator[None]:
             parameter.add_(change)
     try:
         yield
+    except NonFiniteLossError as error:
+        moved_by = (
+            f"It was SAM's second pass, with weights moved by {sharpness.rho:g}: a smaller radius (--sam) may do."
+        )
+        raise NonFiniteLossError(f"{error} {moved_by}") from None
     finally:
         with torch.no_grad():
             torch._foreach_copy_([*moved], kept)
