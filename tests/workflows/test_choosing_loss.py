@@ -39,7 +39,7 @@ def test_the_recipes_unless_the_user_says_otherwise() -> None:
     assert choose("classify", PUBLISHED) == PUBLISHED.loss
     assert choose("classify", PUBLISHED, losses=("binary-cross-entropy",)) == PUBLISHED.loss
     assert choose("classify", PUBLISHED, losses=("cross-entropy",)) == CrossEntropy(0.2)
-    assert choose("classify", USUAL, losses=("class-balanced",)) == ClassBalanced(counts=(9, 1))
+    assert choose("classify", USUAL, losses=("class-balanced",)) == ClassBalanced(of=CrossEntropy(0.1), counts=(9, 1))
     assert choose("classify", USUAL, losses=("logit-adjustment",)) == LogitAdjustment(smoothing=0.1, counts=(9, 1))
 
 

@@ -6,7 +6,9 @@ from dataclasses import fields
 from typing import Any, Final
 
 from plusx.core.errors import InputError, unknown
+from plusx.nn.losses.class_balanced import ClassBalanced
 from plusx.nn.losses.create import LOSSES, LOSSES_OF_SEVERAL
+from plusx.nn.losses.cross_entropy import CrossEntropy
 from plusx.nn.losses.loss import Counting, Loss
 from plusx.workflows.recipes.recipe import Recipe
 from plusx.workflows.settings import FitSettings
@@ -55,6 +57,8 @@ def _asked(task: str, names: Sequence[str], recipe: Recipe) -> Loss:
     kind: Any = choices[name]
     if any(field.name == "smoothing" for field in fields(kind)):
         return kind(smoothing=smoothing)
+    if kind is ClassBalanced:
+        return ClassBalanced(of=CrossEntropy(smoothing))
     if smoothing:
         log.warning("The recipe's label smoothing of %g has no effect: the loss %s has none", smoothing, name)
     return kind()
