@@ -23,6 +23,7 @@ from plusx.workflows.building import Design
 from plusx.workflows.find_rate import find_rate
 from plusx.workflows.fit import fit
 from plusx.workflows.plan_settings import choose_average, choose_schedule
+from plusx.workflows.rate_finder import fitting
 from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.run import open_run
@@ -134,3 +135,9 @@ def test_the_rate_goes_with_the_batch_size(optimizer: Any, rate: float, text: st
     assert rule == text
     assert resized(made, found, FitSettings(rate=0.2))[1] == "the rate is the one given"
     assert resized(made, replace(found, size=32), FitSettings())[1] == "the rate is the recipe's"
+
+
+def test_as_many_steps_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter((0.0, 2.0, 10.0, 10.1, 20.0, 80.0))
+    monkeypatch.setattr("plusx.workflows.rate_finder.time.perf_counter", lambda: next(clock))
+    assert [fitting(100, lambda: None) for _ in range(3)] == [60, 100, 40]

@@ -49,10 +49,6 @@ def find_rate(data: Any, *, validation_data: Any = None, **settings: Any) -> Rat
     refuse_inside(data, place, "Give another place with --out.")
     job = Job(data, validation_data, fit_settings(options), RunDirectory(place))
     check_start(job.settings)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{place} could not be created: {error.strerror}. Give another --out.") from error
     found = tested(job, options.steps)
     picture, values = found.write(place)
     return RateFound(found.rate, found.sweep.steep, picture, values, str(found))
@@ -68,6 +64,10 @@ def tested(job: Job, steps: int) -> FoundRate:
     """Reads the images and goes through the rates."""
     console = Console(stderr=True, soft_wrap=True)
     prepared = read_and_audit(job, console)
+    try:  # now: not in vain after minutes
+        job.run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{job.run.path} could not be created: {error.strerror}. Give another --out.") from error
     made = settle_design(job, prepared)
     placement = settle_placement(job, made, prepared)
     return found_rate(job.settings, prepared.listing, made, placement, console, steps)

@@ -1,7 +1,8 @@
 """The rate of `--rate auto` and `plusx find-rate`: a range test on a copy of the network, which is left alone."""
 
 import copy
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from plusx.core.storage import write_text
 from plusx.engine import randomness
 from plusx.engine.placement import Placement, tuned
 from plusx.engine.position import Position
-from plusx.engine.rate_range import STEPS, Sweep, sweep
+from plusx.engine.rate_range import LOWEST, STEPS, Sweep, sweep
 from plusx.engine.step import Stepper
 from plusx.report.rate_curve import rate_curve
 from plusx.workflows.building import Design
@@ -24,6 +25,9 @@ from plusx.workflows.loading import preparation, training_batches
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.recipes import scaling
 from plusx.workflows.settings import FitSettings
+
+SECONDS = 120.0  # for the whole test
+LEAST = 40  # steps, whatever they take: fewer give no curve
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class FoundRate:
 def found_rate(
     settings: FitSettings, listing: Listing, made: Design, placement: Placement, console: Console, steps: int = STEPS
 ) -> FoundRate:
-    """Trains a copy of `made` for a hundred steps of rising rate. InputError where the loss never falls.
+    """Trains a copy of `made` for `steps` of rising rate, or for as many, at least `LEAST`, as fit into `SECONDS`.
+    InputError where the loss never falls.
 
     All of it learns, also where the run begins with a frozen backbone.
     """
@@ -74,8 +79,16 @@ def found_rate(
             position, window = next(windows)
             return sum(stepper.step(window, position, rate / plan.optimizer.rate).values())
 
-        found = sweep(step, told, steps)
+        found = sweep(step, told, fitting(steps, lambda: step(LOWEST)))
     return FoundRate(float(f"{found.valley:.2g}"), found, plan.optimizer.rate, type(plan.optimizer).__name__)
+
+
+def fitting(steps: int, step: Callable[[], object]) -> int:
+    """How many of `steps` there is time for, by the second of two."""
+    step()
+    began = time.perf_counter()
+    step()
+    return max(min(steps, LEAST), min(steps, int(SECONDS / (time.perf_counter() - began))))
 
 
 def endless(source: Batches, accumulate: int) -> Iterator[tuple[Position, list[Batch]]]:

@@ -21,7 +21,7 @@ from plusx.engine.modes import BATCH_NORMS
 from plusx.engine.placement import Placement, place
 from plusx.weights.modelfile import LoadedModel, save_model
 from plusx.workflows.contents import refuse_changed
-from plusx.workflows.directory import RunDirectory, place_for, write_json
+from plusx.workflows.directory import RunDirectory, model_file, place_for, write_json
 from plusx.workflows.environment import environment
 from plusx.workflows.evaluate import place as placed
 from plusx.workflows.ingredients import Ingredient, gathered
@@ -72,6 +72,8 @@ def soup(*runs: Any, **settings: Any) -> Soup:
     if options.greedy and options.uniform:
         raise InputError("--greedy and --uniform exclude each other: choose one.")
     paths = [Path(run) for run in runs]
+    for path in paths:
+        model_file(path)
     home = next((path for path in paths if path.is_dir()), None)
     if home is None:
         raise InputError("Model files know no images to judge on: name at least one run directory among them.")
