@@ -15,7 +15,7 @@ def total_loss(task: Any, images: Tensor) -> Tensor:
 def test_a_frozen_backbone_moves_nothing_and_records_nothing(tiny: Any) -> None:
     task = tiny.seeded()
     before = {name: value.clone() for name, value in task.backbone.state_dict().items()}
-    modes.set_phase(task, list(task.parameters()), frozen=True, frozen_norm=False)
+    modes.set_phase(task, list(task.parameters()), stages=0, frozen_norm=False)
     images = torch.randn(4, 3, 8, 8)
     assert not task.backbone(images)["conv2"].requires_grad
     total_loss(task, images).backward()
@@ -28,15 +28,15 @@ def test_unfreezing_brings_back_only_what_learnt_before(tiny: Any) -> None:
     task = tiny.seeded()
     task.backbone.conv1.requires_grad_(False)
     learning = [parameter for parameter in task.parameters() if parameter.requires_grad]
-    modes.set_phase(task, learning, frozen=True, frozen_norm=False)
-    modes.set_phase(task, learning, frozen=False, frozen_norm=False)
+    modes.set_phase(task, learning, stages=0, frozen_norm=False)
+    modes.set_phase(task, learning, stages=2, frozen_norm=False)
     assert [parameter.requires_grad for parameter in task.parameters()] == [False] * 4 + [True] * 6
     assert all(module.training for module in task.modules())
 
 
 def test_frozen_norms_keep_statistics_and_still_learn(tiny: Any) -> None:
     task = tiny.seeded()
-    modes.set_phase(task, list(task.parameters()), frozen=False, frozen_norm=True)
+    modes.set_phase(task, list(task.parameters()), stages=2, frozen_norm=True)
     norm = task.backbone.conv1[1]
     total_loss(task, torch.randn(4, 3, 8, 8)).backward()
     assert torch.equal(norm.running_mean, torch.zeros(4))

@@ -45,6 +45,8 @@ def test_a_plan_that_is_frozen_throughout() -> None:
         ({"epochs": 0}, r"Plan.epochs is 0; it has to be at least 1"),
         ({"accumulate": 0}, r"Plan.accumulate is 0"),
         ({"epochs": 2, "frozen_epochs": 3}, r"Plan.frozen_epochs is 3; it has to be at least 0 and below 3"),
+        ({"gradual": -1}, r"Plan.gradual is -1; it has to be at least 0"),
+        ({"trained_stages": -1}, r"Plan.trained_stages is -1; it has to be at least 0"),
         ({"stage_decay": 0}, r"Plan.stage_decay is 0; it has to be above 0"),
         ({"clip": 0}, r"Plan.clip is 0"),
         ({"patience": 0}, r"Plan.patience is 0"),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plusx.core.errors import InputError, NonFiniteLossError, StorageError, WeightsError
 from plusx.engine import checkpoint
+from plusx.engine.anchor import Anchor
 from plusx.engine.averages.ema import Ema
 from plusx.engine.evaluate import evaluate
 from plusx.engine.interrupt import Interrupt
@@ -19,6 +20,7 @@ from plusx.engine.parts import Outcome
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.constant import Constant
+from plusx.engine.schedules.cosine import Cosine
 from plusx.engine.schedules.one_cycle import OneCycle
 from plusx.engine.train import train
 
@@ -103,6 +105,26 @@ def test_a_momentum_that_moves_goes_on_where_it_was(tiny: Any, tmp_path: Path, o
     assert same(task.state_dict(), continued.state_dict())
     state = checkpoint.read(tmp_path / "cut" / "last.pt")["optimizer"]["param_groups"][0]
     assert state.get("momentum", state.get("betas", [0])[0]) == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("changes", [{"gradual": 1}, {"frozen_epochs": 0, "trained_stages": 0}, {"anchor": Anchor()}])
+def test_phases_go_on_where_they_were(tiny: Any, tmp_path: Path, changes: Any) -> None:
+    plan = replace(FULL, frozen_schedule=Cosine(warmup=0.1), **changes)
+    task, *_ = go(tiny, tmp_path / "whole", plan=plan)
+    for stop in (2, 4, 8):  # with one more stage: in the head's epoch, the first and the second stage's
+        go(tiny, tmp_path / "cut", stop, resume=stop > 2, plan=plan)
+    continued, *_ = go(tiny, tmp_path / "cut", resume=True, plan=plan)
+    assert same(task.state_dict(), continued.state_dict())
+    fresh, trained = tiny.seeded().backbone.state_dict(), task.backbone.state_dict()
+    assert same(fresh, trained) == (plan.trained_stages == 0)
+
+
+def test_a_stage_that_has_not_joined_stays_to_the_bit(tiny: Any, tmp_path: Path) -> None:
+    plan = replace(FULL, epochs=2, gradual=1, average=None)
+    task, *_ = go(tiny, tmp_path, plan=plan)
+    fresh = tiny.seeded().backbone
+    assert same(fresh.conv1.state_dict(), task.backbone.conv1.state_dict())
+    assert not same(fresh.conv2.state_dict(), task.backbone.conv2.state_dict())
 
 
 def test_stopped_after_every_single_step(tiny: Any, whole: dict[str, Any], tmp_path: Path) -> None:

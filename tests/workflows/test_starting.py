@@ -55,6 +55,13 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"task": "detect", "model": "resnet20", "head": "ssd"}, "SSD needs maps of strides 8, 16, 32; the bac"),
         ({"task": "segment", "head": "fcn16s", "image_size": 64}, "FCN-16s needs .*small that is --small-input no"),
         ({"task": "segment", "losses": ("dice", "dice"), "image_size": 64}, r"twice: dice\. Give each its own name\.$"),
+        ({"strategy": "gradual"}, r"--strategy gradual trains a head on what a network has learnt already, and no wei"),
+        ({"l2_sp": 0.1}, r"--l2-sp pulls the weights to those that a network has learnt already, and none are named"),
+        (
+            {"strategy": "head", "frozen_epochs": 2},
+            r"--strategy head has no epochs in which .*-epochs is 2\. Leave one",
+        ),
+        ({"strategy": "lp-ft", "frozen_epochs": 0}, r"--strategy lp-ft begins with the head alone, but --frozen-ep"),
         ({"frozen_norm": True}, r"--frozen-norm keeps the statistics of weights, and none are named\. Name some"),
     ],
 )

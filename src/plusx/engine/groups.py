@@ -1,5 +1,6 @@
 """Parameter groups: which rate and which weight decay every parameter gets."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,11 +15,16 @@ NORMS = (*BATCH_NORMS, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 def stage_distances(backbone: Backbone) -> dict[nn.Parameter, int]:
     """Every backbone parameter's distance from the head: 1 for the last stage, one more per stage towards the input."""
-    distances: dict[nn.Parameter, int] = {}
-    for distance, (_, module) in enumerate(reversed(backbone.parts()), start=1):
+    return distances([module for _, module in backbone.parts()])
+
+
+def distances(stages: Sequence[nn.Module]) -> dict[nn.Parameter, int]:
+    """Of every parameter in `stages`, which come from the input on, the distance from the head: 1 in the last one."""
+    found: dict[nn.Parameter, int] = {}
+    for distance, module in enumerate(reversed(stages), start=1):
         for parameter in module.parameters():
-            distances.setdefault(parameter, distance)
-    return distances
+            found.setdefault(parameter, distance)
+    return found
 
 
 def parameter_groups(task: Task, plan: Plan) -> list[dict[str, Any]]:

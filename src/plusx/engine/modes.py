@@ -4,7 +4,7 @@ A batch of one image has no statistics worth the name (and BatchNorm refuses it 
 batch, be it the last of an epoch, goes through the running statistics and leaves them as they are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,21 +44,31 @@ def batch_norms(module: nn.Module) -> list[nn.Module]:
     return [child for child in module.modules() if isinstance(child, BATCH_NORMS)]
 
 
-def set_phase(task: Task, learning: Sequence[nn.Parameter], *, frozen: bool, frozen_norm: bool) -> None:
-    """Train mode for `task`; of the parameters in `learning`, those of the backbone learn unless it is `frozen`.
+def set_phase(task: Task, learning: Sequence[nn.Parameter], *, stages: int, frozen_norm: bool) -> None:
+    """Train mode for `task`; of the parameters in `learning`, those of the head and of the backbone's last `stages`
+    stages learn.
 
-    A frozen backbone is in eval mode and, as nothing in it asks for gradients, autograd records nothing of it.
-    With `frozen_norm` its BatchNorms alone are in eval mode.
+    With `frozen_norm` the backbone's BatchNorms are in eval mode everywhere.
     """
-    task.train()
-    if frozen:
-        task.backbone.eval()
-    elif frozen_norm:
+    parts = [part for _, part in task.backbone.parts()]
+    set_learning(task, learning, [task.backbone] if stages == 0 else parts[: max(0, len(parts) - stages)])
+    if frozen_norm:
         for norm in batch_norms(task.backbone):
             norm.eval()
-    inside = set(task.backbone.parameters())
+
+
+def set_learning(module: nn.Module, learning: Iterable[nn.Parameter], still: Sequence[nn.Module]) -> None:
+    """Train mode for `module`; the parameters in `learning` learn, but for those inside `still`.
+
+    What is still is in eval mode, and where nothing in and before it asks for gradients, autograd records nothing.
+    """
+    module.train()
+    inside: set[nn.Parameter] = set()
+    for part in still:
+        part.eval()
+        inside.update(part.parameters())
     for parameter in learning:
-        parameter.requires_grad_(not (frozen and parameter in inside))
+        parameter.requires_grad_(parameter not in inside)
 
 
 @contextmanager

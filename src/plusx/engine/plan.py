@@ -7,7 +7,7 @@ Any other changed field is refused by name (`check_continues`), for the result w
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from plusx.core.errors import InputError, unknown
@@ -24,6 +24,7 @@ from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.optimizer import OptimizerConfig, check_positive, check_range
 from plusx.engine.optimizers.rmsprop_tf import RMSpropTF
 from plusx.engine.optimizers.sgd import SGD
+from plusx.engine.phases import last_joins, learning_stages
 from plusx.engine.schedules.constant import Constant
 from plusx.engine.schedules.cosine import Cosine
 from plusx.engine.schedules.flat_cosine import FlatCosine
@@ -55,6 +56,7 @@ AVERAGES: Registry[Callable[..., AverageConfig]] = filled("average", {"ema": Ema
 PARTS: Mapping[str, Registry[Any]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "frozen_schedule": SCHEDULES,
     "average": AVERAGES,
     "lookahead": filled("lookahead", {"lookahead": Lookahead}),
     "sharpness": filled("sharpness", {"sam": Sharpness}),
@@ -69,6 +71,8 @@ Decays: TypeAlias = Literal["matrices", "all-but-norms", "all"]
 @dataclass(frozen=True)
 class Plan:
     """`epochs` counts all passes over the data, the first `frozen_epochs` of which train everything but the backbone.
+    After them all its stages learn; or with `gradual` one more every so many epochs, from the head on; or the last
+    `trained_stages` alone, ever.
 
     A stage's rate is `optimizer.rate` × schedule × `stage_decay` ^ (its distance from the head; the last stage has 1).
     """
@@ -86,6 +90,9 @@ class Plan:
     clip: float | None = None  # largest L2 norm of all gradients together
     average: AverageConfig | None = None  # of the weights; it is what gets evaluated and kept
     frozen_epochs: int = 0
+    frozen_schedule: Schedule | None = None  # of the rate in them; None: a rise, then the full rate
+    gradual: int = 0  # epochs from one stage to the next one; 0: all join at once
+    trained_stages: int | None = None  # of the backbone, counted from the head; None: all
     stage_decay: float = 1.0
     frozen_norm: bool = False  # the backbone's BatchNorms keep their statistics; their scale and shift still learn
     patience: int | None = None  # epochs without a better metric before stopping early
@@ -95,6 +102,9 @@ class Plan:
         check_range("Plan.epochs", self.epochs, 1, float("inf"))
         check_range("Plan.accumulate", self.accumulate, 1, float("inf"))
         check_range("Plan.frozen_epochs", self.frozen_epochs, 0, self.epochs + 1)
+        check_range("Plan.gradual", self.gradual, 0, float("inf"))
+        if self.trained_stages is not None:
+            check_range("Plan.trained_stages", self.trained_stages, 0, float("inf"))
         check_positive("Plan.stage_decay", self.stage_decay)
         if self.clip is not None:
             check_positive("Plan.clip", self.clip)
@@ -106,16 +116,33 @@ class Plan:
             check_range("Plan.patience", self.patience, 1, float("inf"))
         if self.epochs > self.frozen_epochs:
             self.schedule.check_fits(self.epochs - self.frozen_epochs)
+        if self.frozen_schedule is not None and self.frozen_epochs:
+            self.frozen_schedule.check_fits(self.frozen_epochs)
+
+    def learning_stages(self, epoch: int, stages: int) -> int:
+        """How many of the backbone's `stages` learn in `epoch` (from 0), counted from the head."""
+        ever = stages if self.trained_stages is None else self.trained_stages
+        return learning_stages(epoch, min(ever, stages), self.frozen_epochs, self.gradual)
+
+    def last_joins(self, stages: int) -> int:
+        """The epoch (from 0) from which on as many of the backbone's `stages` learn as ever will."""
+        ever = stages if self.trained_stages is None else self.trained_stages
+        return last_joins(min(ever, stages), self.frozen_epochs, self.gradual)
+
+    def without_phases(self) -> "Plan":
+        """From the first step on all learns that ever will: what takes most memory and time."""
+        return replace(self, frozen_epochs=0, frozen_schedule=None, gradual=0)
 
     def factor(self, step: int, steps_per_epoch: int) -> float:
         """The rate's factor at `step` (from 0) of the whole run.
 
-        The frozen phase is a phase of its own: a linear rise over its first `FROZEN_WARMUP`, then the full rate.
-        When the backbone joins, the schedule begins at its start, over the steps that are left.
+        The frozen phase is a phase of its own: its `frozen_schedule`, or a linear rise over its first `FROZEN_WARMUP`
+        and then the full rate. When the backbone joins, the schedule begins at its start, over the steps that are left.
         """
         frozen = self.frozen_epochs * steps_per_epoch
         if step < frozen:
-            return Constant(warmup=FROZEN_WARMUP).factor(step, frozen)
+            schedule = Constant(warmup=FROZEN_WARMUP) if self.frozen_schedule is None else self.frozen_schedule
+            return schedule.factor(step, frozen, steps_per_epoch)
         steps = self.epochs * steps_per_epoch
 
         def scheduled(at: int) -> float:

@@ -93,8 +93,8 @@ def passed(task: Task, evidence: Evidence, number: int, placement: Placement) ->
     """
     batch, position, random = evidence.batches[number]
     learning = [parameter for parameter in task.parameters() if parameter.requires_grad]
-    frozen = position.epoch < evidence.plan.frozen_epochs
-    modes.set_phase(task, learning, frozen=frozen, frozen_norm=evidence.plan.frozen_norm)
+    stages = evidence.plan.learning_stages(position.epoch, len(task.backbone.stages))
+    modes.set_phase(task, learning, stages=stages, frozen_norm=evidence.plan.frozen_norm)
     set_random_states(random, placement.device)
     losses: dict[str, float] = {}
     layer: Layer | None = None

@@ -76,9 +76,9 @@ class Stepper:
 
     def begin_epoch(self, epoch: int) -> None:
         """Sets what learns in `epoch` (from 0)."""
-        frozen = epoch < self.plan.frozen_epochs
-        modes.set_phase(self.task, self.learning, frozen=frozen, frozen_norm=self.plan.frozen_norm)
-        if epoch in (0, self.plan.frozen_epochs):
+        now, before = (self.plan.learning_stages(at, len(self.task.backbone.stages)) for at in (epoch, epoch - 1))
+        modes.set_phase(self.task, self.learning, stages=now, frozen_norm=self.plan.frozen_norm)
+        if epoch == 0 or now != before:
             self._network.new_phase()
 
     def end_epoch(self, epoch: int, batches: Batches) -> None:

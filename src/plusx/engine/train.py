@@ -258,8 +258,9 @@ class _Run:
         return best is None or (metric > best if self.parts.higher_is_better else metric < best)
 
     def out_of_patience(self) -> bool:
-        """Counted from the best epoch, and not before the backbone learns."""
-        since = self.state.epoch - max(self.state.best_epoch, self.plan.frozen_epochs)
+        """Counted from the best epoch, and not before all stages learn that ever will."""
+        joined = self.plan.last_joins(len(self.stepper.task.backbone.stages))
+        since = self.state.epoch - max(self.state.best_epoch, joined)
         return self.parts.evaluate is not None and self.plan.patience is not None and since >= self.plan.patience
 
     def rate(self) -> float:

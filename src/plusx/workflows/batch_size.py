@@ -46,7 +46,7 @@ def found_batch_size(settings: FitSettings, listing: Listing, made: Design, plac
     count = len(listing.splits["train"])
     usual = min(made.recipe.batch_size, count)
     most = max(usual, min(MOST, count // STEPS_OF_EPOCH))
-    recipe = replace(made.recipe, batch_size=most, plan=replace(made.recipe.plan, frozen_epochs=0))
+    recipe = replace(made.recipe, batch_size=most, plan=made.recipe.plan.without_phases())
     few = listing.with_splits({**listing.splits, "train": listing.splits["train"][:most]})
     source = training_batches(few, made.card.input, recipe, replace(settings, workers=0, balance="none"))
     with randomness.sheltered():

@@ -26,6 +26,7 @@ from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.recipes.recipe import Facts, Recipe
 from plusx.workflows.regularising import regularise
 from plusx.workflows.settings import FitSettings
+from plusx.workflows.strategies import phase_notes
 from plusx.workflows.task_settings import task_config
 
 log = logging.getLogger("plusx")
@@ -71,6 +72,7 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     regularise(task.backbone, network.name, recipe)
     card = card_of(settings, network.name, {**without_stride(origin), **changes}, origin)
     card = replace(card, input=input, classes=listing.classes, largest_image=largest_of(listing, sizes))
+    notes = (*notes, *phase_notes(recipe.plan, len(task.backbone.stages)))
     return Design(task, card, recipe, start_of(settings, origin), notes)
 
 

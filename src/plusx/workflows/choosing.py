@@ -24,6 +24,7 @@ from plusx.workflows.recipes.mapping import mapped, what_maps
 from plusx.workflows.recipes.recipe import Facts, Recipe
 from plusx.workflows.recipes.scaling import for_batch, rule_of
 from plusx.workflows.settings import FitSettings
+from plusx.workflows.strategies import choose_anchor, with_phases
 
 log = logging.getLogger("plusx")
 
@@ -92,10 +93,10 @@ def paced(plan: Plan, epochs: int) -> Plan:
 def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
     """`recipe` with what the user says of the plan, the crops, the colours and the mixing."""
     epochs = settings.epochs or recipe.plan.epochs
-    frozen = recipe.plan.frozen_epochs if settings.frozen_epochs is None else settings.frozen_epochs
     changes: dict[str, Any] = {
         "epochs": epochs,
-        "frozen_epochs": min(frozen, epochs - 1) if settings.frozen_epochs is None else frozen,
+        **with_phases(settings, recipe.plan, epochs),
+        "anchor": choose_anchor(settings, recipe.plan),
         "patience": settings.patience,
         "accumulate": settings.accumulate if settings.accumulate > 1 else recipe.plan.accumulate,
         "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,

@@ -63,7 +63,7 @@ def probe(settings: FitSettings, listing: Listing, made: Design) -> Costs:
     placement = probed_placement(settings)
     on_cpu = placement.device.type == "cpu"
     size = min(FEW, made.recipe.batch_size) if on_cpu else made.recipe.batch_size
-    recipe = replace(made.recipe, batch_size=size, plan=replace(made.recipe.plan, frozen_epochs=0))
+    recipe = replace(made.recipe, batch_size=size, plan=made.recipe.plan.without_phases())
     few = listing.with_splits({"train": listing.splits["train"][: STEPS * size]})
     source = training_batches(few, made.card.input, recipe, replace(settings, workers=0))
     with randomness.sheltered():

@@ -65,7 +65,7 @@ def found_rate(
 
     All of it learns, also where the run begins with a frozen backbone.
     """
-    plan = replace(made.recipe.plan, frozen_epochs=0, average=None)
+    plan = replace(made.recipe.plan.without_phases(), average=None)
     recipe = replace(made.recipe, plan=plan)
     source = training_batches(listing, made.card.input, recipe, settings)
     with randomness.sheltered(), tuned(placement), reading_bar(console, "looking for the rate") as told:

@@ -156,6 +156,16 @@ class FitSettings(ReadingSettings):
         "auto",
         "average of the weights that is judged and kept: moving (ema), of the last epochs (swa); auto: the recipe's",
     )
+    strategy: Literal["head-then-all", "gradual", "lp-ft", "all", "head"] | None = option(
+        None,
+        "which part learns when: the head first, then all; one more stage each epoch (gradual); the head to its end, "
+        "then all (lp-ft); all at once; the head alone; none: the recipe's",
+    )
+    l2_sp: float | None = option(
+        None,
+        "pull of the weights to those they start from, in place of weight decay, 0.1 in its paper; none: the recipe's",
+        least=0,
+    )
     frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's", least=0)
     frozen_norm: bool = option(
         False, "keep the BatchNorm statistics of the weights; for batches of fewer than about 8 images"

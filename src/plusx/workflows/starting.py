@@ -16,6 +16,7 @@ from plusx.weights.download import fetch, local_path
 from plusx.weights.resolve import published_card
 from plusx.workflows.building import choose_build, stride_for
 from plusx.workflows.settings import FitSettings
+from plusx.workflows.strategies import check_strategy
 from plusx.workflows.task_settings import head_config
 from plusx.workflows.weights import download_bar
 
@@ -30,7 +31,9 @@ def check_start(settings: FitSettings) -> None:
         _check_file(Path(settings.weights).expanduser())
     _check_network(settings, settings.model if card is None else card.architecture)
     check_head(settings, settings.task)
-    if settings.frozen_norm and card is None and settings.weights is None:
+    pretrained = card is not None or settings.weights is not None
+    check_strategy(settings, pretrained)
+    if settings.frozen_norm and not pretrained:
         raise InputError("--frozen-norm keeps the statistics of weights, and none are named. Name some with --weights.")
     candidates(find_device(settings.device), settings.precision)
     if settings.compile == "yes" and settings.recompute:

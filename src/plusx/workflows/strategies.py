@@ -1,0 +1,84 @@
+"""What the words for fine-tuning make of a recipe's plan: which stages learn when, and what they are held by."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from plusx.adapt.lp_ft import PROBING, probe_epochs
+from plusx.core.errors import InputError
+from plusx.engine.anchor import Anchor
+from plusx.engine.plan import Plan
+from plusx.workflows.settings import FitSettings
+
+PHASED: Final = ("head-then-all", "gradual", "lp-ft")
+"""Strategies that begin with the head alone."""
+
+
+def with_phases(settings: FitSettings, plan: Plan, epochs: int) -> dict[str, Any]:
+    """The fields of the plan that say which stages learn in which of `epochs`.
+
+    Without a strategy the recipe's, whose epochs for the head are cut where there are no others. InputError where the
+    strategy has no room for its phases.
+    """
+    asked, strategy = settings.frozen_epochs, settings.strategy
+    if strategy in PHASED and epochs < 2:
+        raise InputError(
+            f"--strategy {strategy} trains the head first and more of the network after it: it needs 2 epochs or more, "
+            f"and this run has {epochs}. Take more, or --strategy all."
+        )
+    usual = min(plan.frozen_epochs, epochs - 1)
+    match strategy:
+        case "all" | "head":
+            trained = 0 if strategy == "head" else None
+            return {"frozen_epochs": 0, "gradual": 0, "trained_stages": trained, "frozen_schedule": None}
+        case "head-then-all" | "gradual":
+            gradual = 1 if strategy == "gradual" else 0
+            frozen = (usual or 1) if asked is None else asked
+            return {"frozen_epochs": frozen, "gradual": gradual, "trained_stages": None, "frozen_schedule": None}
+        case "lp-ft":
+            frozen = probe_epochs(epochs) if asked is None else asked
+            return {"frozen_epochs": frozen, "gradual": 0, "trained_stages": None, "frozen_schedule": PROBING}
+    return {"frozen_epochs": usual if asked is None else asked}
+
+
+def choose_anchor(settings: FitSettings, plan: Plan) -> Anchor | None:
+    """The recipe's, or L2-SP as strong as it is asked for; none with 0."""
+    if settings.l2_sp is None:
+        return plan.anchor
+    return None if settings.l2_sp == 0 else replace(plan.anchor or Anchor(), backbone=settings.l2_sp)
+
+
+def check_strategy(settings: FitSettings, pretrained: bool) -> None:
+    """InputError for words that exclude each other, and for those that keep weights where none are named."""
+    if settings.strategy in ("all", "head") and settings.frozen_epochs:
+        raise InputError(
+            f"--strategy {settings.strategy} has no epochs in which the head learns first, but --frozen-epochs is "
+            f"{settings.frozen_epochs}. Leave one of them away, or take --strategy head-then-all."
+        )
+    if settings.strategy in PHASED and settings.frozen_epochs == 0:
+        raise InputError(
+            f"--strategy {settings.strategy} begins with the head alone, but --frozen-epochs is 0. Leave one of them "
+            "away, or take --strategy all."
+        )
+    if pretrained:
+        return
+    if settings.strategy not in (None, "all"):
+        raise InputError(
+            f"--strategy {settings.strategy} trains a head on what a network has learnt already, and no weights are "
+            "named. Name some with --weights, or leave it away."
+        )
+    if settings.l2_sp:
+        raise InputError(
+            "--l2-sp pulls the weights to those that a network has learnt already, and none are named. Name some with "
+            "--weights, or leave it away."
+        )
+
+
+def phase_notes(plan: Plan, stages: int) -> tuple[str, ...]:
+    """What the user should know where some of the `stages` never learn, though they were to join."""
+    reached = plan.learning_stages(plan.epochs - 1, stages)
+    if plan.gradual == 0 or reached == stages:
+        return ()
+    return (
+        f"gradual unfreezing: {plan.epochs} epochs reach {reached} of {stages} stages, one more each epoch; the "
+        f"{stages - reached} nearest to the image never learn. All do with --epochs {plan.last_joins(stages) + 1}.",
+    )
