@@ -35,7 +35,7 @@ STAGES = {
 
 
 def learning(model: nn.Module, stages: list[str]) -> str:
-    """The parts that learn, a figure a stage and h for the head; fails where only half of one does, or where its mode is
+    """The parts that learn, a figure a stage and h for the head; fails where half of one does, or its mode is
     another."""
     found = ""
     for number, part in enumerate([*(f"backbone.{stage}" for stage in stages), "head"], 1):
