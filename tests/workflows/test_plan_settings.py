@@ -20,7 +20,7 @@ def test_a_named_optimizer_takes_as_much_of_its_usual_rate_as_the_recipe_of_its_
     assert choose_optimizer(FitSettings(), HALF) is HALF.optimizer
     assert choose_optimizer(FitSettings(optimizer="sgd"), HALF) is HALF.optimizer
     assert choose_optimizer(FitSettings(optimizer="adamw"), HALF) == AdamW(rate=5e-4)
-    assert choose_optimizer(FitSettings(optimizer="lion"), HALF) == Lion(rate=5e-5)
+    assert choose_optimizer(FitSettings(optimizer="lion"), HALF) == Lion(rate=1.5e-4)
     assert choose_optimizer(FitSettings(optimizer="muon"), HALF) == Muon(rate=0.01, adamw_rate=5e-4)
 
 

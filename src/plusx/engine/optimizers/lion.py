@@ -21,12 +21,12 @@ class Lion:
 
     η = rate, β1, β2 = betas, λ = weight_decay. Every weight moves by η in each step, so that the rate has to be 3 to
     10 times smaller than AdamW's, and λ as much larger for the same η·λ (section 5). The defaults are those of `AdamW`,
-    divided and multiplied by 10.
+    divided and multiplied by about 3: with 10, short runs did not arrive (benchmarks/RESULTS.md).
     """
 
-    rate: float = 1e-4
+    rate: float = 3e-4
     betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.5
+    weight_decay: float = 0.15
 
     def __post_init__(self) -> None:
         check_positive("Lion.rate", self.rate)
