@@ -1,13 +1,14 @@
 """Area under the margin: which labels are probably wrong, by how a model came to say what it says.
 
 Pleiss, Zhang, Elenberg and Weinberger 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking"
-(arXiv 2001.10528), section 3. With z(j; x, t) the logit of class j for image x after epoch t of T, and y its label:
+(arXiv 2001.10528; github.com/asappresearch/aum). With z(j; x, t) the logit of class j for image x after epoch t of T,
+and y its label:
 
     margin(x, t) = z(y; x, t) - max over j ≠ y of z(j; x, t)
     AUM(x)       = mean of margin(x, t) over t
 
 What other images teach of the true class holds the margin of a wrong label down until it is learned by heart. How far,
-threshold samples say (section 3.2): of N images of c classes, N / (c + 1) are trained as a class c + 1 that is made up,
+threshold samples say: of N images of c classes, N / (c + 1) are trained as a class c + 1 that is made up,
 all wrongly. The 99th percentile of their AUM is the threshold below which a label is called wrong.
 
 Three things differ. The paper takes its margins from the training passes; here they come from a pass after each epoch,

@@ -1,7 +1,7 @@
 """BlurPool: a map is blurred before it is sampled more thinly, so that shifting an image by a pixel changes little.
 
-Zhang: Making Convolutional Networks Shift-Invariant Again, 2019, arXiv 1904.11486, section 3. The filter is [1 2 1] / 4
-in both directions. A maximum is taken at every point, then blurred and sampled (section 3.2). A convolution with a
+Zhang: Making Convolutional Networks Shift-Invariant Again, 2019, arXiv 1904.11486. The filter is [1 2 1] / 4
+in both directions. A maximum is taken at every point, then blurred and sampled. A convolution with a
 stride has its input blurred, as MosaicML's Composer does, where the paper blurs its output: so no layer has to know
 the next. Convolutions of fewer than 16 channels, the first layer's, are left alone, as there.
 """

@@ -1,7 +1,7 @@
 """DropBlock: squares of a map become 0 in training, since single points would be guessed from their neighbours.
 
-Ghiasi, Lin, Le: DropBlock: A regularization method for convolutional networks, 2018, arXiv 1810.12890, algorithm 1 and
-eq. 1. All channels of an image share their squares.
+Ghiasi, Lin, Le: DropBlock: A regularization method for convolutional networks, 2018, arXiv 1810.12890. All channels of
+an image share their squares.
 """
 
 from dataclasses import dataclass

@@ -26,9 +26,12 @@ def set_stochastic_depth(network: nn.Module, rate: float) -> int:
 def set_drop_block(stages: Sequence[nn.Module], rate: float, size: int = 7) -> int:
     """Squares of the sums of the last two `stages` are dropped; 0 ends it. How many units there are.
 
-    Ghiasi et al., section 4.1: squares of 7 points for ResNet-50, in groups 3 and 4, a quarter of the rate in group 3
-    (of γ). The paper drops after every convolution and on shortcuts, and lets the rate rise from 0 during training;
-    here the units' sums are dropped, at one rate. InputError unless 0 ≤ rate < 1.
+    A quarter of the rate in the last stage but one, as in the authors' code (github.com/tensorflow/tpu,
+    models/official/resnet: the share of points, and with it γ, is divided by 4 for each group before the last).
+    What differs is ours: there squares are dropped after each of a unit's convolutions and on its shortcut, and the
+    rate rises from 0 in a straight line over the run, which the paper found to be better than one rate; here they are
+    dropped once, of the unit's sum, at one rate, so that `rate` means less than there. InputError unless
+    0 ≤ rate < 1.
     """
     if not 0.0 <= rate < 1.0:
         raise InputError(f"drop-block is the share of points left out, 0 to below 1, not {rate}")

@@ -1,7 +1,7 @@
 """Stochastic depth: y = b / (1 − r) · F(x) + x in training, b = 0 with probability r, else 1, drawn for each image.
 
-Huang, Sun, Liu, Sedra, Weinberger: Deep Networks with Stochastic Depth, 2016, arXiv 1603.09382, eq. 2; r rises
-linearly with depth (section 3). The paper draws once a batch and multiplies by 1 − r at test; here, as in timm and
+Huang, Sun, Liu, Sedra, Weinberger: Deep Networks with Stochastic Depth, 2016, arXiv 1603.09382; r rises
+linearly with depth. The paper draws once a batch and multiplies by 1 − r at test; here, as in timm and
 torchvision, each image has its own b, and what stays is divided in training, so that evaluation is the plain network.
 """
 

@@ -1,6 +1,6 @@
 """Binary cross-entropy: Σ_c −(w_c t_c log p_c + (1 − t_c) log(1 − p_c)), p = sigmoid(z): is it c, asked of each class.
 
-For one class out of several: Wightman, Touvron, Jégou: ResNet strikes back, 2021, arXiv 2110.00476, section 2.2
+For one class out of several: Wightman, Touvron, Jégou: ResNet strikes back, 2021, arXiv 2110.00476
 (Beyer et al. 2020, arXiv 2006.07159, before them). A picture that mixup made of two then is of both, not half of
 each: `threshold`.
 """
@@ -20,8 +20,8 @@ from plusx.nn.losses.loss import LossOfSeveral, check_share, image_weights, soft
 class BinaryCrossEntropy(LossOfSeveral):
     """`smoothing` ε: t becomes (1 − ε) t + ε / classes; of several classes (1 − ε) t + ε / 2. `threshold`: then t
     becomes 1 above it, else 0, by which smoothing is lost again; None: t stays. `over_classes`: their mean, or their
-    sum, which is as many times larger as there are classes. All as `BinaryCrossEntropy` of timm has it, which trained
-    the paper's networks with threshold 0.2 and the mean.
+    sum, which is as many times larger as there are classes. All as `BinaryCrossEntropy` of timm has it; the
+    commands that repeat the paper's A2 with timm have threshold 0.2 and the mean (Alibaba-MIIL/ML_Decoder, README.md).
 
     Class weights weigh the image: Σ_c w_c q_c.
     """

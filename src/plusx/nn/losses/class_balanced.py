@@ -1,7 +1,8 @@
 """Class-balanced loss: w_c = (1 − β) / (1 − β^n_c) with n_c training images of class c.
 
-Cui, Jia, Lin, Song, Belongie: Class-Balanced Loss Based on Effective Number of Samples, 2019, arXiv 1901.05555, eq. 3
-and section 4: the n-th image of a class adds less than the first, so that n_c of them count as (1 − β^n_c) / (1 − β).
+Cui, Jia, Lin, Song, Belongie: Class-Balanced Loss Based on Effective Number of Samples, 2019, arXiv 1901.05555;
+github.com/richardaecn/class-balanced-loss: the n-th image of a class adds less than the first, so that n_c of them
+count as (1 − β^n_c) / (1 − β).
 β = 0 weighs every image alike; towards 1 the weights become 1 / n_c.
 """
 
@@ -21,8 +22,8 @@ from plusx.nn.losses.loss import Counting, Loss, check_share
 @final
 @dataclass(frozen=True)
 class ClassBalanced(Counting):
-    """Weighs the loss `of`. `beta` β: 0.9999 suits most of the paper's sets; 0.9 to 0.999 small ones. The weights' sum
-    is the number of classes (section 4). A class without images counts as if it had one.
+    """Weighs the loss `of`. `beta` β: 0.9999 is the authors' (cifar_im_trainval_cb.sh); where classes have tens of
+    images, less. The weights' sum is the number of classes, as theirs. A class without images counts as if it had one.
     """
 
     name: ClassVar[str] = "class-balanced"

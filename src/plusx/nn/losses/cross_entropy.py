@@ -1,7 +1,7 @@
 """Cross-entropy: −Σ_c w_c q_c log p_c, p = softmax(z).
 
 Smoothing: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna: Rethinking the Inception Architecture for Computer Vision, 2016,
-arXiv 1512.00567, section 7.
+arXiv 1512.00567.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Focal loss: (1 − p)^γ · −log p of the true class: what is learned hardly counts any more.
 
-Lin, Goyal, Girshick, He, Dollár: Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002, eq. 4 and 5. Of one
+Lin, Goyal, Girshick, He, Dollár: Focal Loss for Dense Object Detection, 2017, arXiv 1708.02002. Of one
 class out of several p = softmax(z); of any number p = sigmoid(z), and 1 − p where the class is absent.
 """
 
@@ -17,9 +17,9 @@ from plusx.nn.losses.loss import LossOfSeveral, PerClass, check_least
 @final
 @dataclass(frozen=True)
 class Focal(PerClass, LossOfSeveral):
-    """`gamma` γ: 1 or more, since the gradient of smaller ones has no bound near p = 1; 2 in the paper.
+    """`gamma` γ: 1 or more, since the gradient of smaller ones has no bound near p = 1; 2 is the paper's.
 
-    The paper's α is the positive weight w of a class: α = w / (1 + w), but for a common factor.
+    The paper's α (0.25 there) is the positive weight w of a class: α = w / (1 + w), but for a common factor.
     """
 
     name: ClassVar[str] = "focal"

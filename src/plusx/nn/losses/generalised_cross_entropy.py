@@ -1,7 +1,7 @@
 """Generalised cross-entropy: (1 − p^q) / q of the true class's p, p = softmax(z).
 
 Zhang, Sabuncu: Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels, 2018, arXiv
-1805.07836, eq. 6. Cross-entropy for q → 0, the mean absolute error, which no wrong label sways much, for q = 1.
+1805.07836. Cross-entropy for q → 0, the mean absolute error, which no wrong label sways much, for q = 1.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from plusx.nn.losses.loss import PerClass
 @final
 @dataclass(frozen=True)
 class GeneralisedCrossEntropy(PerClass):
-    """`q`: above 0, up to 1; 0.7 in the paper's experiments. The paper's truncation is left out."""
+    """`q`: above 0, up to 1; 0.7 in the paper's experiments. Its truncation is not here."""
 
     name: ClassVar[str] = "generalised-cross-entropy"
     q: float = 0.7

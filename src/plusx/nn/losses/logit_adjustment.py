@@ -1,6 +1,7 @@
 """Logit-adjusted cross-entropy: cross-entropy of z_c + τ log π_c, where π_c is the share of class c in training.
 
-Menon, Jayasumana, Rawat, Jain, Veit, Kumar: Long-tail learning via logit adjustment, 2021, arXiv 2007.07314, eq. 10.
+Menon, Jayasumana, Rawat, Jain, Veit, Kumar: Long-tail learning via logit adjustment, 2021, arXiv 2007.07314;
+github.com/google-research/google-research, logit_adjustment.
 What the data's frequencies say is added in training alone, so that z need not learn it: softmax(z) is for images of
 which every class is equally frequent, and its mistakes are evened out over the classes.
 """
@@ -19,7 +20,7 @@ from plusx.nn.losses.loss import Counting, check_least, check_share
 @final
 @dataclass(frozen=True)
 class LogitAdjustment(Counting):
-    """`tau` τ: 1 is the paper's. `smoothing`: as of cross-entropy. A class without images counts as if it had one."""
+    """`tau` τ: 1 is the authors'. `smoothing`: as of cross-entropy. A class without images counts as if it had one."""
 
     name: ClassVar[str] = "logit-adjustment"
     tau: float = 1.0

@@ -1,8 +1,9 @@
 """Symmetric cross-entropy: α · −log p_y + β · −Σ_c p_c log q_c, p = softmax(z), with log 0 = A.
 
-Wang, Ma, Chen, Luo, Yi, Bailey: Symmetric Cross Entropy for Robust Learning with Noisy Labels, 2019, arXiv 1908.06112,
-eq. 5 to 7. The second part, cross-entropy with p and q changed over, is −A (1 − p_y) for a label y: it holds wrong
-labels off, as the mean absolute error does, while the first one still teaches difficult classes.
+Wang, Ma, Chen, Luo, Yi, Bailey: Symmetric Cross Entropy for Robust Learning with Noisy Labels, 2019, arXiv 1908.06112;
+github.com/YisenWang/symmetric_cross_entropy_for_noisy_labels. The second part, cross-entropy with p and q changed over,
+is −A (1 − p_y) for a label y: it holds wrong labels off, as the mean absolute error does, while the first one still
+teaches difficult classes.
 """
 
 import math
@@ -18,8 +19,8 @@ from plusx.nn.losses.loss import PerClass, check_least
 @final
 @dataclass(frozen=True)
 class SymmetricCrossEntropy(PerClass):
-    """`alpha` α and `beta` β: the paper's for CIFAR-10 (6 and 0.1 for CIFAR-100). `floor`: log 0 is taken as its
-    logarithm; public implementations have 1e-4 (github.com/HanxunH/SCELoss-Reproduce)."""
+    """`alpha` α and `beta` β: the authors' for CIFAR-10; 6 and 0.1 for CIFAR-100, 0.01 and 1 for MNIST (their
+    train_models.py). `floor`: log 0 is taken as its logarithm; theirs (loss.py)."""
 
     name: ClassVar[str] = "symmetric-cross-entropy"
     alpha: float = 0.1

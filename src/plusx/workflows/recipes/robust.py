@@ -13,7 +13,7 @@ from plusx.workflows.recipes.scratch_small import scratch_small
 def imbalanced(facts: Facts) -> Recipe:
     """`finetune` or `scratch-small`, by the weights, with logit-adjusted cross-entropy at τ = 1.
 
-    Menon et al. 2021, "Long-tail learning via logit adjustment" (arXiv 2007.07314), equation 10: rare classes are not
+    Menon et al. 2021, "Long-tail learning via logit adjustment" (arXiv 2007.07314): rare classes are not
     held back by being rare, so the mean accuracy over the classes rises; that over the images may fall.
 
         plusx fit DATA --recipe imbalanced
