@@ -35,6 +35,10 @@ def test_the_default_says_why(kind: Kind, pretrained: bool, note: str) -> None:
     assert chosen(kind=kind, pretrained=pretrained).notes == (note,)
 
 
+def test_what_was_published_nowhere_cannot_be_departed_from() -> None:
+    assert chosen(recipe="noisy-labels", epochs=3).notes == ()
+
+
 def test_as_published_nothing_is_said() -> None:
     assert chosen(recipe="paper") == (chosen(recipe="paper").recipe, ())
     assert chosen(recipe="paper").recipe.plan.optimizer.rate == 0.1

@@ -57,7 +57,8 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     if settings.recipe == "auto":
         return Choice(recipe, (f"recipe {name}: {usual.reason} (plusx recipes)", *warnings))
     notes = [] if facts.kind in known.made_for else [what_maps(known, facts.kind)]
-    if found := departures(known, published, recipe, facts):
+    found = departures(known, published, recipe, facts)
+    if found and known.batch is not None:  # what was put together here was published nowhere
         notes.append(told(known, found))
     if step_of(published) != step_of(fitted) and settings.rate is None and settings.optimizer is None:
         notes.append(scaled_in_words(published, fitted, facts))
