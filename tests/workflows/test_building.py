@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pictures import COLOURS, picture
+from pictures import COLOURS, colour_folder, picture
 from plusx.backbones.catalogue import architecture
 from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
@@ -14,8 +14,9 @@ from plusx.data.transforms import EvalTransform
 from plusx.weights.create import create_model
 from plusx.weights.header import read_header
 from plusx.weights.modelfile import load_model
-from plusx.workflows.building import Sizes, choose_build, choose_input
+from plusx.workflows.building import Sizes, choose_build, choose_input, design
 from plusx.workflows.fit import fit
+from plusx.workflows.preparation import read_listing
 from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.settings import FitSettings
@@ -100,3 +101,11 @@ def test_a_network_for_small_images_comes_back_as_one(tmp_path: Path) -> None:
 def test_small_input_of_a_network_that_has_only_that() -> None:
     with pytest.raises(InputError, match="Unknown setting of resnet20 'small_input'"):
         create_model("resnet20", small_input=True)
+
+
+def test_a_recipe_that_blurs_does_so_for_random_weights(tmp_path: Path) -> None:
+    settings = FitSettings(model="resnet20", recipe="mosaic-mild")
+    listing = read_listing(colour_folder(tmp_path / "data", per_class=4), settings)
+    made = design(settings, listing)
+    assert made.card.build["blur_pool"] is True
+    assert made.recipe.blur_pool

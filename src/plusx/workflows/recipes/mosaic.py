@@ -40,6 +40,7 @@ def mosaic_mild(facts: Facts) -> Recipe:
         transform=TrainTransformConfig(scale=(0.08, 1.0)),
         loss=BinaryCrossEntropy(smoothing=0.08, over_classes="sum"),
         progressive=Progressive(first=0.5, delay=0.4, until=0.8, multiple=4),
+        blur_pool=True,
         image_size=176,
     )
 
