@@ -17,6 +17,7 @@ PUBLIC = (
         "predict",
         "draw",
         "check",
+        "compare",
         "convert",
         "shard",
         "models",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from plusx.weights.create import create_model as create_model
     from plusx.weights.create import list_models as list_models
     from plusx.workflows.check import check as check
+    from plusx.workflows.compare import compare as compare
     from plusx.workflows.convert import convert as convert
     from plusx.workflows.evaluate import evaluate as evaluate
     from plusx.workflows.export import export as export
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "PlusxError": "plusx.core.errors",
     "check": "plusx.workflows.check",
+    "compare": "plusx.workflows.compare",
     "convert": "plusx.workflows.convert",
     "create_backbone": "plusx.weights.create",
     "create_model": "plusx.weights.create",

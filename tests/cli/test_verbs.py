@@ -38,7 +38,20 @@ def standing_in(monkeypatch: pytest.MonkeyPatch, place: str, calls: Calls, resul
 
 def test_the_verbs_are_those_of_the_design() -> None:
     assert list(VERBS) == [
-        *("fit", "tune", "find-rate", "evaluate", "predict", "check", "labels", "soup", "convert", "shard", "models"),
+        *(
+            "fit",
+            "tune",
+            "find-rate",
+            "evaluate",
+            "predict",
+            "check",
+            "labels",
+            "soup",
+            "compare",
+            "convert",
+            "shard",
+            "models",
+        ),
         *("recipes", "weights", "replay", "export"),
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from plusx.workflows.compare import Comparison
     from plusx.workflows.evaluate import Evaluation
     from plusx.workflows.replay import Replay
     from plusx.workflows.run import Run
@@ -63,6 +64,14 @@ def of_replay(replay: "Replay", *, as_json: bool) -> Iterator[str]:
         yield json.dumps(replay.to_json(), ensure_ascii=False)
         return
     yield from replay.lines()
+
+
+def of_comparison(comparison: "Comparison", *, as_json: bool) -> Iterator[str]:
+    """Runs beside each other; or one JSON object."""
+    if as_json:
+        yield json.dumps(comparison.to_json(), ensure_ascii=False)
+        return
+    yield from comparison.lines()
 
 
 def of_metrics(metrics: Mapping[str, float]) -> Iterator[str]:

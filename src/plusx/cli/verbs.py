@@ -7,6 +7,7 @@ from typing import Final
 
 from plusx.cli import results
 from plusx.cli.parser import Grammar, Positional, Words, spelled
+from plusx.workflows.compare_settings import CompareInShell
 from plusx.workflows.labels_settings import LabelsSettings
 from plusx.workflows.rate_settings import RateSettings
 from plusx.workflows.settings import (
@@ -85,6 +86,14 @@ def soup(words: Words) -> int:
     from plusx.workflows.soup import soup
 
     return _print(soup(*words.positionals, **words.settings).lines())
+
+
+def compare(words: Words) -> int:
+    from plusx.workflows.compare import compare
+
+    settings = dict(words.settings)
+    as_json = settings.pop("json", False)
+    return _print(results.of_comparison(compare(*words.positionals, **settings), as_json=as_json))
 
 
 def convert(words: Words) -> int:
@@ -209,6 +218,12 @@ _GRAMMARS: Final = (
         SoupSettings,
         (Positional("RUN", "directories that `plusx fit` wrote, or one of them for its checkpoints", many=True),),
         ("runs/flowers runs/flowers-2 runs/flowers-3", "runs/flowers --uniform --out soup.safetensors"),
+    ),
+    (
+        compare,
+        CompareInShell,
+        (Positional("RUN", "directories that `plusx fit` wrote, or a directory that holds some", many=True),),
+        ("runs/flowers runs/flowers-2", "runs/ --metric macro-f1 --report compared.html"),
     ),
     (
         convert,

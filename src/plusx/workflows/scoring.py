@@ -1,10 +1,12 @@
-"""Which metric decides: the task's own, or another of its metrics that the user names."""
+"""Which metric decides: the task's own, or another of its metrics that the user names. Needs no torch."""
 
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from plusx.core.errors import unknown
-from plusx.core.task import Task
+
+if TYPE_CHECKING:
+    from plusx.core.task import Task
 
 METRICS: Final = MappingProxyType(
     {
@@ -22,7 +24,7 @@ LOWER: Final = frozenset({"ece", "nll", "mae", "rmse", "standardised-mae"})
 """Those of which less is better."""
 
 
-def goal(task: Task, asked: str | None) -> tuple[str, bool]:
+def goal(task: "Task", asked: str | None) -> tuple[str, bool]:
     """The metric that best weights and patience go by, and whether higher is better. InputError for one that the task
     has not; of several columns one is asked for as mae/NAME."""
     usual = task.metrics()
@@ -32,3 +34,10 @@ def goal(task: Task, asked: str | None) -> tuple[str, bool]:
     if name not in METRICS[task.name]:
         raise unknown("metric", asked, METRICS[task.name])
     return asked, name not in LOWER
+
+
+def goal_of_name(task: str, asked: str | None, columns: int = 1) -> tuple[str, bool]:
+    """The same where only the task's name is known, and of values how many columns there are."""
+    usual = "standardised-mae" if task == "regress" and columns > 1 else METRICS.get(task, ("",))[0]
+    name = asked or usual
+    return name, name.partition("/")[0] not in LOWER
