@@ -48,7 +48,14 @@ class Transform(ABC):
 
 @final
 class EvalTransform(Transform):
-    """What evaluation, prediction and exported files see: `nn.preprocess.fit_to_input`. Draws nothing."""
+    """What evaluation, prediction and exported files see: `nn.preprocess.fit_to_input`. Draws nothing.
+
+    mirrored: of the image as in a mirror, left to right, for targets that have no place in it.
+    """
+
+    def __init__(self, input: Input, *, mirrored: bool = False) -> None:  # noqa: A002
+        super().__init__(input)
+        self.mirrored = mirrored
 
     def reduction(self, height: int, width: int, target: Target | None, rng: np.random.Generator) -> int:
         return 1
@@ -58,6 +65,7 @@ class EvalTransform(Transform):
 
     def __call__(self, image: Image, target: Target | None, rng: np.random.Generator) -> tuple[Tensor, Target | None]:
         view = self.view(*image.shape[:2])
+        image = np.ascontiguousarray(image[:, ::-1]) if self.mirrored else image
         pixels = shown(_tensor(image)[None], view, self.input)[0].to(torch.uint8)
         return pixels, None if target is None else target.seen(view)
 

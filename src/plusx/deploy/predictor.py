@@ -52,6 +52,10 @@ class Predictor(ABC):
     def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
         """images: B, H, W, C uint8, B ≥ 1."""
 
+    def rows(self, images: Image) -> NDArray[Any]:
+        """What `Task.decode` gives for images (B, H, W, C uint8). InputError for a model that has no such numbers."""
+        raise InputError(f"{type(self).__name__} gives no numbers that --tta flip could average. Leave it away.")
+
     def scorer(self) -> Scorer:
         """What gives the class probabilities of windows. InputError for a model that has none."""
         raise InputError(
@@ -157,6 +161,9 @@ class OnnxPredictor(Predictor):
     def outputs(self, images: Image) -> NDArray[Any]:
         """B, H, W, C uint8 → what `Task.decode` gives for them."""
         return self._run(self.metadata.output, images)
+
+    def rows(self, images: Image) -> NDArray[Any]:
+        return self.outputs(images)
 
     def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
         return predictions(self.task_name, self.config, names, self.outputs(images))

@@ -1,7 +1,7 @@
 """Predicting with a task in torch, on any device."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -32,9 +32,11 @@ class TorchPredictor(Predictor):
         self.preprocess = Preprocess(card.input).to(self.device)
 
     def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
+        return predictions(self.task_name, self.config, names, self.rows(images))
+
+    def rows(self, images: Image) -> NDArray[Any]:
         with torch.inference_mode():
-            rows = self.task.decode(*self._outputs(images)).cpu().numpy()
-        return predictions(self.task_name, self.config, names, rows)
+            return self.task.decode(*self._outputs(images)).cpu().numpy()
 
     def scorer(self) -> Scorer:
         return super().scorer() if decoding_of(self.task_name).scores is None else self

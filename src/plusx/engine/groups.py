@@ -7,10 +7,8 @@ from torch import Tensor, nn
 
 from plusx.core.backbone import Backbone
 from plusx.core.task import Task
-from plusx.engine.modes import BATCH_NORMS
+from plusx.engine.modes import NORMS
 from plusx.engine.plan import Decays, Plan
-
-NORMS = (*BATCH_NORMS, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
 def stage_distances(backbone: Backbone) -> dict[nn.Parameter, int]:

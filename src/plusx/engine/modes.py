@@ -13,6 +13,7 @@ from torch import nn
 from plusx.core.task import Task
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+NORMS = (*BATCH_NORMS, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 FEW = 8
 """Below this many images a batch's statistics are noisy (Wu and He 2018, figure 1: the error rises from 8 down)."""
 

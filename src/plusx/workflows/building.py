@@ -17,6 +17,7 @@ from plusx.core.sample import DENSE, Listing
 from plusx.core.task import Task
 from plusx.data.images import printable
 from plusx.engine.plan import Plan
+from plusx.nn.group_norm import GROUPS, grouped
 from plusx.tasks.create import HEADS_OF, TASK_OF_KIND, create, output_stride
 from plusx.weights.create import card_for, create_model, create_task
 from plusx.weights.dense import continued
@@ -70,6 +71,8 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     torch.manual_seed(settings.seed)
     task = begun(settings, origin, name, config, {"in_channels": input.channels, "output_stride": 32, **changes})
     task.backbone.recompute = settings.recompute
+    if settings.norm == "group" and grouped(task.backbone):
+        changes |= {"group_norm": GROUPS}
     regularise(task.backbone, network.name, recipe)
     card = card_of(settings, network.name, {**without_stride(origin), **changes}, origin)
     card = replace(card, input=input, classes=listing.classes, largest_image=largest_of(listing, sizes))

@@ -24,7 +24,7 @@ from plusx.workflows.recipes.mapping import mapped, what_maps
 from plusx.workflows.recipes.recipe import Facts, Recipe
 from plusx.workflows.recipes.scaling import for_batch, rule_of
 from plusx.workflows.settings import FitSettings
-from plusx.workflows.strategies import choose_anchor, with_phases
+from plusx.workflows.strategies import choose_anchor, keeps_statistics, with_phases
 
 log = logging.getLogger("plusx")
 
@@ -100,7 +100,7 @@ def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
         "anchor": choose_anchor(settings, recipe.plan),
         "patience": settings.patience,
         "accumulate": settings.accumulate if settings.accumulate > 1 else recipe.plan.accumulate,
-        "frozen_norm": settings.frozen_norm or recipe.plan.frozen_norm,
+        "frozen_norm": keeps_statistics(settings, recipe.plan),
         "seed": settings.seed,
         "optimizer": choose_optimizer(settings, recipe.plan),
         "sharpness": choose_sharpness(settings, recipe.plan),

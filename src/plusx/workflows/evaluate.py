@@ -11,6 +11,7 @@ from typing import Any
 from plusx.core.details import Details
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Listing
+from plusx.deploy.mirroring import check_views
 from plusx.deploy.tiling import Tiling
 from plusx.engine.device import Workload, choose_placement
 from plusx.engine.placement import Placement
@@ -47,6 +48,8 @@ def evaluate(run: str | os.PathLike[str], data: Any = None, **settings: Any) -> 
     """
     path, options = Path(run), settings_from(EvaluateSettings, settings)
     loaded = load_model(model_file(path))
+    if options.tta == "flip":
+        check_views(loaded.task.name)
     if data is None:
         warn_without_data(settings)
     else:
@@ -63,11 +66,12 @@ def measured_as(
     options: EvaluateSettings, loaded: LoadedModel, listing: Listing, split: str, placement: Placement
 ) -> Measured:
     """On the network's input, or where windows are asked for on the images' own pixels."""
-    task, card = loaded.task, loaded.card
+    task, card, size = loaded.task, loaded.card, options.batch_size
     if options.tile == "whole":
-        return measure(task, card, listing, split, placement, batch_size=options.batch_size, workers=options.workers)
+        views = 2 if options.tta == "flip" else 1
+        return measure(task, card, listing, split, placement, batch_size=size, workers=options.workers, views=views)
     tiling = Tiling(options.tile, options.overlap)
-    return measure_tiled(task, card, listing.splits[split], placement, tiling, batch_size=options.batch_size)
+    return measure_tiled(task, card, listing.splits[split], placement, tiling, batch_size=size)
 
 
 def place(loaded: LoadedModel, options: EvaluateSettings) -> Placement:

@@ -16,6 +16,7 @@ from plusx.workflows.contents import contents
 from plusx.workflows.directory import RunDirectory, write_json
 from plusx.workflows.examples import examples
 from plusx.workflows.export import export_and_compare
+from plusx.workflows.last_touches import Finish, last_touches
 from plusx.workflows.measuring import Results, figures, measure
 from plusx.workflows.mistakes import worst_mistakes
 from plusx.workflows.preparation import Prepared
@@ -37,6 +38,7 @@ def finish(
     DisagreementError where the exported file does not give the model's results; the report says so then.
     """
     listing = prepared.listing
+    outcome = last_touches(run, Finish(made, listing, placement, settings), outcome)
     measured = measure(made.task, made.card, listing, "val", placement, workers=settings.workers)
     card = replace(made.card, metrics=measured.metrics)
     leave_model(run, prepared, made, card)

@@ -40,6 +40,7 @@ from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.explaining import check_together, explained
 from plusx.workflows.finishing import finish
+from plusx.workflows.last_touches import KeepsStart, start_file
 from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
 from plusx.workflows.origin import lasting_origin_of
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
@@ -267,6 +268,9 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     tell_plan(made, placement, job, console)
     primary, higher_is_better = goal(made.task, settings.metric)
     together = synchronised(made.task) if settings.sync_norm and team.ranks.world > 1 else nullcontext()
+    keeping = ()
+    if settings.wise is not None:
+        keeping = (KeepsStart(made.task, recipe.plan.frozen_epochs, start_file(job.run)),)
     with interrupt, together, explained(job.run.path, team.ranks):
         watched = interrupt.watching(validation) if team.ranks.world == 1 else validation  # none leaves the others
 
@@ -281,7 +285,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             evaluate=judge,
             primary=primary,
             higher_is_better=higher_is_better,
-            observers=(Progress(console), Journal(job.run.path), *voice.watchers) if team.first else (),
+            observers=(Progress(console), Journal(job.run.path), *keeping, *voice.watchers) if team.first else (),
             interrupt=interrupt,
             notes=notes,
             non_finite=settings.non_finite,

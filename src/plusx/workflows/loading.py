@@ -76,11 +76,13 @@ def measuring_batches(
     batch_size: int,
     workers: int | None,
     ranks: Ranks = ALONE,
+    *,
+    mirrored: bool = False,
 ) -> Loader:
-    """Batches of a split in its own order, as prediction and exported files see the images."""
+    """Batches of a split in its own order, as prediction and exported files see the images, or their mirror images."""
     return Loader(
         listing.splits[split],
-        EvalTransform(input),
+        EvalTransform(input, mirrored=mirrored),
         encode=encoder(listing.kind, len(listing.classes)),
         batching=Dealt(batch_size, ranks),
         workers=loading_processes(workers),

@@ -1,11 +1,12 @@
 """What a model reaches on one split of a data set."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from plusx.adapt.views import outputs_of_views
 from plusx.core.card import Card
 from plusx.core.details import Details
 from plusx.core.errors import DataError, InputError
@@ -64,14 +65,18 @@ def measure(
     *,
     batch_size: int = 32,
     workers: int | None = None,
+    views: int = 1,
 ) -> Measured:
-    """Over all images of `split`, which must have targets."""
-    batches = measuring_batches(listing, split, card.input, batch_size=batch_size, workers=workers)
+    """Over all images of `split`, which must have targets. views: 2: each is seen as in a mirror as well."""
+    shown = [measuring_batches(listing, split, card.input, batch_size, workers, mirrored=n > 0) for n in range(views)]
     prepare = preparation(card.input)
     if task.dense:
-        counter = counted(task, batches, placement, prepare)
+        counter = counted(task, shown[0], placement, prepare)
         return Measured(counter.compute(), counter.details(), None)
-    collected = collect(task, batches, placement, prepare)
+    answers = [collect(task, batches, placement, prepare) for batches in shown]
+    collected = answers[0]
+    if views > 1:
+        collected = replace(collected, outputs=outputs_of_views(task.name, [one.outputs for one in answers]))
     assert collected.targets is not None
     counter = task.metrics()
     counter.update(collected.outputs, collected.targets)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias, Union
 
 from plusx.core.errors import InputError, PlusxError, StorageError
 from plusx.core.prediction import Box, BoxesPrediction, LabelPrediction, Prediction
+from plusx.deploy.mirroring import Mirroring
 from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
 from plusx.deploy.tiling import Tile, Tiling
 from plusx.workflows.directory import RunDirectory
@@ -48,6 +49,7 @@ def predict(
     threshold: float | None = None,
     tile: Tile = "auto",
     overlap: float = 0.25,
+    tta: Literal["none", "flip"] = "none",
 ) -> Iterator[Prediction | Unreadable]:
     """Yields a prediction for every image, in their order, as they come: memory does not grow with their number.
 
@@ -57,6 +59,7 @@ def predict(
     where there is one (it was compared with the model), "torch" the model file. save: a folder for the images with
     what was predicted drawn on them or written below, and for masks as files. threshold: score from which on boxes, or
     labels of several, are shown; none: the model's. tile, overlap: of masks, as in `deploy.tiling.Tiling`.
+    tta: "flip": the mean answer to the image and to its mirror image; not of boxes and masks.
     It is an iterator, gone through once: `for one in plusx.predict(...)`, or `list(plusx.predict(...))` to keep all.
     InputError, at once, for a model or a single path that does not exist.
     """
@@ -69,9 +72,11 @@ def predict(
             "threshold": threshold,
             "tile": tile,
             "overlap": overlap,
+            "tta": tta,
         },
     )
     predictor = open_predictor(model, runtime=runtime)
+    predictor = Mirroring(predictor) if asked.tta == "flip" else predictor
     if asked.threshold is not None:
         predictor = predictor.with_threshold(asked.threshold)
     if isinstance(asked.tile, int):
@@ -196,6 +201,7 @@ def predict_to_text(model: Model, images: Images, **settings: Any) -> int:
         threshold=asked.threshold,
         tile=asked.tile,
         overlap=asked.overlap,
+        tta=asked.tta,
     )
     counts: Counter[type] = Counter()
     told = _told(results, counts)

@@ -170,6 +170,18 @@ class FitSettings(ReadingSettings):
     frozen_norm: bool = option(
         False, "keep the BatchNorm statistics of the weights; for batches of fewer than about 8 images"
     )
+    norm: Literal["learn", "frozen", "reestimated", "group"] | None = option(
+        None,
+        "BatchNorm of the backbone: its statistics learn; stay (as --frozen-norm); are taken anew at the end; or it "
+        "becomes GroupNorm, for small batches; none: the recipe's",
+    )
+    wise: Literal["auto"] | float | None = option(
+        None,
+        "share of the fine-tuned weights, 0 to 1, the rest being those when the backbone joined (WiSE-FT); auto: the "
+        "best of eleven on the validation images; none: 1",
+        least=0,
+        most=1,
+    )
     sync_norm: bool = option(
         False, "of several processes: BatchNorm takes its statistics of all their images; for few images a process"
     )
@@ -275,6 +287,7 @@ class FitSettings(ReadingSettings):
     )
 
 
+TTA = "flip: the mean answer to the image and to its mirror image, in twice the time; not of boxes and masks"
 OVERLAP = "share of a window that the next one shows again; where they overlap their probabilities are blended"
 
 
@@ -292,6 +305,7 @@ class EvaluateSettings(ReadingSettings):
         least=32,
     )
     overlap: float = option(0.25, OVERLAP, least=0, below=1)
+    tta: Literal["none", "flip"] = option("none", TTA)
     batch_size: int = option(32, "images per step", least=1, section="The machine")
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps")
     workers: int | None = option(None, WORKERS, least=0)
@@ -322,6 +336,7 @@ class PredictSettings:
         least=32,
     )
     overlap: float = option(0.25, OVERLAP, least=0, below=1)
+    tta: Literal["none", "flip"] = option("none", TTA)
     batch_size: int = option(32, "images per step", least=1)
     workers: int | None = option(None, "threads that decode images; none: as the machine has cores", least=0)
     runtime: Literal["auto", "onnx", "torch"] = option("auto", "auto: the exported file where there is one")

@@ -1,6 +1,5 @@
 """soup: several trained networks of one architecture become one, by the mean of their weights."""
 
-import random
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -8,16 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from plusx.core.errors import InputError
 from plusx.core.sample import Listing
-from plusx.core.task import Task
-from plusx.engine.averages.reestimate import ENOUGH, reestimate
 from plusx.engine.averages.soup import greedily, mean_of
 from plusx.engine.evaluate import evaluate
-from plusx.engine.modes import BATCH_NORMS
 from plusx.engine.placement import Placement, place
 from plusx.weights.modelfile import LoadedModel, save_model
 from plusx.workflows.contents import refuse_changed
@@ -26,6 +19,7 @@ from plusx.workflows.environment import environment
 from plusx.workflows.evaluate import place as placed
 from plusx.workflows.ingredients import Ingredient, gathered
 from plusx.workflows.loading import measuring_batches, preparation
+from plusx.workflows.norm_statistics import moving_norms, taken_anew
 from plusx.workflows.original_data import original_data
 from plusx.workflows.reading import reading_processes
 from plusx.workflows.run import open_run
@@ -136,36 +130,15 @@ class Kitchen:
         task = self.model.task
         task.load_state_dict(mean_of([one.weights for one in some]) if len(some) > 1 else some[0].weights)
         norms = moving_norms(task, [one.weights for one in some], fixed=self.fixed)
-        prepare = preparation(self.model.card.input)
-        self.seen = 0
-        if norms:
-            batches = measuring_batches(mixed(self.listing), "train", self.model.card.input, *self._loading)
-            unused = torch.Generator(self.placement.device)
-            images = (prepare(batch.to(self.placement.device), unused).images for batch in batches.epoch(0))
-            self.seen = reestimate(task, norms, images, self.placement.autocast())
-        validation = measuring_batches(self.listing, "val", self.model.card.input, *self._loading)
+        card, prepare = self.model.card, preparation(self.model.card.input)
+        self.seen = taken_anew(task, norms, self.listing, card.input, self.placement, self._loading)
+        validation = measuring_batches(self.listing, "val", card.input, *self._loading)
         self.metrics = evaluate(task, validation, self.placement, prepare)
         return self.metrics[self.metric] * (1 if self.higher_is_better else -1)
 
     @property
     def _loading(self) -> tuple[int, int | None]:
         return self.options.batch_size, self.options.workers
-
-
-def moving_norms(task: Task, weights: Sequence[Mapping[str, Tensor]], *, fixed: bool) -> list[Any]:
-    """The BatchNorms whose statistics a mean of `weights` needs anew; `fixed`: but for those that training kept."""
-    named = [(name, module) for name, module in task.named_modules() if isinstance(module, BATCH_NORMS)]
-
-    def kept(key: str) -> bool:
-        return all(weights[0][key].equal(other[key]) for other in weights)
-
-    return [norm for name, norm in named if len(weights) > 1 and not (fixed and kept(f"{name}.running_mean"))]
-
-
-def mixed(listing: Listing) -> Listing:
-    """The training images in no order, as many as statistics need: lists often stand class by class."""
-    train = list(listing.splits["train"])
-    return listing.with_splits({"train": tuple(random.Random(0).sample(train, min(len(train), ENOUGH)))})
 
 
 def written(made: Soup, model: LoadedModel, home: Path) -> None:

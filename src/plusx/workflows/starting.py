@@ -33,8 +33,6 @@ def check_start(settings: FitSettings) -> None:
     check_head(settings, settings.task)
     pretrained = card is not None or settings.weights is not None
     check_strategy(settings, pretrained)
-    if settings.frozen_norm and not pretrained:
-        raise InputError("--frozen-norm keeps the statistics of weights, and none are named. Name some with --weights.")
     candidates(find_device(settings.device), settings.precision)
     if settings.compile == "yes" and settings.recompute:
         raise InputError(

@@ -19,14 +19,31 @@ def with_phases(settings: FitSettings, plan: Plan, epochs: int) -> dict[str, Any
     Without a strategy the recipe's, whose epochs for the head are cut where there are no others. InputError where the
     strategy has no room for its phases.
     """
-    asked, strategy = settings.frozen_epochs, settings.strategy
+    strategy = settings.strategy
     if strategy in PHASED and epochs < 2:
         raise InputError(
             f"--strategy {strategy} trains the head first and more of the network after it: it needs 2 epochs or more, "
             f"and this run has {epochs}. Take more, or --strategy all."
         )
-    usual = min(plan.frozen_epochs, epochs - 1)
-    match strategy:
+    found = _phases(settings, plan, epochs)
+    if settings.wise is not None and found["frozen_epochs"] == 0:
+        raise InputError(
+            "--wise mixes with the network as it was when the backbone joined, whose head has to know the classes: it "
+            "needs an epoch or more of the head alone. Take --strategy head-then-all or lp-ft."
+        )
+    return found
+
+
+def keeps_statistics(settings: FitSettings, plan: Plan) -> bool:
+    """Whether the backbone's BatchNorms keep the statistics they start with."""
+    if settings.norm is None:
+        return settings.frozen_norm or plan.frozen_norm
+    return settings.norm == "frozen"
+
+
+def _phases(settings: FitSettings, plan: Plan, epochs: int) -> dict[str, Any]:
+    asked, usual = settings.frozen_epochs, min(plan.frozen_epochs, epochs - 1)
+    match strategy := settings.strategy:
         case "all" | "head":
             trained = 0 if strategy == "head" else None
             return {"frozen_epochs": 0, "gradual": 0, "trained_stages": trained, "frozen_schedule": None}
@@ -59,8 +76,25 @@ def check_strategy(settings: FitSettings, pretrained: bool) -> None:
             f"--strategy {settings.strategy} begins with the head alone, but --frozen-epochs is 0. Leave one of them "
             "away, or take --strategy all."
         )
+    if settings.frozen_norm and settings.norm not in (None, "frozen"):
+        raise InputError(f"--frozen-norm is --norm frozen, but --norm is {settings.norm}. Leave one of them away.")
+    if settings.wise is not None and settings.shard_model:
+        raise InputError("--wise needs whole weights, and --shard-model divides them: leave one of them away.")
+    if settings.wise == "auto" and settings.time_limit is not None:
+        raise InputError(
+            "--wise auto measures eleven networks when the training is over, for which --time-limit leaves no time. "
+            "Take --wise 0.5, or leave one of them away."
+        )
     if pretrained:
         return
+    if settings.frozen_norm or settings.norm == "frozen":
+        word = "--frozen-norm" if settings.frozen_norm else "--norm frozen"
+        raise InputError(f"{word} keeps the statistics of weights, and none are named. Name some with --weights.")
+    if settings.wise is not None:
+        raise InputError(
+            "--wise mixes with what a network had learnt before, and no weights are named. Name some with --weights, "
+            "or leave it away."
+        )
     if settings.strategy not in (None, "all"):
         raise InputError(
             f"--strategy {settings.strategy} trains a head on what a network has learnt already, and no weights are "

@@ -27,7 +27,7 @@ def moving_norms(average: Task, learning: Task) -> list[nn.Module]:
 
 @torch.no_grad()
 def reestimate(
-    task: Task, norms: Sequence[nn.Module], images: Iterable[Tensor], autocast: AbstractContextManager[Any]
+    task: nn.Module, norms: Sequence[nn.Module], images: Iterable[Tensor], autocast: AbstractContextManager[Any]
 ) -> int:
     """Statistics of `norms` over batches of prepared `images` (B, C, H, W), on the device of `task`; how many images.
 

@@ -1,0 +1,151 @@
+"""WiSE-FT, statistics taken anew and group normalisation in whole runs; answers to a picture and its mirror image."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from parity import randomise
+from pictures import colour_folder
+from plusx.adapt.wise_ft import interpolated
+from plusx.core.card import Card, Input
+from plusx.core.errors import InputError
+from plusx.weights.create import create_model
+from plusx.weights.modelfile import load_model, save_model
+from plusx.workflows.evaluate import evaluate
+from plusx.workflows.fit import fit
+from plusx.workflows.predict import predict
+from plusx.workflows.run import Run
+
+QUICK: dict[str, Any] = {
+    "model": "resnet20",
+    "batch_size": 4,
+    "rate": 0.01,
+    "workers": 0,
+    "device": "cpu",
+    "precision": "fp32",
+    "compile": "no",
+    "epochs": 3,
+    "metric": "nll",
+}
+COLOURS = ("red", "green", "蓝色")
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Pictures, and a model file with weights for other classes."""
+    root = tmp_path_factory.mktemp("material")
+    task = create_model("resnet20", classes=["x", "y"])
+    randomise(task)
+    save_model(root / "old.safetensors", task, Card("old", "resnet20", input=Input(size=(32, 32), resize=32)))
+    return colour_folder(root / "data", per_class=10), root / "old.safetensors"
+
+
+def tuned(material: tuple[Path, Path], out: Path, **settings: Any) -> Run:
+    data, weights = material
+    return fit(data, **{**QUICK, "export": False, **settings}, weights=str(weights), out=out)
+
+
+def weights_of(run: Run) -> dict[str, Tensor]:
+    return load_model(run.model).task.state_dict()
+
+
+@pytest.fixture(scope="module")
+def plain(material: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return tuned(material, tmp_path_factory.mktemp("plain") / "run", strategy="head-then-all")
+
+
+def test_wise_mixes_what_the_run_without_it_ends_with(material: tuple[Path, Path], plain: Run, tmp_path: Path) -> None:
+    whole = tuned(material, tmp_path / "whole", strategy="head-then-all", wise=1.0)
+    assert all(torch.equal(value, weights_of(plain)[name]) for name, value in weights_of(whole).items())
+    half = tuned(material, tmp_path / "half", strategy="head-then-all", wise=0.5)
+    start = load_file(half.path / "checkpoints" / "start.safetensors")
+    old = load_model(material[1]).task.state_dict()
+    assert all(torch.equal(start[name], old[name]) for name in start if name.startswith("backbone"))
+    assert not torch.equal(start["head.fc.weight"], weights_of(plain)["head.fc.weight"])
+    expected = interpolated(start, weights_of(plain), 0.5)
+    found = weights_of(half)
+    learnt = [name for name, _ in load_model(half.model).task.named_parameters()]
+    assert all(torch.equal(found[name], expected[name]) for name in learnt)
+    assert not torch.equal(found["backbone.conv1.norm.running_mean"], expected["backbone.conv1.norm.running_mean"])
+    assert "0.5 of those when the backbone joined, 0.5 of the fine-tuned ones" in half.report.read_text("utf-8")
+
+
+def test_the_best_mixture_is_no_worse_than_its_ends_and_the_same_when_done_again(
+    material: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "plusx")
+    run = tuned(material, tmp_path / "run", strategy="lp-ft", wise="auto", norm="reestimated")
+    (said,) = [text for text in caplog.messages if "WiSE-FT" in text]
+    pairs = (pair.split(": ") for pair in said.split("WiSE-FT; ")[1].rstrip(")").split(", "))
+    scores = {float(alpha): float(score) for alpha, score in pairs}
+    assert len(scores) == 11
+    assert f"best nll is {min(scores, key=lambda alpha: (scores[alpha], -alpha)):g} " in said
+    assert any("BatchNorm statistics taken anew from" in text for text in caplog.messages)
+    before = weights_of(run)
+    again = fit(resume=run.path)
+    assert all(torch.equal(value, before[name]) for name, value in weights_of(again).items())
+
+
+def test_groups_are_trained_kept_and_trained_on(material: tuple[Path, Path], tmp_path: Path) -> None:
+    run = tuned(material, tmp_path / "run", norm="group", epochs=2)
+    task = load_model(run.model).task
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in task.modules())
+    assert sum(isinstance(module, nn.GroupNorm) for module in task.modules()) == 19
+    on = fit(material[0], **{**QUICK, "epochs": 1, "export": False}, weights=str(run.model), out=tmp_path / "on")
+    assert sum(isinstance(module, nn.GroupNorm) for module in load_model(on.model).task.modules()) == 19
+    longer = fit(resume=run.path, epochs=3, export=False)
+    assert len(longer.history) == 3
+
+
+def test_evaluation_and_both_runtimes_average_the_same_two_views_of_an_exported_network(
+    material: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, weights = material
+    run = fit(data, **{**QUICK, "epochs": 2}, weights=str(weights), norm="group", out=tmp_path / "run")
+    assert run.agreement is not None
+    images = sorted(data.rglob("*.png"))
+    answers: dict[str, Any] = {}
+    for runtime in ("onnx", "torch"):
+        for tta in ("none", "flip"):
+            found = [*predict(run.path, images, runtime=runtime, tta=tta)]  # type: ignore[arg-type]
+            answers[f"{runtime} {tta}"] = shares(found)
+    np.testing.assert_allclose(answers["onnx flip"], answers["torch flip"], atol=1e-4)
+    assert np.abs(answers["torch flip"] - answers["torch none"]).max() > 1e-4
+    mirror = [np.asarray(Image.open(path).convert("RGB"))[:, ::-1].copy() for path in images]
+    turned = shares([*predict(run.path, mirror, runtime="torch")])
+    np.testing.assert_allclose(answers["torch flip"], (answers["torch none"] + turned) / 2, atol=1e-6)
+    metrics = evaluate(run.path, data, split="all", tta="flip", workers=0).metrics
+    truth = [COLOURS.index(path.parent.name) for path in images]
+    chosen = answers["torch flip"][range(len(truth)), truth]
+    assert metrics["nll"] == pytest.approx(-np.log(chosen).mean(), rel=1e-3)
+
+
+def shares(found: list[Any]) -> Any:
+    return np.array([[*map(one.probabilities.get, COLOURS)] for one in found])
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (
+            {"wise": 0.5, "strategy": "all"},
+            r"--wise mixes with the network as it was .* Take --strategy head-then-all or",
+        ),
+        ({"frozen_norm": True, "norm": "group"}, r"--frozen-norm is --norm frozen, but --norm is group\. Leave one"),
+        ({"wise": "auto", "time_limit": 60}, r"--wise auto measures eleven networks .* Take --wise 0\.5"),
+        ({"wise": 1.5}, r"wise"),
+    ],
+)
+def test_words_that_do_not_go_together(
+    material: tuple[Path, Path], tmp_path: Path, settings: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(InputError, match=text):
+        tuned(material, tmp_path / "run", **settings)
+    with pytest.raises(InputError, match="--wise mixes with what a network had learnt before, and no weights"):
+        fit(material[0], **QUICK, wise=0.5, out=tmp_path / "run")
