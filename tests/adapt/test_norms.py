@@ -11,7 +11,8 @@ from torch import nn
 from parity import distance, randomise
 from plusx.adapt.norms import keep_statistics, take_statistics_anew, to_group_norm
 from plusx.backbones.create import build
-from plusx.core.errors import InputError
+from plusx.core.card import Card
+from plusx.core.errors import InputError, WeightsError
 from plusx.nn.group_norm import grouped, groups_of
 from plusx.tasks.create import create
 from plusx.weights.create import create_model
@@ -99,3 +100,10 @@ def test_a_network_is_built_with_groups() -> None:
     assert str(twin) == str(backbone)
     with pytest.raises(InputError, match="group_norm is 0; expected 1 or more"):
         build("resnet20", group_norm=0)
+
+
+def test_no_library_has_it(tmp_path: Path) -> None:
+    model = create_model("resnet18", classes=3, group_norm=32)
+    card = Card("mine", "resnet18", {"group_norm": 32})
+    with pytest.raises(WeightsError, match=r"resnet18 is built otherwise .*\n  group_norm is 32 here, False th"):
+        save_as(tmp_path / "x.pth", model, "timm", card)

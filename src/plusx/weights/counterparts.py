@@ -75,8 +75,8 @@ def counterpart(backbone: Backbone, library: LayoutName) -> Counterpart | None:
 
 
 def momentum_of(backbone: Backbone) -> float | None:
-    """That of its normalisation: the newest batch's share in the running statistics."""
-    return next(part for part in backbone.modules() if isinstance(part, nn.BatchNorm2d)).momentum
+    """That of its normalisation: the newest batch's share in the running statistics; None where it has none of them."""
+    return next((part.momentum for part in backbone.modules() if isinstance(part, nn.BatchNorm2d)), None)
 
 
 def why_not(backbone: Backbone, library: LayoutName, made: Card | None) -> str:

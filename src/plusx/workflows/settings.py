@@ -163,7 +163,7 @@ class FitSettings(ReadingSettings):
     )
     l2_sp: float | None = option(
         None,
-        "pull of the weights to those they start from, in place of weight decay, 0.1 in its paper; none: the recipe's",
+        "pull of the weights to those they start from, in place of weight decay, such as 0.1; none: the recipe's",
         least=0,
     )
     frozen_epochs: int | None = option(None, "epochs in which only the head is trained; none: the recipe's", least=0)
