@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/strategies.py [SEEDS]        (minutes; needs scikit-learn)
 
 scikit-learn's digits, 8×8 pixels shown at 32×32. The network is trained for 6 epochs on some 830 of the digits 0 to 4,
-once a seed. Then every strategy gets the same 15 images a class of 5 to 9 to learn from and 10 to judge by, 12 epochs in
+once a seed. Then each strategy gets the same 15 images a class of 5 to 9 to learn from and 10 to judge by, 12 epochs in
 batches of 16 at rate 5e-3, no mirroring; the rest, some 770 images, is read once at the end, as it is and turned by 25
 degrees, as no image of the training was. Prints a Markdown table: accuracy in percent, mean and standard deviation over
 the seeds.
