@@ -7,22 +7,30 @@ import pytest
 from pictures import colour_folder
 from plusx.core.errors import InputError
 from plusx.core.prediction import LabelPrediction
+from plusx.data.augment.combine import InTurn, OneOf
+from plusx.data.augment.cutmix import CutMix
+from plusx.data.augment.erasing import RandomErasing
+from plusx.data.augment.mixup import Mixup
 from plusx.data.transforms import TrainTransformConfig
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.nn.losses.binary_cross_entropy import BinaryCrossEntropy
 from plusx.nn.losses.class_balanced import ClassBalanced
 from plusx.nn.losses.cross_entropy import CrossEntropy
+from plusx.nn.losses.early_learning import EarlyLearning
 from plusx.nn.losses.focal import Focal
 from plusx.nn.losses.generalised_cross_entropy import GeneralisedCrossEntropy
 from plusx.nn.losses.logit_adjustment import LogitAdjustment
 from plusx.nn.regularisation import residual_units
 from plusx.tasks.classify import Classify
 from plusx.weights.modelfile import load_model
+from plusx.workflows.augmenting import choose_augment
+from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.choosing_loss import choose_loss
+from plusx.workflows.explaining import check_together
 from plusx.workflows.fit import fit
 from plusx.workflows.predict import predict
-from plusx.workflows.recipes.recipe import Recipe
+from plusx.workflows.recipes.recipe import Facts, Recipe
 from plusx.workflows.settings import FitSettings
 
 COUNTS = [9, 1]
@@ -66,11 +74,35 @@ def test_a_recipe_for_one_class_learns_several_by_the_usual_loss(caplog: pytest.
             {"losses": ("class-balanced",), "balance": "sampling"},
             "--balance sampling and the loss class-balanced both even out classes of unequal size; together they would",
         ),
+        ("multilabel", {"losses": ("early-learning",)}, "Unknown loss of the task multilabel 'early-learning'"),
     ],
 )
 def test_what_does_not_go_together(task: str, settings: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         choose(task, USUAL, **settings)
+
+
+MIXED = InTurn((RandomErasing(), OneOf((Mixup("label", 2), CutMix("label", 2)))))
+
+
+def test_a_loss_that_remembers_images_takes_the_mixing_out_of_a_recipe(caplog: pytest.LogCaptureFixture) -> None:
+    asked = FitSettings(losses=("early-learning",))
+    assert choose_augment(FitSettings(), MIXED) == MIXED
+    assert choose_augment(asked, MIXED) == InTurn((RandomErasing(),))
+    assert "Left out of the recipe: Mixup and CutMix. The loss early-learning remembers" in caplog.text
+    recipe = choose_recipe(asked, Facts(images=80, kind="label", classes=2, size=32)).recipe
+    assert choose_loss("classify", recipe, asked, COUNTS) == EarlyLearning()
+
+
+def test_a_recipe_that_mixes_cannot_have_a_loss_that_remembers_images() -> None:
+    recipe = replace(USUAL, loss=EarlyLearning(), augment=MIXED)
+    with pytest.raises(InputError, match="image, and Mixup and CutMix of the recipe would show it mixtures"):
+        choose("classify", recipe)
+
+
+def test_processes_would_remember_a_part_each() -> None:
+    with pytest.raises(InputError, match="--losses early-learning is for one process alone, and 2 train together here"):
+        check_together(FitSettings(losses=("early-learning",)), 2)
 
 
 def test_a_run_by_binary_cross_entropy_and_stochastic_depth(tmp_path: Path) -> None:

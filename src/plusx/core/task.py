@@ -10,6 +10,7 @@ from plusx.core.backbone import Backbone
 from plusx.core.details import Details
 from plusx.core.prediction import Prediction
 from plusx.core.registry import Registry
+from plusx.core.remembered import Remembered
 from plusx.core.view import View
 
 
@@ -44,6 +45,7 @@ class Task(nn.Module, ABC):
 
     name: ClassVar[str]
     dense: ClassVar[bool] = False  # outputs have places in the image, and are too many to be kept for a whole data set
+    remembered: Remembered | None = None  # of each training image, where the loss goes by it
     backbone: Backbone
     head: nn.Module
 

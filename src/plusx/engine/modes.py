@@ -5,7 +5,7 @@ batch, be it the last of an epoch, goes through the running statistics and leave
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from torch import nn
@@ -102,6 +102,17 @@ def part_of_batch(norms: Sequence[nn.Module], weight: float, covered: float) -> 
     finally:
         for norm, m in zip(norms, momenta, strict=True):
             vars(norm)["momentum"] = m
+
+
+def of_part(
+    norms: Sequence[nn.Module], part: int, done: int, whole: int, compiled: bool
+) -> AbstractContextManager[None]:
+    """How the norms see `part` images of a batch of `whole`, `done` of which are covered with them."""
+    if part == 1:
+        return running_statistics(norms)
+    if part == whole or compiled:  # a compiled network would be compiled anew for each momentum
+        return nullcontext()
+    return part_of_batch(norms, part / whole, done / whole)
 
 
 def small_batch_note(task: Task, size: int) -> str | None:

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from plusx.core.ranks import Ranks
+from plusx.engine.position import Position
+
 
 def capture() -> dict[str, Any]:
     """The states of Python's, numpy's and torch's global generators, as values that load with weights_only=True."""
@@ -44,6 +47,16 @@ def sheltered() -> Iterator[None]:
         yield
     finally:
         restore(before)
+
+
+def seed_of_batch(seed: int, position: Position, ranks: Ranks) -> int:
+    """Of what is drawn for the batch there; of several processes each draws its own, and is seeded for what the task
+    draws by itself (dropout), so that none has a state to be kept."""
+    if ranks.world == 1:
+        return seed_of(seed, position.epoch, position.batch)
+    own = seed_of(seed, position.epoch, position.batch, ranks.rank)
+    torch.manual_seed(own)
+    return own
 
 
 def seed_of(*position: int) -> int:

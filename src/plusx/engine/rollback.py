@@ -5,17 +5,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from plusx.core.remembered import Remembered
+
 
 class Rollback:
-    """Keeps the module's buffers (BatchNorm's statistics) and the random states that dropout draws from.
+    """Keeps the module's buffers (BatchNorm's statistics), the random states that dropout draws from, and how much is
+    staged to be remembered.
 
     `mark` costs a copy of the buffers, which are small beside the weights.
     """
 
-    def __init__(self, module: nn.Module, device: torch.device) -> None:
+    def __init__(self, module: nn.Module, device: torch.device, remembered: Remembered | None = None) -> None:
         self._device = device
         self._groups = [(alike, [torch.empty_like(one) for one in alike]) for alike in _by_type(module)]
         self._random: dict[str, Tensor] = {}
+        self._remembered, self._staged = remembered, 0
 
     @torch.no_grad()
     def mark(self) -> None:
@@ -23,13 +27,16 @@ class Rollback:
         for buffers, kept in self._groups:
             torch._foreach_copy_(kept, buffers)
         self._random = random_states(self._device)
+        self._staged = 0 if self._remembered is None else self._remembered.staged
 
     @torch.no_grad()
     def undo(self) -> None:
-        """Buffers and random states are as they were at `mark`."""
+        """All of it is as it was at `mark`."""
         for buffers, kept in self._groups:
             torch._foreach_copy_(buffers, kept)
         set_random_states(self._random, self._device)
+        if self._remembered is not None:
+            self._remembered.drop(self._staged)
 
     def draw_again(self) -> None:
         """Random states alone are as they were at `mark`."""

@@ -15,7 +15,7 @@ from plusx.core.batch import Batch, Batches
 from plusx.core.errors import NonFiniteLossError, WeightsError
 from plusx.core.memory import is_out_of_memory
 from plusx.core.task import Task
-from plusx.engine import evidence, memory, modes, randomness
+from plusx.engine import evidence, memory, modes, randomness, recalling
 from plusx.engine.averages.average import average_in
 from plusx.engine.averages.reestimate import moving_norms, reestimate
 from plusx.engine.evidence import NonFiniteStepError, Suspect
@@ -39,6 +39,7 @@ class Stepper:
     """Holds what learns: the task, its optimizer, loss scaler and average."""
 
     def __init__(self, task: Task, plan: Plan, placement: Placement, prepare: Prepare, team: Team = ALONE) -> None:
+        recalling.check_alone(task.remembered, team.ranks)
         self._network = team.network(task, placement)
         self.task = self._network.task
         self.plan, self.placement, self.prepare, self.team = plan, placement, prepare, team
@@ -54,7 +55,8 @@ class Stepper:
         self.checks_gradients = False  # before each update; the scaler of fp16 does so anyway
         self._suspects: list[Suspect] = []
         self._refusal = ""  # what the allocator said last
-        self._rollback = Rollback(self.task, placement.device)
+        self._remembered = recalling.begun(self.task.remembered)
+        self._rollback = Rollback(self.task, placement.device, self._remembered)
         self._generator = torch.Generator(placement.device)
 
     @property
@@ -140,7 +142,7 @@ class Stepper:
 
     def _climb(self, sharpness: Sharpness, window: Sequence[Batch], position: Position) -> None:
         """The gradients become those at the worst neighbour, with the same draws; statistics do not move again."""
-        first = Rollback(self.task, self.placement.device)
+        first = Rollback(self.task, self.placement.device, self._remembered)
         first.mark()
         self._rollback.draw_again()
         with climbed(self.task, sharpness):
@@ -203,11 +205,12 @@ class Stepper:
         batch = batch.to(self.placement.device, self.placement.memory_format)
         if self.resize is not None:
             batch = self.resize(batch, (position.epoch + 1) / self.plan.epochs)
-        return self.prepare(batch, self._generator.manual_seed(self._seed(position)))
+        seed = randomness.seed_of_batch(self.plan.seed, position, self.team.ranks)
+        return self.prepare(batch, self._generator.manual_seed(seed))
 
     def _backward(self, batch: Batch, share: float, position: Position) -> dict[str, float]:
         assert batch.targets is not None, "training needs targets"
-        with self.placement.autocast():
+        with self.placement.autocast(), recalling.recalled(self._remembered, batch.indices, self.placement.device):
             losses = self._network.losses(batch.images, batch.targets)
         pending = PendingLosses(losses)
         total = torch.stack([*losses.values()]).sum() if len(losses) > 1 else next(iter(losses.values()))
@@ -218,16 +221,6 @@ class Stepper:
             self._rollback.undo()  # one image spoils the statistics, and then each would look as bad by itself
         check_finite(values, None if self.placement.sharded else self.task, batch, str(position))
         return values
-
-    def _seed(self, position: Position) -> int:
-        """Of what is drawn for this batch; with several processes also of what the task draws itself (dropout), so that
-        none has a state to be kept."""
-        place_in_run = (self.plan.seed, position.epoch, position.batch)
-        if self.team.ranks.world == 1:
-            return randomness.seed_of(*place_in_run)
-        seed = randomness.seed_of(*place_in_run, self.team.ranks.rank)
-        torch.manual_seed(seed)
-        return seed
 
     def _synchronised(self) -> bool:
         return any(is_synchronised(norm) for norm in self._norms)
@@ -243,11 +236,7 @@ class Stepper:
         whole = len(batch)
         if self._synchronised():
             return modes.running_statistics(self._norms) if batch.whole == 1 else nullcontext()
-        if part == 1:
-            return modes.running_statistics(self._norms)
-        if part == whole or self.placement.compile:  # a compiled network would be compiled anew for each momentum
-            return nullcontext()
-        return modes.part_of_batch(self._norms, part / whole, done / whole)
+        return modes.of_part(self._norms, part, done, whole, self.placement.compile)
 
     def _update(self, factor: float, position: Position) -> None:
         try:
@@ -267,6 +256,7 @@ class Stepper:
             check_gradients(self.learning, str(position))
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        recalling.keep(self._remembered)
         if self.average is not None:
             self.average.after_step(self.task)
 
@@ -278,6 +268,7 @@ class Stepper:
             "scaler": self.scaler.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "rules": self._rules.state_dict(),
+            "remembered": recalling.state_of(self._remembered),
             "micro_batch": self.micro_batch,
         }
         return self._network.gathered(state, self.team.first)
@@ -294,6 +285,7 @@ class Stepper:
         if state["scaler"]:  # empty where the run was begun in another precision
             self.scaler.load_state_dict(state["scaler"])
         self._rules.load_state_dict(state.get("rules"))
+        recalling.put_back(self._remembered, state.get("remembered"))
         self.micro_batch = state.get("micro_batch") if self.team.ranks.world == 1 else None
         if self.average is not None:
             average = average_in(state)

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from plusx.core.backbone import Backbone
 from plusx.core.prediction import LabelPrediction, Prediction
+from plusx.core.remembered import Remembered
 from plusx.core.task import TASKS, Task
 from plusx.core.view import View
 from plusx.nn.heads import PooledLinear
 from plusx.nn.losses.cross_entropy import CrossEntropy
+from plusx.nn.losses.early_learning import EarlyLearning
 from plusx.nn.losses.loss import Counting, Loss
 from plusx.tasks import settings
 from plusx.tasks.metrics.classify import ClassifyMetrics
@@ -58,6 +60,8 @@ class Classify(Task):
         self.last = backbone.stages[-1]
         self.head = PooledLinear(self.last.channels, len(config.classes), config.dropout, backbone.hidden)
         self.settings = config
+        if isinstance(config.loss, EarlyLearning):
+            self.remembered = Remembered(config.loss.name, len(config.classes))
         weights = None if config.class_weights is None else torch.tensor(config.class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)
 
@@ -69,7 +73,12 @@ class Classify(Task):
         """targets: class indices (B,) int64 or probabilities (B, classes). Loss part: by its name."""
         scores = self.head(self.backbone(images)[self.last.name])
         loss = self.settings.learned
-        return loss.logits(scores) if targets is None else {loss.name: loss(scores, targets, self.class_weights)}
+        if targets is None:
+            return loss.logits(scores)
+        known = self.remembered
+        if isinstance(loss, EarlyLearning) and known is not None and known.recalled is not None:
+            return {loss.name: loss.remembering(scores, targets, known, self.class_weights)}
+        return {loss.name: loss(scores, targets, self.class_weights)}
 
     def decode(self, outputs: Tensor, view: View | None = None) -> Tensor:
         """Probabilities (B, classes)."""

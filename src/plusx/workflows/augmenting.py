@@ -9,7 +9,8 @@ from plusx.core.errors import InputError
 from plusx.core.sample import DENSE, Kind, Sample
 from plusx.core.targets import Value
 from plusx.data.augment.augment import BatchAugment
-from plusx.data.augment.combine import members
+from plusx.data.augment.combine import members, without
+from plusx.data.augment.cutmix import CutMix
 from plusx.data.augment.mixup import Mixup
 from plusx.data.augment.pixels.augmix import AugMix
 from plusx.data.augment.pixels.auto_augment import AutoAugment
@@ -18,6 +19,8 @@ from plusx.data.augment.pixels.rand_augment import RandAugment
 from plusx.data.augment.pixels.three_augment import ThreeAugment
 from plusx.data.augment.pixels.trivial_augment import TrivialAugment
 from plusx.data.augment.progressive import Progressive
+from plusx.nn.losses.early_learning import EarlyLearning
+from plusx.workflows.settings import FitSettings
 
 log = logging.getLogger("plusx")
 
@@ -61,6 +64,28 @@ def choose_progressive(asked: float | None, recipe: Progressive | None, kind: Ki
             "smaller ones, or leave it away (--progressive 1)."
         )
     return chosen
+
+
+MIXING: Final = (Mixup, CutMix)
+"""They make one image of two."""
+
+
+def mixing_in(augment: BatchAugment) -> list[str]:
+    """The names of what mixes images."""
+    return [type(member).__name__ for member in members(augment) if isinstance(member, MIXING)]
+
+
+def choose_augment(settings: FitSettings, recipe: BatchAugment) -> BatchAugment:
+    """The recipe's, without what mixes images where the user asks for a loss that remembers each of them."""
+    mixing = mixing_in(recipe)
+    if settings.losses != (EarlyLearning.name,) or not mixing:
+        return recipe
+    log.warning(
+        "Left out of the recipe: %s. The loss %s remembers what was said of each image, and mixtures are none of them",
+        " and ".join(mixing),
+        EarlyLearning.name,
+    )
+    return without(recipe, lambda member: isinstance(member, MIXING))
 
 
 def warn_of_mixed_counts(augment: BatchAugment, samples: Sequence[Sample]) -> None:

@@ -8,7 +8,7 @@ from plusx.data.mosaic import MixConfig
 from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.step import Step
-from plusx.workflows.augmenting import choose_pixels, choose_progressive
+from plusx.workflows.augmenting import choose_augment, choose_pixels, choose_progressive
 from plusx.workflows.plan_settings import (
     choose_average,
     choose_optimizer,
@@ -52,7 +52,8 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     recipe = with_own(fitted, settings)
     pixels = choose_pixels(settings.augment, recipe.pixels, facts.kind)
     sizes = choose_progressive(settings.progressive, recipe.progressive, facts.kind)
-    recipe = replace(recipe, pixels=pixels, progressive=sizes)
+    mixed = choose_augment(settings, recipe.augment)
+    recipe = replace(recipe, pixels=pixels, augment=mixed, progressive=sizes)
     warnings = plan_notes(recipe.plan, step_of(recipe))
     if settings.recipe == "auto":
         return Choice(recipe, (f"recipe {name}: {usual.reason} (plusx recipes)", *warnings))

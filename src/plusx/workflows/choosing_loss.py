@@ -9,7 +9,9 @@ from plusx.core.errors import InputError, unknown
 from plusx.nn.losses.class_balanced import ClassBalanced
 from plusx.nn.losses.create import LOSSES, LOSSES_OF_SEVERAL
 from plusx.nn.losses.cross_entropy import CrossEntropy
+from plusx.nn.losses.early_learning import EarlyLearning
 from plusx.nn.losses.loss import Counting, Loss
+from plusx.workflows.augmenting import mixing_in
 from plusx.workflows.recipes.recipe import Recipe
 from plusx.workflows.settings import FitSettings
 
@@ -22,7 +24,8 @@ CHOICES: Final = {"classify": LOSSES, "multilabel": LOSSES_OF_SEVERAL}
 def choose_loss(task: str, recipe: Recipe, settings: FitSettings, counts: Sequence[int]) -> Loss | None:
     """None: the task's usual one, with the recipe's label smoothing. counts: training images of each class.
 
-    InputError for a loss that the task has not, for several, and for one that evens out classes besides --balance.
+    InputError for a loss that the task has not, for several, and for one that evens out classes besides --balance, or
+    remembers images that the recipe mixes.
     """
     loss = _fitting(task, recipe.loss) if settings.losses is None else _asked(task, settings.losses, recipe)
     if loss is None:
@@ -31,6 +34,11 @@ def choose_loss(task: str, recipe: Recipe, settings: FitSettings, counts: Sequen
         raise InputError(
             f"--balance {settings.balance} and the loss {loss.name} both even out classes of unequal size; together "
             "they would do it twice. Leave one away."
+        )
+    if isinstance(loss, EarlyLearning) and (mixing := mixing_in(recipe.augment)):
+        raise InputError(
+            f"The loss {loss.name} remembers what was said of each image, and {' and '.join(mixing)} of the recipe "
+            "would show it mixtures. Leave one of them away."
         )
     return loss.counted(counts)
 

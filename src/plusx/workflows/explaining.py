@@ -8,6 +8,7 @@ from pathlib import Path
 from plusx.core.errors import DataError, InputError, LostProcessError, NonFiniteLossError
 from plusx.core.ranks import ALONE, Ranks
 from plusx.engine import evidence
+from plusx.nn.losses.early_learning import EarlyLearning
 from plusx.workflows.settings import FitSettings
 
 
@@ -40,6 +41,7 @@ def check_together(settings: FitSettings, world: int) -> None:
         "--unreadable skip": settings.unreadable == "skip",
         "--batch-size auto": settings.batch_size == "auto",
         "--rate auto": settings.rate == "auto",
+        f"--losses {EarlyLearning.name}": settings.losses == (EarlyLearning.name,),
     }
     for option in asked:
         if world > 1 and asked[option]:

@@ -99,7 +99,8 @@ class FitSettings(ReadingSettings):
         None,
         "of segment, summed: cross-entropy, focal, ohem-cross-entropy, dice, lovasz; of classify one: cross-entropy, "
         "binary-cross-entropy, focal, class-balanced, logit-adjustment, symmetric-cross-entropy, "
-        "generalised-cross-entropy; of multilabel one: binary-cross-entropy, focal; none: the recipe's, or the first",
+        "generalised-cross-entropy, early-learning; of multilabel one: binary-cross-entropy, focal; none: the "
+        "recipe's, or the first",
     )
     auxiliary: bool = option(False, "of segment: train a second head on the stage before the last (deep supervision)")
     suppression: Literal["greedy", "soft"] | None = option(

@@ -6,7 +6,9 @@ import torch
 from plusx.core.batch import Batch
 from plusx.core.errors import InputError
 from plusx.data.augment.augment import BatchAugment
-from plusx.data.augment.combine import InTurn, OneOf, Sometimes, members
+from plusx.data.augment.combine import InTurn, OneOf, Sometimes, members, without
+from plusx.data.augment.cutout import Cutout
+from plusx.data.augment.mixup import Mixup
 
 BATCH = Batch(torch.ones(1, 1, 1, 1), None, ("a",), torch.zeros(1, dtype=torch.int64))
 
@@ -63,3 +65,14 @@ def test_members_are_found_wherever_they_stand() -> None:
     two, three, four = _Times(2), _Times(3), _Times(4)
     assert list(members(InTurn((OneOf((two, Sometimes(three, 0.5))), four)))) == [two, three, four]
     assert list(members(InTurn())) == []
+
+
+def test_without_some_the_others_stay() -> None:
+    mixup, cutout = Mixup("label", 3), Cutout(0.5)
+
+    def mixes(member: BatchAugment) -> bool:
+        return isinstance(member, Mixup)
+
+    assert without(InTurn((cutout, mixup, OneOf((mixup, mixup)), Sometimes(mixup, 0.5))), mixes) == InTurn((cutout,))
+    assert without(OneOf((mixup, cutout), (0.7, 0.3)), mixes) == OneOf((InTurn(), cutout), (0.7, 0.3))
+    assert without(mixup, mixes) == InTurn()

@@ -1,6 +1,6 @@
 """Several batch augmentations as one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -77,3 +77,17 @@ def members(augment: BatchAugment) -> Iterator[BatchAugment]:
             return
     for part in parts:
         yield from members(part)
+
+
+def without(augment: BatchAugment, dropped: Callable[[BatchAugment], bool]) -> BatchAugment:
+    """The same without those for which `dropped` is true; an empty `InTurn` stands for one that has to have a place."""
+    match augment:
+        case InTurn(parts):
+            left = (without(one, dropped) for one in parts)
+            return InTurn(tuple(one for one in left if any(members(one))))
+        case OneOf(choices, chances):
+            return OneOf(tuple(without(one, dropped) for one in choices), chances)
+        case Sometimes(part, chance):
+            return Sometimes(without(part, dropped), chance)
+        case _:
+            return InTurn() if dropped(augment) else augment

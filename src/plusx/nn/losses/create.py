@@ -9,6 +9,7 @@ from plusx.core.errors import InputError, unknown
 from plusx.nn.losses.binary_cross_entropy import BinaryCrossEntropy
 from plusx.nn.losses.class_balanced import ClassBalanced
 from plusx.nn.losses.cross_entropy import CrossEntropy
+from plusx.nn.losses.early_learning import EarlyLearning
 from plusx.nn.losses.focal import Focal
 from plusx.nn.losses.generalised_cross_entropy import GeneralisedCrossEntropy
 from plusx.nn.losses.logit_adjustment import LogitAdjustment
@@ -23,6 +24,7 @@ _ALL: Final[tuple[type[Loss], ...]] = (
     LogitAdjustment,
     SymmetricCrossEntropy,
     GeneralisedCrossEntropy,
+    EarlyLearning,
 )
 
 LOSSES: Final = MappingProxyType({kind.name: kind for kind in _ALL})

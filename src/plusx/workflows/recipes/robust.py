@@ -27,6 +27,7 @@ def noisy_labels(facts: Facts) -> Recipe:
 
     Zhang and Sabuncu 2018, "Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels" (arXiv
     1805.07836): between cross-entropy and the mean absolute error, so that labels the network doubts pull less.
+    `--losses early-learning` takes early-learning regularisation (Liu et al. 2020) in its place.
 
         plusx fit DATA --recipe noisy-labels
     """
