@@ -7,6 +7,7 @@ is measured before with one and two epochs, which does not count. Accuracy and m
 the mean absolute error. Runs of a seed stand beside each other, one at a time.
 
 Run: python benchmarks/contest.py SHARED_DATA SECONDS SEEDS SET,SET LIBRARY,LIBRARY [CHECKPOINT]
+A library may be plusx:RECIPE, which is plusx with that recipe in place of its default.
 The checkpoint is a ResNet-18 in torchvision's keys. $PEERS_PYTHON: a Python that has fastai; none: this one.
 """
 
@@ -30,16 +31,23 @@ SCRIPTS = {
 
 def run(library: str, job: dict[str, object]) -> dict[str, float] | None:
     """What the library's process printed last; None, with its last words on this one's stderr, where it failed."""
+    library, _, recipe = library.partition(":")
     python = os.environ.get("PEERS_PYTHON", sys.executable) if library == "fastai" else sys.executable
     with tempfile.TemporaryDirectory() as work:
-        words = [python, "-W", "ignore", HERE / "recipes" / SCRIPTS[library], json.dumps({**job, "work": work})]
+        words = [
+            python,
+            "-W",
+            "ignore",
+            HERE / "recipes" / SCRIPTS[library],
+            json.dumps({**job, "work": work, "recipe": recipe or None}),
+        ]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
         done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
-        print(library, job["set"], "failed:", *done.stderr.splitlines()[-1:], file=sys.stderr)
+        print(library, recipe, job["set"], "failed:", *done.stderr.splitlines()[-1:], file=sys.stderr)
         return None
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    print(library, job["set"], job["seed"], found, file=sys.stderr, flush=True)
+    print(library, recipe, job["set"], job["seed"], found, file=sys.stderr, flush=True)
     return found
 
 

@@ -20,12 +20,13 @@ Predict = Callable[[Sequence[Path]], NDArray[np.float64]]
 @dataclass(frozen=True)
 class Job:
     """`weights`: a checkpoint of a ResNet-18 in torchvision's keys, or None: random weights. `work`: an empty
-    folder."""
+    folder. `recipe`: of plusx; None: its default."""
 
     contest: Contest
     seed: int
     weights: Path | None
     work: Path
+    recipe: str | None = None
 
 
 Train = Callable[[Job, int], Predict]
@@ -42,14 +43,14 @@ def main(train: Train) -> None:
         work = Path(said["work"]) / str(number)
         work.mkdir()
         began = time.perf_counter()
-        train(Job(contest, said["seed"], weights, work), epochs)
+        train(Job(contest, said["seed"], weights, work, said["recipe"]), epochs)
         seconds.append(time.perf_counter() - began)
     an_epoch = max(1e-3, seconds[1] - seconds[0])
     epochs = max(1, int((said["seconds"] - (seconds[0] - an_epoch)) / an_epoch))
     work = Path(said["work"]) / "whole"
     work.mkdir()
     began = time.perf_counter()
-    predict = train(Job(contest, said["seed"], weights, work), epochs)
+    predict = train(Job(contest, said["seed"], weights, work, said["recipe"]), epochs)
     took = time.perf_counter() - began
     scores = predict([path for path, _ in contest.test])
     print(json.dumps({"epochs": epochs, "seconds": took, "score": score(contest, scores)}))

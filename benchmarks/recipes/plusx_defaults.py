@@ -1,7 +1,8 @@
-"""plusx with the defaults of `plusx fit`."""
+"""plusx with the defaults of `plusx fit`, or one recipe in their place."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,9 @@ def train(job: Job, epochs: int) -> Predict:
     """All that the verb does but the export: audit, validation split, evaluation, report."""
     file = job.work / "train.csv"
     table(job.contest, file)
-    words = {} if job.weights is None else {"weights": str(job.weights)}
+    words: dict[str, Any] = {} if job.weights is None else {"weights": str(job.weights)}
     separator = {"separator": ";"} if job.contest.kind == "multilabel" else {}
+    words |= {} if job.recipe is None else {"recipe": job.recipe}
     run = plusx.fit(
         file,
         task=job.contest.kind,
