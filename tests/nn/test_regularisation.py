@@ -12,7 +12,7 @@ from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.errors import InputError
 from plusx.nn.drop_block import DropBlock, drop_block
-from plusx.nn.regularisation import residual_units, set_drop_block, set_stochastic_depth
+from plusx.nn.regularisation import Branches, Sums, hook_of, residual_units, set_drop_block, set_stochastic_depth
 from plusx.nn.stochastic_depth import drop_path
 
 X = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -30,6 +30,11 @@ def last(network: Backbone, images: torch.Tensor = X) -> torch.Tensor:
 
 def stages(network: Backbone) -> list[nn.Module]:
     return [module for _, module in network.parts()]
+
+
+def sums(unit: nn.Module) -> float | None:
+    hook = hook_of(unit, Sums)
+    return None if hook is None else hook.squares.rate
 
 
 def test_images_go_as_timms() -> None:
@@ -56,7 +61,8 @@ def test_rates_are_timms() -> None:
     theirs = [block.drop_path.drop_prob if block.drop_path else 0.0 for block in blocks]
     ours = build("resnet50")
     assert set_stochastic_depth(ours, 0.2) == 16
-    assert [unit.drop_path for unit in residual_units(ours)] == pytest.approx(theirs)
+    hooks = [hook_of(unit.get_submodule("F"), Branches) for unit in residual_units(ours)]
+    assert [0.0 if hook is None else hook.rate for hook in hooks] == pytest.approx(theirs)
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 9])
@@ -86,7 +92,7 @@ def test_evaluation_is_the_same_to_the_bit_and_training_is_not(network: Backbone
 
 def test_drop_block_is_in_the_last_two_stages_a_quarter_in_the_first_of_them(network: Backbone) -> None:
     set_drop_block(stages(network), 0.1)
-    rates = [[unit.drop_block and unit.drop_block.rate for unit in residual_units(stage)] for stage in stages(network)]
+    rates = [[sums(unit) for unit in residual_units(stage)] for stage in stages(network)]
     assert [set(stage) for stage in rates[-3:]] == [{None}, {0.025}, {0.1}]
 
 
@@ -120,7 +126,7 @@ def test_recomputed_maps_lose_the_same(network: Backbone) -> None:
 def test_compiles_in_training(network: Backbone) -> None:
     set_stochastic_depth(network, 0.5)
     set_drop_block(stages(network), 0.2, size=3)
-    unit = residual_units(network)[-1].train()
+    unit = nn.Sequential(residual_units(network)[-1]).train()
     x = torch.randn(8, 64, 8, 8)
     compiled = torch.compile(unit, backend="aot_eager", fullgraph=True)
     found = compiled(x)

@@ -21,7 +21,7 @@ from plusx.nn.losses.early_learning import EarlyLearning
 from plusx.nn.losses.focal import Focal
 from plusx.nn.losses.generalised_cross_entropy import GeneralisedCrossEntropy
 from plusx.nn.losses.logit_adjustment import LogitAdjustment
-from plusx.nn.regularisation import residual_units
+from plusx.nn.regularisation import Branches, hook_of, residual_units
 from plusx.tasks.classify import Classify
 from plusx.weights.modelfile import load_model
 from plusx.workflows.augmenting import choose_augment
@@ -114,7 +114,7 @@ def test_a_run_by_binary_cross_entropy_and_stochastic_depth(tmp_path: Path) -> N
     task = load_model(run.path / "model.safetensors").task
     assert isinstance(task, Classify)
     assert task.settings.loss == BinaryCrossEntropy(0.1)
-    assert all(unit.drop_path == 0 for unit in residual_units(task.backbone))
+    assert all(hook_of(unit.get_submodule("F"), Branches) is None for unit in residual_units(task.backbone))
     [answer] = predict(run.path, [next(data.rglob("*.png"))], runtime="onnx")
     assert isinstance(answer, LabelPrediction)
     assert sum(answer.probabilities.values()) == pytest.approx(1.0, abs=1e-5)

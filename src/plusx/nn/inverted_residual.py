@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from plusx.nn.conv import RELU6, Activation, Norm, conv, conv_norm, conv_norm_act, named
 from plusx.nn.padding import Padding
-from plusx.nn.residual import ResidualUnit
 from plusx.nn.squeeze_excite import SqueezeExcite
 from plusx.nn.strides import Step
 
@@ -40,7 +39,7 @@ class Bottleneck:
 
 
 @final
-class InvertedResidual(ResidualUnit):
+class InvertedResidual(nn.Module):
     """y = F(x) + x; nothing follows the sum. F gives a fresh map, into which x is added."""
 
     def __init__(self, F: nn.Module) -> None:
@@ -48,9 +47,9 @@ class InvertedResidual(ResidualUnit):
         self.F = F
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.branch(self.F(x))
+        y = self.F(x)
         y += x
-        return self.total(y)
+        return y
 
 
 def inverted_residual(

@@ -7,35 +7,14 @@ The sum is taken in place: into the fresh map that F returns, which saves a twen
 CPU. An F that returns its own input would therefore change it.
 """
 
-from abc import ABC
 from typing import final
 
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
-from plusx.nn.drop_block import DropBlock, drop_block
-from plusx.nn.stochastic_depth import drop_path
-
-
-class ResidualUnit(nn.Module, ABC):
-    """A unit with a sum. In training `drop_path` of the images go without its branch F, and the sum loses squares
-    where there is a `drop_block`: see `nn.regularisation`.
-    """
-
-    drop_path: float = 0.0
-    drop_block: DropBlock | None = None
-
-    def branch(self, y: Tensor) -> Tensor:
-        """F(x), or what is left of it."""
-        return drop_path(y, self.drop_path) if self.training and self.drop_path > 0 else y
-
-    def total(self, y: Tensor) -> Tensor:
-        """The sum, or what is left of it."""
-        return drop_block(y, self.drop_block) if self.training and self.drop_block is not None else y
-
 
 @final
-class Residual(ResidualUnit):
+class Residual(nn.Module):
     """y = act(F(x) + shortcut(x)), the unit of He et al. 2015."""
 
     def __init__(self, F: nn.Module, shortcut: nn.Module) -> None:
@@ -45,9 +24,9 @@ class Residual(ResidualUnit):
         self.act = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.branch(self.F(x))
+        y = self.F(x)
         y += self.shortcut(x)
-        return self.act(self.total(y))
+        return self.act(y)
 
 
 @final
@@ -65,7 +44,7 @@ class Plain(nn.Module):
 
 
 @final
-class PreActResidual(ResidualUnit):
+class PreActResidual(nn.Module):
     """y = F(preact(x)) + shortcut(x), the unit of He et al. 2016: nothing stands on the way from x to y."""
 
     def __init__(self, preact: nn.Module, F: nn.Module, shortcut: nn.Module) -> None:
@@ -75,13 +54,13 @@ class PreActResidual(ResidualUnit):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.branch(self.F(self.preact(x)))
+        y = self.F(self.preact(x))
         y += self.shortcut(x)
-        return self.total(y)
+        return y
 
 
 @final
-class PreActProjection(ResidualUnit):
+class PreActProjection(nn.Module):
     """h = preact(x), y = F(h) + shortcut(h): the pre-activated unit whose shortcut is a convolution."""
 
     def __init__(self, preact: nn.Module, F: nn.Module, shortcut: nn.Module) -> None:
@@ -92,9 +71,9 @@ class PreActProjection(ResidualUnit):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.preact(x)
-        y = self.branch(self.F(h))
+        y = self.F(h)
         y += self.shortcut(h)
-        return self.total(y)
+        return y
 
 
 @final
