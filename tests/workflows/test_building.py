@@ -1,5 +1,6 @@
 """The input of a network: from its weights, the recipe, the user, and images that fit as they are."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from pictures import COLOURS, colour_folder, picture
 from plusx.backbones.catalogue import architecture
 from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
+from plusx.core.sample import Listing
 from plusx.data.transforms import EvalTransform
 from plusx.weights.create import create_model
 from plusx.weights.header import read_header
 from plusx.weights.modelfile import load_model
-from plusx.workflows.building import Sizes, choose_build, choose_input, design
+from plusx.workflows.building import Sizes, choose_build, choose_input, design, later_size, sized
 from plusx.workflows.fit import fit
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.recipes.finetune import finetune
@@ -50,6 +52,21 @@ def test_where_targets_have_places_all_of_the_image_is_shown() -> None:
     assert choose_input(PUBLISHED, FitSettings(image_fit="squash"), RECIPE, facts).fit == "squash"
     with pytest.raises(InputError, match="--image-fit crop would hide parts of the images; boxes and masks take pad"):
         choose_input(PUBLISHED, FitSettings(image_fit="crop"), RECIPE, facts)
+
+
+def test_the_size_at_which_images_are_seen_later() -> None:
+    label, larger = Listing({"train": (), "val": ()}, "label", ("a",)), replace(RECIPE, test_size=288)
+    assert later_size(FitSettings(), RECIPE, label) is None
+    assert later_size(FitSettings(), larger, label) == 288
+    assert later_size(FitSettings(image_size=160), larger, label) is None  # the recipe's goes with the recipe's own
+    assert later_size(FitSettings(image_size=160, test_size=200), larger, label) == 200
+    assert sized(Input(size=(224, 224), resize=256), 280) == Input(size=(280, 280), resize=320)
+    boxes = Listing({"train": (), "val": ()}, "boxes", ("a",))
+    assert later_size(FitSettings(), larger, boxes) is None
+    with pytest.raises(
+        InputError, match="--test-size makes up for random crops, .*; boxes and masks are trained without"
+    ):
+        later_size(FitSettings(test_size=320), RECIPE, boxes)
 
 
 def test_small_networks_from_scratch() -> None:

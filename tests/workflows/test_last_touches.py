@@ -15,6 +15,7 @@ from pictures import colour_folder
 from plusx.adapt.wise_ft import interpolated
 from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
+from plusx.tasks.classify import Classify
 from plusx.weights.create import create_model
 from plusx.weights.modelfile import load_model, save_model
 from plusx.workflows.evaluate import evaluate
@@ -130,9 +131,34 @@ def shares(found: list[Any]) -> Any:
     return np.array([[*map(one.probabilities.get, COLOURS)] for one in found])
 
 
+def test_trained_small_and_seen_large(
+    material: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes: list[tuple[bool, int]] = []
+    forward = Classify.forward
+
+    def noting(self: Any, images: Tensor, targets: Tensor | None = None) -> Any:
+        sizes.append((targets is not None, images.shape[-1]))
+        return forward(self, images, targets)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Classify, "forward", noting)
+    run = tuned(material, tmp_path / "run", image_size=32, test_size=44, norm="reestimated", epochs=2)
+    assert set(sizes) == {(True, 32), (False, 44)}
+    assert "input 32×32 in training, 44×44 afterwards" in capsys.readouterr().err
+    card = load_model(run.model).card
+    assert (card.input.size, card.input.resize) == ((44, 44), 44)
+    sizes.clear()
+    fit(resume=run.path, epochs=3)
+    assert set(sizes) == {(True, 32), (False, 44)}
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
+        (
+            {"test_size": 64, "time_limit": 60},
+            r"--time-limit chooses the size of images itself: leave it or --test",
+        ),
         (
             {"wise": 0.5, "strategy": "all"},
             r"--wise mixes with the network as it was .* Take --strategy head-then-all or",

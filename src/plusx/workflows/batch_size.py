@@ -48,7 +48,7 @@ def found_batch_size(settings: FitSettings, listing: Listing, made: Design, plac
     most = max(usual, min(MOST, count // STEPS_OF_EPOCH))
     recipe = replace(made.recipe, batch_size=most, plan=made.recipe.plan.without_phases())
     few = listing.with_splits({**listing.splits, "train": listing.splits["train"][:most]})
-    source = training_batches(few, made.card.input, recipe, replace(settings, workers=0, balance="none"))
+    source = training_batches(few, made.shown, recipe, replace(settings, workers=0, balance="none"))
     with randomness.sheltered():
         batch = next(iter(source.epoch(0)))
         stepper = Stepper(copy.deepcopy(made.task), recipe.plan, placement, preparation(made.card.input, recipe))

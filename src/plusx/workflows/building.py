@@ -38,13 +38,20 @@ Sizes: TypeAlias = frozenset[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Design:
-    """What gets trained, on what input, by which recipe. `card` is that of the finished model but for its metrics."""
+    """What gets trained, on what input, by which recipe. `card` is that of the finished model but for its metrics.
+    `train_size`: pixels of a side in training, where that is not the size at which the model sees images afterwards."""
 
     task: Task
     card: Card
     recipe: Recipe
     start: str  # the weights it starts from, for people
     notes: tuple[str, ...] = ()  # about the recipe, for people
+    train_size: int | None = None
+
+    @property
+    def shown(self) -> Input:
+        """The input in training."""
+        return self.card.input if self.train_size is None else sized(self.card.input, self.train_size)
 
 
 def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) -> Design:
@@ -75,9 +82,14 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
         changes |= {"group_norm": GROUPS}
     regularise(task.backbone, network.name, recipe)
     card = card_of(settings, network.name, {**without_stride(origin), **changes}, origin)
-    card = replace(card, input=input, classes=listing.classes, largest_image=largest_of(listing, sizes))
+    later = later_size(settings, recipe, listing)
+    seen = input if later is None else sized(input, later)
+    if sizes == {seen.size} and settings.image_fit is None:
+        seen = replace(seen, resize=seen.size[0])  # they have that size already
+    card = replace(card, input=seen, classes=listing.classes, largest_image=largest_of(listing, sizes))
     notes = (*notes, *phase_notes(recipe.plan, len(task.backbone.stages)))
-    return Design(task, card, recipe, start_of(settings, origin), notes)
+    train_size = None if seen.size == input.size else input.size[0]
+    return Design(task, card, recipe, start_of(settings, origin), notes, train_size)
 
 
 def facts_of(listing: Listing, size: int, **more: Any) -> Facts:
@@ -155,7 +167,7 @@ def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, An
     config = task_config(name, listing, recipe, settings)
     if name in HEADS_OF:  # with what the weights said of their head
         config = {**{key: value for key, value in saved["task"].items() if key != "name"}, **config}
-    return Design(create(name, backbone, config), card, recipe, start)
+    return Design(create(name, backbone, config), card, recipe, start, train_size=saved.get("train_size"))
 
 
 RANDOM = "random weights"
@@ -221,6 +233,23 @@ def describe(listing: Listing) -> str:
         return f"{_IN_WORDS[listing.kind]} of {len(listing.classes)} classes"
     many = "several of" if listing.kind == "labels" else "one of"
     return f"{many} {len(listing.classes)} classes"
+
+
+def later_size(settings: FitSettings, recipe: Recipe, listing: Listing) -> int | None:
+    """Pixels of a side at which the trained model sees images, where that is another than in training: the user's, or
+    with the recipe's own training size the recipe's. InputError where targets have a place in the image."""
+    if settings.test_size is not None and listing.kind in DENSE:
+        raise InputError(
+            "--test-size makes up for random crops, which show things larger than they are; boxes and masks are "
+            "trained without such crops. Leave it away."
+        )
+    own = recipe.test_size if settings.image_size is None and listing.kind not in DENSE else None
+    return own if settings.test_size is None else settings.test_size
+
+
+def sized(input: Input, side: int) -> Input:  # noqa: A002
+    """The same at another size: a centre crop shows the same part of the image."""
+    return replace(input, size=(side, side), resize=round(input.resize * side / min(input.size)))
 
 
 def choose_input(

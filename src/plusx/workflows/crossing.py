@@ -73,7 +73,7 @@ def answers_of_fold(crossing: Crossing, train_on: tuple[Sample, ...], asked: tup
     listing = crossing.listing.with_splits({"train": train_on, "val": asked})
     made = design(crossing.settings, listing, crossing.sizes)
     recipe, card, settings = made.recipe, made.card, crossing.settings
-    batches = training_batches(listing, card.input, recipe, settings)
+    batches = training_batches(listing, made.shown, recipe, settings)
     with TemporaryDirectory(dir=crossing.directory, prefix=".fold-") as temporary, Interrupt() as interrupt:
         parts = TrainParts(
             prepare=preparation(card.input, recipe),

@@ -182,7 +182,7 @@ def settle_placement(job: Job, made: Design, prepared: Prepared, ranks: Ranks = 
     if job.timed is not None and job.timed.clock.left < WORTH_COMPARING:
         return job.timed.placement
     steps = recipe.plan.epochs * -(-len(prepared.listing.splits["train"]) // recipe.batch_size)
-    workload = Workload(made.card.input.size, -(-recipe.batch_size // ranks.world), steps)
+    workload = Workload(made.shown.size, -(-recipe.batch_size // ranks.world), steps)
     words: dict[str, bool | Any] = {"yes": True, "no": False, "auto": "auto"}
     return choose_placement(
         made.task,
@@ -232,6 +232,7 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "start": made.start,
         "plan": made.recipe.plan.to_json(),
         "batch_size": made.recipe.batch_size,
+        "train_size": made.train_size,
         "pixels": [str(part) for part in made.recipe.pixels],
         "card": made.card.to_json(),
         "task": {"name": made.task.name, **made.task.config()},
@@ -258,7 +259,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     """The training itself, to its end or until it is stopped from outside."""
     team, console, interrupt = voice.team, voice.console, voice.interrupt
     card, recipe, settings = made.card, made.recipe, job.settings
-    batches = training_batches(prepared.listing, card.input, recipe, settings, team.ranks)
+    batches = training_batches(prepared.listing, made.shown, recipe, settings, team.ranks)
     size, workers = recipe.batch_size, settings.workers
     validation = measuring_batches(prepared.listing, "val", card.input, size, workers, team.ranks)
     measure = preparation(card.input)

@@ -65,7 +65,7 @@ def probe(settings: FitSettings, listing: Listing, made: Design) -> Costs:
     size = min(FEW, made.recipe.batch_size) if on_cpu else made.recipe.batch_size
     recipe = replace(made.recipe, batch_size=size, plan=made.recipe.plan.without_phases())
     few = listing.with_splits({"train": listing.splits["train"][: STEPS * size]})
-    source = training_batches(few, made.card.input, recipe, replace(settings, workers=0))
+    source = training_batches(few, made.shown, recipe, replace(settings, workers=0))
     with randomness.sheltered():
         load, batches = _loaded(source)
         stepper = Stepper(made.task, recipe.plan, placement, preparation(made.card.input, recipe))

@@ -67,7 +67,7 @@ def found_rate(
     """
     plan = replace(made.recipe.plan.without_phases(), average=None)
     recipe = replace(made.recipe, plan=plan)
-    source = training_batches(listing, made.card.input, recipe, settings)
+    source = training_batches(listing, made.shown, recipe, settings)
     with randomness.sheltered(), tuned(placement), reading_bar(console, "looking for the rate") as told:
         randomness.begin(plan.seed)
         stepper = Stepper(copy.deepcopy(made.task), plan, placement, preparation(made.card.input, recipe))

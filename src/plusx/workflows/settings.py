@@ -112,6 +112,12 @@ class FitSettings(ReadingSettings):
     image_size: int | None = option(
         None, "height and width of the network's input in pixels; none: that of the weights", least=32
     )
+    test_size: int | None = option(
+        None,
+        "that of the finished model, where images shall be seen larger than in training, such as 1.3 times (FixRes); "
+        "none: as in training",
+        least=32,
+    )
     image_fit: Literal["crop", "squash", "pad"] | None = option(
         None, "how an image is brought to that size; none: as for the weights, but untouched where all have it already"
     )

@@ -85,6 +85,8 @@ def check_strategy(settings: FitSettings, pretrained: bool) -> None:
             "--wise auto measures eleven networks when the training is over, for which --time-limit leaves no time. "
             "Take --wise 0.5, or leave one of them away."
         )
+    if settings.test_size is not None and settings.time_limit is not None:
+        raise InputError("--time-limit chooses the size of images itself: leave it or --test-size away.")
     if pretrained:
         return
     if settings.frozen_norm or settings.norm == "frozen":

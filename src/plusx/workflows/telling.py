@@ -29,13 +29,14 @@ def has_published_weights(architecture: str) -> bool:
 
 def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
     """What is about to happen, in a few lines."""
-    plan, size = made.recipe.plan, made.card.input.size
+    plan, size, later = made.recipe.plan, made.shown.size, made.card.input.size
     if job.timed is not None:
         console.print(f"chosen: {job.timed.reason}", highlight=False)
     for note in made.notes:
         console.print(note, highlight=False, markup=False)
+    sides = f"{size[0]}×{size[1]}" + ("" if later == size else f" in training, {later[0]}×{later[1]} afterwards")
     form = ", built for small images (--small-input)" if made.card.build.get("small_input") else ""
-    console.print(f"{made.card.architecture} from {made.start}, input {size[0]}×{size[1]}{form}", highlight=False)
+    console.print(f"{made.card.architecture} from {made.start}, input {sides}{form}", highlight=False)
     if made.start == "random weights" and has_published_weights(made.card.architecture):
         console.print("[dim]To start from published weights instead: --weights imagenet", highlight=False)
     console.print(

@@ -68,7 +68,7 @@ def trained(crossing: Crossing, asked: Asked, follower: "Follower", going_on: bo
     listing, settings = with_made_up(crossing.listing, asked), crossing.settings
     made = design(settings, listing, crossing.sizes)
     recipe, card = made.recipe, made.card
-    batches = training_batches(listing, card.input, recipe, settings)
+    batches = training_batches(listing, made.shown, recipe, settings)
     with Interrupt() as interrupt:
         every = interrupt.watching(measuring_batches(listing, "val", card.input, recipe.batch_size, settings.workers))
 

@@ -68,6 +68,7 @@ class Recipe:
     blur_pool: bool = False  # maps are blurred before they are halved; of random weights alone
     blur_pool: bool = False  # maps are blurred before they are halved: another network, as its model file says
     image_size: int | None = None
+    test_size: int | None = None  # of the finished model's input; None: as in training
     progressive: Progressive | None = None
 
 
