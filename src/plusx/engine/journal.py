@@ -15,7 +15,8 @@ from plusx.engine.observer import BeginInfo, EpochInfo, Silent, StepInfo, Stoppe
 class Journal(Silent):
     """Writes `directory`/metrics.jsonl, one {"step", "epoch", "name", "value"} a line, and `directory`/tensorboard.
 
-    Loss and rate of every `every`-th step, all values of every epoch; a value that is not finite becomes null.
+    Loss and rate of every `every`-th step and of those that were measured, with their norms; all values of every epoch,
+    and those that were `added` to it; a value that is not finite becomes null.
     When a run goes on at step s, whatever was written of later steps and of epochs that are not closed is taken out, so
     that nothing is there twice.
     Raises StorageError.
@@ -24,6 +25,7 @@ class Journal(Silent):
     def __init__(self, directory: Path, *, every: int = 10, tensorboard: bool = True) -> None:
         self.path = directory / "metrics.jsonl"
         self._every = every
+        self._added: Mapping[str, float] = {}
         self._events = Events(directory / "tensorboard") if tensorboard else None
 
     def on_begin(self, info: BeginInfo) -> None:
@@ -34,12 +36,19 @@ class Journal(Silent):
             self._events.open(info.step)
 
     def on_step(self, info: StepInfo) -> None:
-        if info.step % self._every == 0:
-            self._write(info.step, info.epoch, {"step/loss": info.loss, "step/rate": info.rate})
+        if info.step % self._every == 0 or info.norms:
+            momentum = {} if info.momentum is None else {"step/momentum": info.momentum}
+            norms = {f"step/{name}": value for name, value in info.norms.items()}
+            self._write(info.step, info.epoch, {"step/loss": info.loss, "step/rate": info.rate, **momentum, **norms})
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """What is written beside the values of the epoch that is under way, in place of what was added before."""
+        self._added = values
 
     def on_epoch(self, info: EpochInfo) -> None:
         values = {name: value for name, value in info.values.items() if name not in ("epoch", "step")}
-        self._write(info.step, info.epoch, values)
+        self._write(info.step, info.epoch, {**values, **self._added})
+        self._added = {}
 
     def on_end(self, stopped: Stopped | None) -> None:
         if self._events is not None:

@@ -1,7 +1,7 @@
 """Observer: who watches a run. The loop tells; bars, journals and tests listen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Stopped = Literal["finished", "early", "late", "interrupted"]
@@ -20,7 +20,10 @@ class BeginInfo:
 
 @dataclass(frozen=True, slots=True)
 class StepInfo:
-    """One optimizer step. `step` counts from 1 over the run, `epoch` from 1; `mean_loss` is over the epoch so far."""
+    """One optimizer step. `step` counts from 1 over the run, `epoch` from 1; `mean_loss` is over the epoch so far.
+
+    momentum: where the schedule moves it. norms: of a step that was measured, see `StageNorms.values`.
+    """
 
     step: int
     epoch: int
@@ -28,6 +31,8 @@ class StepInfo:
     loss: float
     mean_loss: float
     rate: float
+    momentum: float | None = None
+    norms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from plusx.engine.notes import Notes
 from plusx.engine.observer import Observer, Stopped
 from plusx.engine.pace import Pace, Unhurried
 from plusx.engine.skipping import NonFinite
+from plusx.engine.stage_norms import never
 
 Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
 """uint8 batch on its device → float, normalised, augmented; all randomness from the generator (of that device)."""
@@ -45,6 +46,7 @@ class TrainParts:
     checkpoint_minutes: float | None = None  # also saves inside an epoch when this much time has passed
     keep: int = KEEP
     about: Mapping[str, Any] = field(default_factory=dict)
+    sampled: Callable[[int, int], bool] = never  # of which step, of how many, observers get norms
     resize: Resize | None = None  # comes before `prepare`
 
 

@@ -29,6 +29,7 @@ from plusx.engine.plan import Plan
 from plusx.engine.position import Position
 from plusx.engine.rollback import Rollback, random_states
 from plusx.engine.sharpness import Sharpness, climbed
+from plusx.engine.stage_norms import StageNorms
 from plusx.engine.sync_norm import is_synchronised
 from plusx.engine.team import ALONE, Team
 
@@ -52,6 +53,7 @@ class Stepper:
         self.scaler = torch.amp.GradScaler(placement.device.type, enabled=placement.precision == "fp16")
         self.average = self._network.average(plan.average) if plan.average is not None else None
         self._norms = modes.batch_norms(self.task)
+        self.norms: StageNorms | None = None  # that measure the next update
         self.checks_gradients = False  # before each update; the scaler of fp16 does so anyway
         self._suspects: list[Suspect] = []
         self._refusal = ""  # what the allocator said last
@@ -254,7 +256,8 @@ class Stepper:
         self._rules.apply(self.learning, self.scaler, self.optimizer)
         if self.checks_gradients and not self.scaler.is_enabled():
             check_gradients(self.learning, str(position))
-        self.scaler.step(self.optimizer)
+        with nullcontext() if self.norms is None else self.norms.around(self._rules.scale_left(self.scaler)):
+            self.scaler.step(self.optimizer)
         self.scaler.update()
         recalling.keep(self._remembered)
         if self.average is not None:

@@ -23,6 +23,7 @@ from plusx.engine.position import Position
 from plusx.engine.resume import begin_directory, check_agrees, differences, other_number, reconcile_best
 from plusx.engine.saving import Saver
 from plusx.engine.skipping import check_skipping, skipping_note
+from plusx.engine.stage_norms import StageNorms
 from plusx.engine.state import State
 from plusx.engine.step import Stepper
 from plusx.engine.team import ALONE, Team
@@ -74,6 +75,7 @@ class _Run:
         stepper.tell, stepper.resize = self.note, parts.resize
         stepper.checks_gradients = parts.non_finite == "skip"
         self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
+        self.norms = None if stepper.placement.sharded or not self.team.first else StageNorms(stepper.task)
         self.saver = Saver(parts.directory, parts.keep)
         self.saved: tuple[int, int, int] | None = None
         self.saved_at = time.monotonic()
@@ -189,6 +191,7 @@ class _Run:
         state = self.state
         factor = self.plan.factor(state.step, self.steps_per_epoch)
         momentum = self.plan.momentum(state.step, self.steps_per_epoch)
+        self.stepper.norms = self.norms if self.measured(state.step + 1) else None
         try:
             own = self.stepper.step(window, Position(state.epoch, state.batch, state.step), factor, momentum)
         except NonFiniteStepError as error:
@@ -199,7 +202,11 @@ class _Run:
             return
         losses, samples = self.team.summed(own), sum(batch.whole for batch in window)
         state.count(losses, samples, len(window))
-        self.tell_step(losses, samples, factor)
+        self.tell_step(losses, samples, factor, momentum)
+
+    def measured(self, step: int) -> bool:
+        """Whether the norms of `step` (from 1) are told."""
+        return self.norms is not None and self.parts.sampled(step, self.plan.epochs * self.steps_per_epoch)
 
     def windows(self) -> Iterator[list[Batch]]:
         """Batches in groups of `accumulate`, from the position on; the epoch's last group may be smaller."""
@@ -267,10 +274,11 @@ class _Run:
         """The head's rate at the last step."""
         return self.plan.optimizer.rate * self.plan.factor(max(0, self.state.step - 1), self.steps_per_epoch)
 
-    def tell_step(self, losses: dict[str, float], samples: int, factor: float) -> None:
-        state = self.state
-        rate = self.plan.optimizer.rate * factor
-        info = StepInfo(state.step, state.epoch + 1, samples, sum(losses.values()), state.mean_loss, rate)
+    def tell_step(self, losses: dict[str, float], samples: int, factor: float, momentum: float | None) -> None:
+        state, norms = self.state, self.stepper.norms
+        rate, loss = self.plan.optimizer.rate * factor, sum(losses.values())
+        told = {} if norms is None else norms.values
+        info = StepInfo(state.step, state.epoch + 1, samples, loss, state.mean_loss, rate, momentum, told)
         for observer in self.parts.observers:
             observer.on_step(info)
 

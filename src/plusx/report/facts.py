@@ -57,6 +57,9 @@ class Facts:
     history: one mapping an epoch, in order. "epoch" counts from 1; losses are "loss" (the sum) and "loss/PART";
     "learning_rate", "images_per_second" and "seconds" are taken by these names; every other number is a validation
     metric.
+    steps: of some steps, in order: "step", "loss", "rate", "momentum" and what `StageNorms.values` has. class_curves:
+    score → class → epoch → value. training_metrics, trained_on: as `metrics`, of training images as they are. advice:
+    one sentence, where something is clear.
     agreement: how the exported file was compared and with what result, one sentence. disagreement: the same where it
     was not kept.
     test_metrics, tested_on: of images by which nothing was chosen, apart from all the rest of the page.
@@ -76,6 +79,11 @@ class Facts:
     scored_on: str = ""
     best_epoch: int | None = None
     history: Sequence[Mapping[str, Any]] = ()
+    steps: Sequence[Mapping[str, float]] = ()
+    class_curves: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
+    training_metrics: Mapping[str, float] = field(default_factory=dict)
+    trained_on: str = ""
+    advice: str = ""
     details: Details = field(default_factory=Details)
     mistakes: Sequence[Mistake] = ()
     galleries: Sequence[Gallery] = ()

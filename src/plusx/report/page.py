@@ -8,6 +8,7 @@ from typing import Any
 
 from plusx.core.details import ClassScore
 from plusx.core.storage import write_text
+from plusx.report import understanding
 from plusx.report.charts import Figure, error_histogram, reliability, scatter
 from plusx.report.confusion import heat_map, mixups
 from plusx.report.curves import curves, only_epoch
@@ -44,6 +45,10 @@ def _parts(facts: Facts) -> dict[str, Any]:
         "tiles": _tiles(facts.metrics, facts.primary),
         "test_tiles": _tiles(facts.test_metrics, facts.primary),
         "curves": curves(facts),
+        "steps": understanding.steps(facts),
+        "gap": understanding.gap(facts),
+        "loss_gap": understanding.loss_gap(facts),
+        "class_charts": understanding.classes(facts),
         "only_epoch": only_epoch(facts),
         "results": _results(facts),
         "matrix": [] if details.confusion is None else [heat_map(details.confusion)],

@@ -23,6 +23,7 @@ from plusx.workflows.preparation import Prepared
 from plusx.workflows.reporting import gather
 from plusx.workflows.run import Run
 from plusx.workflows.settings import FitSettings, changed_from_default
+from plusx.workflows.understanding import measure_training
 
 
 def finish(
@@ -43,9 +44,11 @@ def finish(
     card = replace(made.card, metrics=measured.metrics)
     leave_model(run, prepared, made, card)
     test = measure(made.task, card, listing, "test", placement, workers=settings.workers) if has_test(listing) else None
+    training = measure_training(made.task, card, listing, placement, settings.workers)
     task = made.task.cpu()
     agreement, disagreement = compared(task, card, run.onnx, listing) if settings.export else (None, None)
-    results = Results(outcome, measured, test, agreement, None if disagreement is None else str(disagreement))
+    said = None if disagreement is None else str(disagreement)
+    results = Results(outcome, measured, test, agreement, said, training)
     write_json(run.metrics, figures(results))
     facts = gather(run, prepared, made, results)
     mistakes = [] if measured.collected is None else worst_mistakes(task, measured.collected, listing, "val")

@@ -27,12 +27,14 @@ from plusx.engine.observer import Observer
 from plusx.engine.pace import Unhurried
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
+from plusx.engine.stage_norms import sampled
 from plusx.engine.sync_norm import synchronised
 from plusx.engine.team import ALONE, Team
 from plusx.engine.train import train
 from plusx.workflows.audit_report import mending, write_page
 from plusx.workflows.batch_size import found_batch_size, resized
 from plusx.workflows.building import Design, design, design_again, task_name
+from plusx.workflows.class_curves import class_values
 from plusx.workflows.clock import started
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
@@ -264,7 +266,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     validation = measuring_batches(prepared.listing, "val", card.input, size, workers, team.ranks)
     measure = preparation(card.input)
 
-    notes = Notes()
+    notes, journal = Notes(), Journal(job.run.path)
     batches.handling, validation.handling = Handling(settings.unreadable, notes.add), Handling(tell=notes.add)
     tell_plan(made, placement, job, console)
     primary, higher_is_better = goal(made.task, settings.metric)
@@ -277,7 +279,10 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
 
         def judge(task: Task) -> dict[str, float]:
             counter = counted(task, watched, placement, measure) if len(watched) else task.metrics()
-            return team.figures(counter)
+            found = team.figures(counter)
+            if team.first and len(watched):
+                journal.add(class_values(counter, len(prepared.listing.classes)))
+            return found
 
         parts = TrainParts(
             prepare=preparation(card.input, recipe),
@@ -286,13 +291,14 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             evaluate=judge,
             primary=primary,
             higher_is_better=higher_is_better,
-            observers=(Progress(console), Journal(job.run.path), *keeping, *voice.watchers) if team.first else (),
+            observers=(Progress(console), journal, *keeping, *voice.watchers) if team.first else (),
             interrupt=interrupt,
             notes=notes,
             non_finite=settings.non_finite,
             pace=job.timed.deadline(prepared.listing) if job.timed and team.first else Unhurried(),
             checkpoint_minutes=settings.checkpoint_minutes,
             keep=settings.keep,
+            sampled=sampled,
             about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
         going_on = job.saved is not None

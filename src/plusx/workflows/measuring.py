@@ -38,7 +38,8 @@ class Measured:
 class Results:
     """What came out of a run. `test`: the same weights on the test split, None where the data have none; it is measured
     when all is trained, and neither the weights nor the best epoch were chosen by it. `agreement`, `disagreement`: how
-    the exported file compares with the model, one of them where there is one.
+    the exported file compares with the model, one of them where there is one. `training`: the same weights on some of
+    the training images as they are.
     """
 
     outcome: Outcome
@@ -46,6 +47,7 @@ class Results:
     test: Measured | None = None
     agreement: str | None = None
     disagreement: str | None = None
+    training: Measured | None = None
 
 
 def figures(results: Results) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from plusx.workflows.building import Design, describe
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.measuring import Results
 from plusx.workflows.preparation import Prepared
+from plusx.workflows.understanding import understood
 
 CHART_NAMES = {
     "train/rate": "learning_rate",
@@ -44,6 +45,7 @@ def gather(run: RunDirectory, prepared: Prepared, made: Design, results: Results
         ],
         notes=[*chosen(saved), *listing.notes, *undefined(results)],
         **scores(made, listing, results),
+        **understood(run, listing, results),
     )
 
 

@@ -101,7 +101,7 @@ def weigh(settings: FitSettings, prepared: Prepared, clock: Clock) -> Rung:
 def after_training(settings: FitSettings, listing: Listing, costs: Costs) -> float:
     """Seconds that measuring, export and report will take, as slow as the machine is now."""
     val, test = len(listing.splits["val"]), len(listing.splits.get("test", ()))
-    images = 2 * val + test + (2 * min(COMPARED, val) if settings.export else 0)
+    images = 3 * val + test + (2 * min(COMPARED, val) if settings.export else 0)
     now = slowness()
     measuring = costs.measuring(images) * max(1.0, now / costs.slowness)
     return MARGIN * (measuring + work_after(settings, listing) * now)

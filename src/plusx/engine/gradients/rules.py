@@ -39,6 +39,10 @@ class Rules:
         if self._plan.clip is not None:
             nn.utils.clip_grad_norm_(learning, self._plan.clip)
 
+    def scale_left(self, scaler: torch.amp.GradScaler) -> float:
+        """What gradients are still multiplied by after `apply`."""
+        return scaler.get_scale() if self._none else 1.0
+
     def state_dict(self) -> dict[str, Any] | None:
         """What has to be in a checkpoint."""
         return None if self._anchored is None else self._anchored.state_dict()
