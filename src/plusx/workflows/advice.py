@@ -79,7 +79,9 @@ def rate_too_high(of: Evidence) -> str:
     if max(losses) >= BURST * first:
         what = f"the training loss rose from {first:.3g} to {max(losses):.3g}"
     elif updates[stage] >= HOT:
-        what = f"a step changes {stage} by {100 * updates[stage]:.0f} % of its weights, and the training loss did not fall"
+        what = (
+            f"a step changes {stage} by {100 * updates[stage]:.0f} % of its weights, and the training loss did not fall"
+        )
     else:
         return ""
     return f"The learning rate looks too high: {what}. Try a tenth of it, or --rate auto."
