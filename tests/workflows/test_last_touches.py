@@ -20,6 +20,7 @@ from plusx.weights.create import create_model
 from plusx.weights.modelfile import load_model, save_model
 from plusx.workflows.evaluate import evaluate
 from plusx.workflows.fit import fit
+from plusx.workflows.load import load
 from plusx.workflows.predict import predict
 from plusx.workflows.run import Run
 
@@ -104,27 +105,28 @@ def test_groups_are_trained_kept_and_trained_on(material: tuple[Path, Path], tmp
     assert len(longer.history) == 3
 
 
-def test_evaluation_and_both_runtimes_average_the_same_two_views_of_an_exported_network(
-    material: tuple[Path, Path], tmp_path: Path
-) -> None:
-    data, weights = material
-    run = fit(data, **{**QUICK, "epochs": 2}, weights=str(weights), norm="group", out=tmp_path / "run")
-    assert run.agreement is not None
-    images = sorted(data.rglob("*.png"))
-    answers: dict[str, Any] = {}
-    for runtime in ("onnx", "torch"):
-        for tta in ("none", "flip"):
-            found = [*predict(run.path, images, runtime=runtime, tta=tta)]  # type: ignore[arg-type]
-            answers[f"{runtime} {tta}"] = shares(found)
-    np.testing.assert_allclose(answers["onnx flip"], answers["torch flip"], atol=1e-4)
-    assert np.abs(answers["torch flip"] - answers["torch none"]).max() > 1e-4
+def test_evaluation_and_prediction_average_the_same_two_views(material: tuple[Path, Path], plain: Run) -> None:
+    images = sorted(material[0].rglob("*.png"))
+    alone, both = (shares([*predict(plain.path, images, tta=tta)]) for tta in ("none", "flip"))
     mirror = [np.asarray(Image.open(path).convert("RGB"))[:, ::-1].copy() for path in images]
-    turned = shares([*predict(run.path, mirror, runtime="torch")])
-    np.testing.assert_allclose(answers["torch flip"], (answers["torch none"] + turned) / 2, atol=1e-6)
-    metrics = evaluate(run.path, data, split="all", tta="flip", workers=0).metrics
+    np.testing.assert_allclose(both, (alone + shares([*predict(plain.path, mirror)])) / 2, atol=1e-6)
+    assert np.abs(both - alone).max() > 1e-4
+    np.testing.assert_array_equal(shares(load(plain.path).predict(images, tta="flip")), both)
+    metrics = evaluate(plain.path, material[0], split="all", tta="flip", workers=0).metrics
     truth = [COLOURS.index(path.parent.name) for path in images]
-    chosen = answers["torch flip"][range(len(truth)), truth]
-    assert metrics["nll"] == pytest.approx(-np.log(chosen).mean(), rel=1e-3)
+    assert metrics["nll"] == pytest.approx(-np.log(both[range(len(truth)), truth]).mean(), rel=1e-3)
+
+
+@pytest.mark.slow
+def test_an_exported_network_with_groups_averages_them_too(material: tuple[Path, Path], tmp_path: Path) -> None:
+    run = tuned(material, tmp_path / "run", norm="group", export=True)
+    assert run.agreement is not None
+    images = sorted(material[0].rglob("*.png"))
+    ours, exported = (
+        shares([*predict(run.path, images, runtime=runtime, tta="flip")])  # type: ignore[arg-type]
+        for runtime in ("torch", "onnx")
+    )
+    np.testing.assert_allclose(exported, ours, atol=1e-4)
 
 
 def shares(found: list[Any]) -> Any:

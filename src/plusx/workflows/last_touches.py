@@ -106,8 +106,12 @@ def mixed_with_start(file: Path, work: Finish, outcome: Outcome) -> str:
         return sign * value
 
     if wise != "auto":
+        metric, before, _ = work.score()
         take(work, start, tuned, wise)
-        return f"weights: {1 - wise:g} of those when the backbone joined, {wise:g} of the fine-tuned ones (WiSE-FT)"
+        return (
+            f"weights: {1 - wise:g} of those when the backbone joined, {wise:g} of the fine-tuned ones (WiSE-FT): "
+            f"{metric} {before:.4f} → {work.score()[1]:.4f}"
+        )
     metric, _, sign = work.score()
     alpha, scores = best_alpha(score_of)
     take(work, start, tuned, alpha)

@@ -7,7 +7,7 @@ from plusx.core.card import Card
 from plusx.core.errors import DataError
 from plusx.deploy.predictor import Predictor
 from plusx.deploy.tiling import Tile
-from plusx.workflows.predict import Runtime, open_predictor, predict
+from plusx.workflows.predict import Runtime, Tta, open_predictor, predict
 from plusx.workflows.sources import Images, Unreadable
 
 
@@ -37,15 +37,15 @@ class Model:
         threshold: float | None = None,
         tile: Tile = "auto",
         overlap: float = 0.25,
+        tta: Tta = "none",
     ) -> list[Any]:
         """One prediction an image, in their order: `.label` and `.probability`, `.labels`, or `.values` by name.
 
         images: a path, folder, pattern, array, PIL image, or a list of these. DataError names all images that could
-        not be read; `plusx.predict` goes on instead. threshold, tile, overlap: as there.
+        not be read; `plusx.predict` goes on instead. threshold, tile, overlap, tta: as there.
         """
-        results = list(
-            predict(self.predictor, images, batch_size=batch_size, threshold=threshold, tile=tile, overlap=overlap)
-        )
+        asked: dict[str, Any] = {"threshold": threshold, "tile": tile, "overlap": overlap, "tta": tta}
+        results = list(predict(self.predictor, images, batch_size=batch_size, **asked))
         unreadable = [f"{one.name}: {one.reason}" for one in results if isinstance(one, Unreadable)]
         if unreadable:
             raise DataError(f"{len(unreadable)} of {len(results)} images could not be read:\n" + "\n".join(unreadable))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from plusx.core.task import Task
 
 Runtime: TypeAlias = Literal["auto", "onnx", "torch"]
+Tta: TypeAlias = Literal["none", "flip"]
 Model: TypeAlias = Union[str, os.PathLike[str], Predictor, "tuple[Task, Card]"]
 """A run directory, its model.onnx or model.safetensors; an open `Predictor`; or a task with its card."""
 
@@ -49,7 +50,7 @@ def predict(
     threshold: float | None = None,
     tile: Tile = "auto",
     overlap: float = 0.25,
-    tta: Literal["none", "flip"] = "none",
+    tta: Tta = "none",
 ) -> Iterator[Prediction | Unreadable]:
     """Yields a prediction for every image, in their order, as they come: memory does not grow with their number.
 
