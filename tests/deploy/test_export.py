@@ -139,12 +139,18 @@ def test_openvino_missing(tmp_path: Path, model: Models, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["resnet18", "resnet50", "resnext50_32x4d", "resnet50_v2", "resnet20"])
-def test_real_networks_agree(architecture: str, tmp_path: Path, model: Models) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        *((name, {}) for name in ("resnet18", "resnet50", "resnext50_32x4d", "resnet50_v2", "resnet20")),
+        ("resnet18", {"blur_pool": True}),
+    ],
+)
+def test_real_networks_agree(architecture: str, settings: dict[str, Any], tmp_path: Path, model: Models) -> None:
     classes = [f"class {index}" for index in range(10)]
     torch.manual_seed(0)
-    task = create("classify", build(architecture), {"classes": classes})
-    card = Card(architecture, architecture, classes=tuple(classes))
+    task = create("classify", build(architecture, **settings), {"classes": classes})
+    card = Card(architecture, architecture, settings, classes=tuple(classes))
     path = tmp_path / "model.onnx"
     export(task, card, path)
     reference = deployed_copy(task, card.input)

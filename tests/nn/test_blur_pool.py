@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from torch import nn
 from plusx.backbones.create import build
 from plusx.core.card import Card
 from plusx.core.errors import InputError
-from plusx.nn.blur_pool import BlurPool, blurred, set_blur_pool
+from plusx.engine.device import compiler
+from plusx.nn.blur_pool import BlurPool, blurred, blurs, set_blur_pool
 from plusx.tasks.classify import Classify, ClassifyConfig
 from plusx.weights.modelfile import load_model, save_model
 
@@ -59,3 +61,19 @@ def test_the_model_file_says_it_and_export_agrees(tmp_path: Path) -> None:
     assert torch.equal(load_model(tmp_path / "m.safetensors").task(IMAGES), task(IMAGES))
     program = torch.export.export(task, (IMAGES,)).module()
     torch.testing.assert_close(program(IMAGES), task(IMAGES))
+
+
+def test_whether_a_network_blurs() -> None:
+    assert not blurs(build("mobilenet_v2_035"))
+    assert blurs(copy.deepcopy(build("mobilenet_v2_035", blur_pool=True)))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(compiler() is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_compiled_it_gives_the_same() -> None:
+    torch.manual_seed(0)
+    network = build("resnet20", blur_pool=True).train()
+    images = IMAGES[..., :32, :32]
+    expected = network(images)[network.stages[-1].name]
+    torch.testing.assert_close(torch.compile(network)(images)[network.stages[-1].name], expected, rtol=1e-4, atol=1e-4)

@@ -15,7 +15,7 @@ from plusx.core.sample import Listing
 from plusx.data.transforms import EvalTransform
 from plusx.weights.create import create_model
 from plusx.weights.header import read_header
-from plusx.weights.modelfile import load_model
+from plusx.weights.modelfile import load_model, save_model
 from plusx.workflows.building import Sizes, choose_build, choose_input, design, later_size, sized
 from plusx.workflows.fit import fit
 from plusx.workflows.preparation import read_listing
@@ -124,3 +124,6 @@ def test_a_recipe_that_blurs_does_so_for_random_weights(tmp_path: Path) -> None:
     made = design(settings, listing)
     assert made.card.build["blur_pool"] is True
     assert made.recipe.blur_pool
+    save_model(tmp_path / "plain.safetensors", made.task, replace(made.card, build={}))
+    tuned = design(replace(settings, weights=str(tmp_path / "plain.safetensors")), listing)
+    assert "blur_pool" not in tuned.card.build

@@ -121,6 +121,15 @@ def test_a_setting_that_the_other_library_lacks_is_named(here: Path) -> None:
     assert not (here / "t.pth").exists()
 
 
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2"])  # the second one's layers look the same in print
+def test_a_network_that_blurs_is_none_of_torchvisions(name: str, here: Path) -> None:
+    blurred = Card("blurred", name, {"blur_pool": True}, classes=("a", "b"))
+    save_model(here / "blurred.safetensors", create_model(name, classes=["a", "b"], blur_pool=True), blurred)
+    with pytest.raises(WeightsError, match="\n  blur_pool is True here, False there\n"):
+        describe_weights("blurred.safetensors", to="torchvision", out=here / "t.pth")
+    assert not (here / "t.pth").exists()
+
+
 def test_published_weights_are_converted_once_they_are_here(here: Path) -> None:
     published = card("resnet20.chenyaofo_cifar10")
     assert published.source.layout == "cifar"

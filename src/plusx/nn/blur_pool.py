@@ -54,6 +54,11 @@ def set_blur_pool(network: nn.Module) -> int:
     return count
 
 
+def blurs(network: nn.Module) -> bool:
+    """Whether `set_blur_pool` has changed it, which its layers in print do not always show."""
+    return any(isinstance(layer, BlurPool) or _blur in layer._forward_pre_hooks.values() for layer in network.modules())
+
+
 def _blur(layer: nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
     [x] = inputs
     return (blurred(x),)

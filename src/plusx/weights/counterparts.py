@@ -14,6 +14,7 @@ from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
 from plusx.core.card import Card
 from plusx.core.errors import InputError
+from plusx.nn.blur_pool import blurs
 from plusx.weights.sources.layout import Layout
 from plusx.weights.sources.recognise import LAYOUTS
 
@@ -63,7 +64,7 @@ def counterpart(backbone: Backbone, library: LayoutName) -> Counterpart | None:
     elsewhere would load without an error and answer wrongly. The momentum of normalisation may differ: only further
     training goes by it.
     """
-    first, wanted = _first(backbone), str(backbone)
+    first, wanted = _first(backbone), _in_words(backbone)
     momentum = {"momentum": momentum_of(backbone)}
     for found in _of(library):
         if not found.layout.built and not _as_many_parameters(backbone, first, architecture(found.architecture)):
@@ -112,7 +113,7 @@ def _nearest(backbone: Backbone, library: LayoutName, made: Card) -> tuple[Count
 
 def _differing(backbone: Backbone, found: Counterpart, made: Card) -> Differing | None:
     """None where `found` with the settings of `made` is not this network either."""
-    wanted, channels, there = str(backbone), _first(backbone).in_channels, found.settings
+    wanted, channels, there = _in_words(backbone), _first(backbone).in_channels, found.settings
     given = {key: _frozen(value) for key, value in {**architecture(made.architecture).settings, **made.build}.items()}
     if _printed(found.architecture, given, channels) != wanted:
         return None
@@ -174,9 +175,14 @@ def _printed(name: str, settings: Mapping[str, Any], in_channels: int) -> str | 
     """All its layers in words; None where these settings exclude each other."""
     try:
         with torch.device("meta"):
-            return str(build(name, in_channels=in_channels, **settings))
+            return _in_words(build(name, in_channels=in_channels, **settings))
     except InputError:
         return None
+
+
+def _in_words(backbone: Backbone) -> str:
+    """All that tells it from others but its weights."""
+    return f"{backbone} blurred" if blurs(backbone) else str(backbone)
 
 
 def _first(backbone: Backbone) -> nn.Conv2d:

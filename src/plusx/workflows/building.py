@@ -71,7 +71,6 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
     input = choose_input(origin, settings, recipe, facts, sizes)  # noqa: A001 - the noun of core.card
     changes = choose_build(settings, network, pretrained, min(input.size))
     changes |= {"blur_pool": True} if recipe.blur_pool and not pretrained else {}
-    changes |= {"blur_pool": True} if recipe.blur_pool else {}
     config = {**own, **task_config(name, listing, recipe, settings)}
     if listing.kind in DENSE:
         changes |= stride_for(name, config, own_stride)

@@ -65,8 +65,7 @@ class Recipe:
     dropout: float = 0.0
     drop_path: float = 0.0  # stochastic depth: share of branches left out in the last unit
     drop_block: float = 0.0  # share of points left out in the last two stages
-    blur_pool: bool = False  # maps are blurred before they are halved; of random weights alone
-    blur_pool: bool = False  # maps are blurred before they are halved: another network, as its model file says
+    blur_pool: bool = False  # maps are blurred before they are halved: another network; for random weights alone
     image_size: int | None = None
     test_size: int | None = None  # of the finished model's input; None: as in training
     progressive: Progressive | None = None
