@@ -11,7 +11,7 @@ from plusx.core.prediction import LabelPrediction
 from plusx.data.transforms import TrainTransformConfig
 from plusx.engine.plan import Plan
 from plusx.nn.blur_pool import blurs
-from plusx.nn.regularisation import residual_units
+from plusx.nn.regularisation import Branches, Sums, hook_of, residual_units
 from plusx.weights.modelfile import load_model
 from plusx.workflows.fit import fit
 from plusx.workflows.predict import predict
@@ -38,8 +38,8 @@ def test_a_network_with_sums_loses_some(caplog: pytest.LogCaptureFixture) -> Non
     regularise(backbone, "resnet20", replace(USUAL, drop_path=0.1, drop_block=0.05))
     units = residual_units(backbone)
     assert caplog.messages == []
-    assert units[-1].drop_path == 0.1
-    assert units[-1].drop_block is not None
+    assert hook_of(units[-1].get_submodule("F"), Branches) == Branches(0.1)
+    assert hook_of(units[-1], Sums) is not None
 
 
 def changed(facts: Facts) -> Recipe:
@@ -57,7 +57,7 @@ def test_a_run_that_drops_blocks_and_blurs(tmp_path: Path, monkeypatch: pytest.M
     held = load_model(run.path / "model.safetensors")
     assert held.card.build["blur_pool"] is True
     assert blurs(held.task.backbone)
-    assert all(unit.drop_block is None and unit.drop_path == 0 for unit in residual_units(held.task.backbone))
+    assert not any(hook_of(module, Branches) or hook_of(module, Sums) for module in held.task.modules())
     [answer] = predict(run.path, [next(data.rglob("*.png"))], runtime="onnx")
     [same] = predict(run.path, [next(data.rglob("*.png"))])
     assert isinstance(answer, LabelPrediction)
