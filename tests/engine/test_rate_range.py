@@ -54,3 +54,11 @@ def test_a_loss_that_is_no_number_ends_it() -> None:
 def test_where_nothing_is_learned_nothing_is_suggested() -> None:
     with pytest.raises(InputError, match=r"No rate can be suggested: the loss did not fall between 1e-07 and 10\. L"):
         sweep(lambda rate: 1.0 + rate / 1000, lambda done, total: None)
+
+
+def test_a_loss_may_fall_below_zero() -> None:
+    seen: list[float] = []
+    found = sweep(lambda rate: bowl(seen.append(rate) or rate) - 1.9, lambda done, total: None)
+    assert min(found.losses) < 0
+    assert 1e-4 < found.valley < 1e-1
+    assert len(seen) < 100

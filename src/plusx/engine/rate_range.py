@@ -14,7 +14,7 @@ from plusx.core.errors import InputError, NonFiniteLossError
 LOWEST, HIGHEST = 1e-7, 10.0
 STEPS = 100
 SMOOTH = 0.98  # of the running mean of the losses
-DIVERGED = 4.0  # times the least loss so far: the test ends
+DIVERGED = 4.0  # times the least loss so far: the test ends; see `bound`
 LAST = 5  # steps before the end that no suggestion is taken from
 
 
@@ -46,9 +46,15 @@ def sweep(step: Callable[[float], float], told: Callable[[int, int], None], step
         rates.append(rate)
         losses.append(mean / (1 - SMOOTH ** (number + 1)))
         told(number + 1, steps)
-        if losses[-1] > DIVERGED * min(losses):
+        if losses[-1] > bound(losses):
             break
     return suggested(rates, losses, steps // 10)
+
+
+def bound(losses: Sequence[float]) -> float:
+    """Beyond which the test ends: `DIVERGED` times the least loss, or where that is not above 0, the first one."""
+    least = min(losses)
+    return DIVERGED * least if least > 0 else max(losses[0], 0.0)
 
 
 def suggested(rates: Sequence[float], losses: Sequence[float], first: int) -> Sweep:
