@@ -25,6 +25,8 @@ def test_each_task_has_its_rows() -> None:
 def test_what_was_given_is_not_searched() -> None:
     given = frozenset({"rate", "flip", "model"})
     assert names(scratch_small(Facts(100, "label", 3, 224)), given=given) == "weight_decay crop colour"
+    strategy = names(finetune(Facts(100, "label", 3, 224)), pretrained=True, given=frozenset({"strategy"}))
+    assert "frozen_epochs" not in strategy
 
 
 def test_the_recipes_own_values_lie_within() -> None:

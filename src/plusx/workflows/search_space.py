@@ -74,7 +74,9 @@ _ROWS: tuple[tuple[Callable[[Known], bool], Callable[[Known], Parameter]], ...] 
 
 
 def search_space(known: Known, given: AbstractSet[str]) -> tuple[Parameter, ...]:
-    """The rows that apply, but for the settings that the user gave."""
+    """The rows that apply, but for the settings that the user gave; a strategy decides what learns when."""
+    if not given.isdisjoint(("strategy", "wise")):
+        given = given | {"frozen_epochs"}
     found = (parameter(known) for applies, parameter in _ROWS if applies(known))
     return tuple(one for one in found if one.name not in given)
 
