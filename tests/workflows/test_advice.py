@@ -72,6 +72,10 @@ def test_label_noise() -> None:
         "Label noise suspected: the network has learned, and is as sure of the validation answers that count as wrong "
         "as of the right ones. Look at the labels with: plusx labels RUN"
     )
+    assert changed(training=0.9, validation=0.11, sureness=0.5, wrong=445) == (
+        "Label noise suspected: 90 % right on training images, and no more than chance on validation images. Look at "
+        "the labels with: plusx labels RUN"
+    )
 
 
 def test_over_fitting() -> None:

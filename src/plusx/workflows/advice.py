@@ -14,6 +14,9 @@ HOT: Final = 0.1
 BURST: Final = 3.0
 """A whole epoch's loss beside that of the first step: nothing but steps that were too large makes it so."""
 
+RECOVERED: Final = 0.5
+"""Of a loss that burst and then fell all the same: the last epoch's beside that of the first step."""
+
 STUCK: Final = 0.9
 """Of a loss that has hardly fallen: the last epoch's beside that of the first step."""
 
@@ -26,11 +29,24 @@ BLIND: Final = 0.6
 LEAST_WRONG: Final = 30
 """Wrong and right answers that this is told from."""
 
+LEARNED: Final = 0.2
+BY_HEART: Final = 0.3
+"""Accuracy on training images above that of the most frequent class."""
+
 GAP: Final = 0.15
+"""Accuracy on training images above that on validation images."""
+
+RISEN: Final = 1.1
+"""Validation loss at the end beside its lowest."""
+
 FIT: Final = 0.9
+"""Accuracy on training images from which on nothing is missing."""
+
 FALLING: Final = 0.03
+"""Share by which the training loss fell in the last fifth of the epochs."""
+
 SURE: Final = 3.0
-"""Standard errors."""
+"""Standard errors of a difference that is no chance."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +89,12 @@ def rate_too_high(of: Evidence) -> str:
     """The last epoch's loss is not below that of the first step, and steps were large or the loss burst on the way."""
     losses, updates = of.losses, of_stages(of.steps, "update")
     first = of.steps[0].get("loss") if of.steps else None
-    if first is None or not losses or not updates or losses[-1] < STUCK * first:
+    if first is None or not losses or not updates:
         return ""
     stage = max(updates, key=lambda name: updates[name])
-    if max(losses) >= BURST * first:
+    if max(losses) >= BURST * first and losses[-1] >= RECOVERED * first:
         what = f"the training loss rose from {first:.3g} to {max(losses):.3g}"
-    elif updates[stage] >= HOT:
+    elif losses[-1] >= STUCK * first and updates[stage] >= HOT:
         what = (
             f"a step changes {stage} by {100 * updates[stage]:.0f} % of its weights, and the training loss did not fall"
         )
@@ -102,12 +118,19 @@ def dead_units(of: Evidence) -> str:
 
 
 def label_noise(of: Evidence) -> str:
-    """It has learned something, and yet its sureness does not tell its right answers from its wrong ones."""
+    """It has learned something, and yet its sureness does not tell right answers from wrong ones; or nothing of what it
+    knows by heart carries over.
+    """
     if of.training is None or of.validation is None or of.sureness is None:
         return ""
+    by_chance = of.chance + 2 * math.sqrt(of.chance * (1 - of.chance) / of.judged)
+    if of.judged >= LEAST_WRONG and of.training - of.chance >= BY_HEART and of.validation <= by_chance:
+        return (
+            f"Label noise suspected: {100 * of.training:.0f} % right on training images, and no more than chance on "
+            "validation images. Look at the labels with: plusx labels RUN"
+        )
     enough = min(of.wrong, of.judged - of.wrong) >= LEAST_WRONG
-    learned = of.training - of.chance >= 0.2
-    if not enough or not learned or of.sureness > BLIND:
+    if not enough or of.training - of.chance < LEARNED or of.sureness > BLIND:
         return ""
     return (
         "Label noise suspected: the network has learned, and is as sure of the validation answers that count as wrong "
@@ -121,7 +144,7 @@ def over_fitting(of: Evidence) -> str:
         return ""
     gap = of.training - of.validation
     nll = [one["val/nll"] for one in of.history if "val/nll" in one]
-    rises = len(nll) >= 3 and nll[-1] > 1.1 * min(nll) and of.losses[-1] < of.losses[nll.index(min(nll))]
+    rises = len(nll) >= 3 and nll[-1] > RISEN * min(nll) and of.losses[-1] < of.losses[nll.index(min(nll))]
     if gap < GAP or gap < SURE * of.error or not rises:
         return ""
     return (
