@@ -72,10 +72,14 @@ def test_label_noise() -> None:
         "Label noise suspected: the network has learned, and is as sure of the validation answers that count as wrong "
         "as of the right ones. Look at the labels with: plusx labels RUN"
     )
-    assert changed(training=0.9, validation=0.11, sureness=0.5, wrong=445) == (
-        "Label noise suspected: 90 % right on training images, and no more than chance on validation images. Look at "
-        "the labels with: plusx labels RUN"
+    shuffled = (
+        "Label noise suspected: the network learned the training images, and is no better than chance on validation "
+        "images. Look at the labels with: plusx labels RUN"
     )
+    assert changed(training=0.9, validation=0.11, sureness=0.5, wrong=445) == shuffled
+    by_heart = history([2.3, 1.5, 0.8, 0.4], [2.3, 2.5, 3.0, 3.2])
+    assert changed(training=0.15, validation=0.12, history=by_heart, sureness=0.5, wrong=440) == shuffled
+    assert "Label noise" not in changed(training=0.15, validation=0.12, sureness=0.5, wrong=440, history=by_heart[:2])
 
 
 def test_over_fitting() -> None:

@@ -74,6 +74,12 @@ class Evidence:
         return [one["train/loss"] for one in self.history if "train/loss" in one]
 
     @property
+    def halved(self) -> bool:
+        """Whether the last epoch's training loss is at most half of that of the first step."""
+        first = self.steps[0].get("loss") if self.steps else None
+        return first is not None and bool(self.losses) and self.losses[-1] <= 0.5 * first
+
+    @property
     def error(self) -> float:
         """Standard error of the difference between training and validation accuracy."""
         pairs = ((self.training, self.trained), (self.validation, self.judged))
@@ -124,10 +130,10 @@ def label_noise(of: Evidence) -> str:
     if of.training is None or of.validation is None or of.sureness is None:
         return ""
     by_chance = of.chance + 2 * math.sqrt(of.chance * (1 - of.chance) / of.judged)
-    if of.judged >= LEAST_WRONG and of.training - of.chance >= BY_HEART and of.validation <= by_chance:
+    if of.judged >= LEAST_WRONG and (of.training - of.chance >= BY_HEART or of.halved) and of.validation <= by_chance:
         return (
-            f"Label noise suspected: {100 * of.training:.0f} % right on training images, and no more than chance on "
-            "validation images. Look at the labels with: plusx labels RUN"
+            "Label noise suspected: the network learned the training images, and is no better than chance on validation "
+            "images. Look at the labels with: plusx labels RUN"
         )
     enough = min(of.wrong, of.judged - of.wrong) >= LEAST_WRONG
     if not enough or of.training - of.chance < LEARNED or of.sureness > BLIND:
