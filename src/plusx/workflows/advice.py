@@ -132,8 +132,8 @@ def label_noise(of: Evidence) -> str:
     by_chance = of.chance + 2 * math.sqrt(of.chance * (1 - of.chance) / of.judged)
     if of.judged >= LEAST_WRONG and (of.training - of.chance >= BY_HEART or of.halved) and of.validation <= by_chance:
         return (
-            "Label noise suspected: the network learned the training images, and is no better than chance on validation "
-            "images. Look at the labels with: plusx labels RUN"
+            "Label noise suspected: the network learned the training images, and is no better than chance on "
+            "validation images. Look at the labels with: plusx labels RUN"
         )
     enough = min(of.wrong, of.judged - of.wrong) >= LEAST_WRONG
     if not enough or of.training - of.chance < LEARNED or of.sureness > BLIND:
