@@ -42,6 +42,7 @@ def mosaic_mild(facts: Facts) -> Recipe:
         progressive=Progressive(first=0.5, delay=0.4, until=0.8, multiple=4),
         blur_pool=True,
         image_size=176,
+        test_size=224,
     )
 
 

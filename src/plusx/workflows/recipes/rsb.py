@@ -54,7 +54,8 @@ def a3(facts: Facts) -> Recipe:
     """
     moved = TimmRandAugment(magnitude=6, noise=0.5)
     plan = procedure(100, Lamb(rate=8e-3, weight_decay=0.02))
-    return Recipe(plan, BATCH, WHOLE, (moved,), mixed(facts, 0.1), loss=BinaryCrossEntropy(), image_size=160)
+    loss = BinaryCrossEntropy()
+    return Recipe(plan, BATCH, WHOLE, (moved,), mixed(facts, 0.1), loss=loss, image_size=160, test_size=224)
 
 
 @RECIPES.register("b")

@@ -46,6 +46,7 @@ def tv2(facts: Facts) -> Recipe:
         repeats=4,
         label_smoothing=0.1,
         image_size=176,
+        test_size=224,
     )
 
 
