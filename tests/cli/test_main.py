@@ -60,7 +60,7 @@ def test_the_version_is_that_of_the_package(words: list[str], capsys: pytest.Cap
     ("words", "text"),
     [
         (["fti"], "Unknown verb 'fti'. Did you mean fit, find-rate, tune?\nSee plusx --help.\n"),
-        (["help", "modles"], "Unknown verb 'modles'. Did you mean models, labels, convert?\nSee plusx --help.\n"),
+        (["help", "modles"], "Unknown verb 'modles'. Did you mean models, labels, compare?\nSee plusx --help.\n"),
         (["--epochs", "3"], "Unknown option '--epochs'. The verb comes first: plusx VERB --epochs ...\n"),
         (["fit", "x", "--epoch", "3"], "Unknown option '--epoch'. Did you mean --epochs, "),
         (["fit", "x", "--task", "find"], "--task: found 'find', expected one of auto, classify, multilabel, "),
