@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from pictures import colour_folder
+from plusx.weights.modelfile import load_model, save_model
 from plusx.workflows.fit import fit
 
 pytestmark = pytest.mark.slow
@@ -35,6 +37,17 @@ def test_far_too_few_epochs(tmp_path: Path) -> None:
 def test_a_rate_that_is_too_high(tmp_path: Path) -> None:
     found = advice_of(colour_folder(tmp_path / "data", 30), tmp_path / "run", epochs=4, rate=4.0)
     assert found.startswith("The learning rate looks too high: ")
+
+
+def test_dead_units(tmp_path: Path) -> None:
+    data = colour_folder(tmp_path / "data", 40)
+    found = load_model(fit(data, **QUICK, out=tmp_path / "first", epochs=1).model)
+    for name, norm in found.task.backbone.named_modules():
+        if isinstance(norm, nn.BatchNorm2d) and name.startswith("conv3"):
+            nn.init.constant_(norm.bias, -10.0)  # no ReLU behind it fires
+    save_model(tmp_path / "dead.safetensors", found.task, found.card, found.extra)
+    settings: dict[str, Any] = {"weights": str(tmp_path / "dead.safetensors"), "recipe": "paper", "rate": 0.001}
+    assert advice_of(data, tmp_path / "run", epochs=2, **settings).startswith("Dead units: ")
 
 
 def test_wrong_labels(tmp_path: Path) -> None:

@@ -116,6 +116,19 @@ def test_unfinished_runs(vary: Vary) -> None:
     assert "no epoch" in "\n".join(made.lines())
 
 
+def test_a_soup_is_no_repeat_of_its_ingredients(vary: Vary) -> None:
+    first, soup = vary("run", 0, 0.8), vary("soup", 0, 0.85)
+    saved = json.loads((soup / "settings.json").read_text(encoding="utf-8"))
+    (soup / "settings.json").write_text(json.dumps({**saved, "soup": {"ingredients": ["a", "b"]}}), encoding="utf-8")
+    metrics = json.loads((soup / "metrics.json").read_text(encoding="utf-8"))
+    (soup / "metrics.json").write_text(json.dumps({"accuracy": metrics["accuracy"]}), encoding="utf-8")
+    (soup / "metrics.jsonl").unlink()
+    made = compare(first, soup)
+    assert dict(made.resolved) == {"soup": (None, ("a", "b"))}
+    assert made.warnings == ()
+    assert made.verdicts[0].difference == pytest.approx(0.05)
+
+
 def test_of_a_metric_of_which_less_is_better(six: list[Path]) -> None:
     made = compare(six[0].parent, metric="nll")
     assert len(made.runs) == 6

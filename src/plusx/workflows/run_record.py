@@ -108,7 +108,8 @@ def resolved(saved: Mapping[str, Any]) -> dict[str, Any]:
     task = [(name, value) for name, value in _flat(saved.get("task", {}), "task · ") if not _of_data(name, value)]
     network = {"architecture": card.get("architecture"), "build": card.get("build"), "input": card.get("input")}
     values = {**network, "start": saved.get("start"), **plan, "batch_size": saved.get("batch_size")}
-    return dict([*_flat({**values, "pixels": saved.get("pixels")}), *task])
+    soup = {"soup": saved["soup"].get("ingredients")} if "soup" in saved else {}  # no repeat of what it was made of
+    return dict([*_flat({**values, "pixels": saved.get("pixels"), **soup}), *task])
 
 
 def _of_data(name: str, value: Any) -> bool:
