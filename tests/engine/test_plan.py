@@ -5,9 +5,11 @@ import pytest
 
 from plusx.core.errors import InputError
 from plusx.engine.averages.ema import Ema
+from plusx.engine.averages.swa import Swa
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import OPTIMIZERS, SCHEDULES, Plan, check_continues
 from plusx.engine.schedules.constant import Constant
+from plusx.engine.schedules.cosine import Cosine
 from plusx.engine.schedules.multistep import MultiStep
 
 
@@ -33,6 +35,12 @@ def test_the_frozen_phase_has_its_own_short_schedule() -> None:
     assert [plan.factor(step, 10) for step in range(10, 30)] == pytest.approx(
         [*[(step + 1) / 10 for step in range(10)], *[1.0] * 10]
     )
+
+
+def test_the_rate_stays_above_zero_where_the_average_begins_before_the_backbone_joins() -> None:
+    average = Swa(start=0.25, rate=0.05, anneal=4)
+    plan = Plan(epochs=8, frozen_epochs=4, average=average, schedule=Cosine(warmup=0.05))
+    assert min(plan.factor(step, 20) for step in range(160)) > 0
 
 
 def test_a_plan_that_is_frozen_throughout() -> None:

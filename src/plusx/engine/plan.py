@@ -146,7 +146,7 @@ class Plan:
         steps = self.epochs * steps_per_epoch
 
         def scheduled(at: int) -> float:
-            return self.schedule.factor(at - frozen, steps - frozen, steps_per_epoch)
+            return self.schedule.factor(max(0, at - frozen), steps - frozen, steps_per_epoch)
 
         return scheduled(step) if self.average is None else self.average.factor(scheduled, step, steps, steps_per_epoch)
 
