@@ -44,10 +44,10 @@ def test_dead_units(tmp_path: Path) -> None:
     found = load_model(fit(data, **QUICK, out=tmp_path / "first", epochs=1).model)
     for name, norm in found.task.backbone.named_modules():
         if isinstance(norm, nn.BatchNorm2d) and name.startswith("conv3"):
-            nn.init.constant_(norm.bias, -10.0)  # no ReLU behind it fires
+            nn.init.constant_(norm.bias, -1000.0)  # no ReLU behind it fires
     save_model(tmp_path / "dead.safetensors", found.task, found.card, found.extra)
     settings: dict[str, Any] = {"weights": str(tmp_path / "dead.safetensors"), "recipe": "paper", "rate": 0.001}
-    assert advice_of(data, tmp_path / "run", epochs=2, **settings).startswith("Dead units: ")
+    assert advice_of(data, tmp_path / "run", epochs=6, **settings).startswith("Dead units: ")
 
 
 def test_wrong_labels(tmp_path: Path) -> None:
