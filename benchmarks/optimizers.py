@@ -32,8 +32,8 @@ from plusx.engine.step import Stepper
 from plusx.report.drawing import Drawing
 from plusx.report.scales import Scale, logarithmic
 from plusx.tasks.create import create
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.plan_settings import choose_optimizer
-from plusx.workflows.settings import FitSettings
 
 DOCS = Path(__file__).parent.parent / "docs"
 EPOCHS, BATCH = 12, 64

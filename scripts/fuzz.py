@@ -308,8 +308,9 @@ def archive() -> Callable[[bytes], None]:
 def settings() -> Callable[[bytes], None]:
     """A run's settings.json and data.json at once."""
     with atheris.instrument_imports(include=OURS):
+        from plusx.workflows.fit_settings import FitSettings
+        from plusx.workflows.options import settings_from
         from plusx.workflows.original_data import original_data
-        from plusx.workflows.settings import FitSettings, settings_from
 
     place = Place()
     place.write("split.csv", b"split,image,target,sha256\ntrain,1.png,a,\n")

@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from plusx.cli.parser import Grammar, Positional, UsageError, Words, help_text, parse, spelled
-from plusx.workflows.settings import option
+from plusx.workflows.options import option
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from plusx.core.details import Details
 from plusx.core.errors import InputError
 from plusx.workflows.check import check
 from plusx.workflows.evaluate import Evaluation, evaluate
+from plusx.workflows.options import ReadingSettings
 from plusx.workflows.resuming import RULES
 from plusx.workflows.run import Run
-from plusx.workflows.settings import ReadingSettings
 from plusx.workflows.values import hints_of
 
 Calls = list[tuple[tuple[Any, ...], dict[str, Any]]]

@@ -23,10 +23,10 @@ from plusx.weights.modelfile import load_model
 from plusx.workflows.augmenting import AUGMENTATIONS, choose_pixels, choose_progressive, warn_of_mixed_counts
 from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.fit import fit
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.loading import preparation, training_batches
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.settings import FitSettings
 
 QUICK: dict[str, Any] = {
     "model": "resnet20",

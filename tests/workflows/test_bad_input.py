@@ -14,9 +14,9 @@ from plusx.core.errors import DataError
 from plusx.core.prediction import BoxesPrediction, MaskPrediction
 from plusx.workflows.check import check
 from plusx.workflows.fit import fit
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.predict import predict
 from plusx.workflows.preparation import read_listing
-from plusx.workflows.settings import FitSettings
 
 QUICK: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "image_size": 64}
 TINY: dict[str, Any] = {"model": "shufflenet_v2_x0_5", "epochs": 1, "batch_size": 2, "export": False, **QUICK}

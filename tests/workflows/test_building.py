@@ -18,10 +18,10 @@ from plusx.weights.header import read_header
 from plusx.weights.modelfile import load_model, save_model
 from plusx.workflows.building import Sizes, choose_build, choose_input, design, later_size, sized
 from plusx.workflows.fit import fit
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.settings import FitSettings
 
 RECIPE = finetune(Facts(100, "label", 10, 224))
 PUBLISHED = Card("a.b", "a", input=Input(size=(224, 224), resize=256))

@@ -13,8 +13,8 @@ from plusx.cli.parser import parse
 from plusx.cli.verbs import VERBS
 from plusx.core.errors import DataError, InputError
 from plusx.workflows.check import check, report
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.preparation import read_listing
-from plusx.workflows.settings import FitSettings
 
 
 @pytest.fixture(autouse=True)

@@ -13,10 +13,11 @@ from plusx.engine.schedules.step import Step
 from plusx.nn.losses.generalised_cross_entropy import GeneralisedCrossEntropy
 from plusx.nn.losses.logit_adjustment import LogitAdjustment
 from plusx.workflows.choosing import Choice, choose_recipe
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import settings_from
 from plusx.workflows.recipes.catalogue import names
 from plusx.workflows.recipes.mapping import kept
 from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.settings import FitSettings, settings_from
 
 
 def chosen(images: int = 45_000, kind: Kind = "label", pretrained: bool = False, **settings: object) -> Choice:

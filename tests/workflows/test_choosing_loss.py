@@ -29,9 +29,9 @@ from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.choosing_loss import choose_loss
 from plusx.workflows.explaining import check_together
 from plusx.workflows.fit import fit
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.predict import predict
 from plusx.workflows.recipes.recipe import Facts, Recipe
-from plusx.workflows.settings import FitSettings
 
 COUNTS = [9, 1]
 USUAL = Recipe(Plan(epochs=1, optimizer=SGD(rate=0.1)), 32, TrainTransformConfig(), label_smoothing=0.1)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from plusx.workflows.command import command_of
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.fit_settings import FitSettings
 
 
 def test_only_what_is_no_default_is_written_and_quoted() -> None:

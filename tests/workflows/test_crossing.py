@@ -5,7 +5,7 @@ import numpy as np
 from plusx.core.sample import Sample
 from plusx.core.targets import Label
 from plusx.workflows.crossing import fold_digest
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.fit_settings import FitSettings
 
 
 def test_answers_are_known_by_settings_and_images() -> None:

@@ -25,11 +25,11 @@ from plusx.weights.modelfile import save_model
 from plusx.workflows.building import design, design_again
 from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.fit import fit
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.loading import training_batches
 from plusx.workflows.predict import predict, predict_to_text
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.task_settings import task_config
 
 QUICK: dict[str, Any] = {"device": "cpu", "precision": "fp32", "compile": "no", "workers": 0, "image_size": 64}

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.ladder import ladder
-from plusx.workflows.settings import FitSettings
 
 
 def rungs(kind: str = "label", size: tuple[int, int] = (400, 300), **given: Any) -> list[tuple[str, int | None]]:

@@ -5,8 +5,9 @@ import pytest
 
 from plusx.core.errors import InputError
 from plusx.workflows import loading
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.loading import loading_processes
-from plusx.workflows.settings import EvaluateSettings, FitSettings
+from plusx.workflows.settings import EvaluateSettings
 
 
 def test_without_shared_locks_images_are_loaded_in_this_process(

@@ -10,8 +10,9 @@ from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import Plan
 from plusx.engine.sharpness import Sharpness
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import settings_from
 from plusx.workflows.plan_settings import choose_optimizer, choose_sharpness, plan_notes
-from plusx.workflows.settings import FitSettings, settings_from
 
 HALF = Plan(optimizer=SGD(rate=0.05, weight_decay=5e-4))
 

@@ -22,13 +22,14 @@ from plusx.workflows.batch_size import Found, resized
 from plusx.workflows.building import Design
 from plusx.workflows.find_rate import find_rate
 from plusx.workflows.fit import fit
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import settings_from
 from plusx.workflows.plan_settings import choose_average, choose_schedule
 from plusx.workflows.rate_finder import fitting
 from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.run import open_run
 from plusx.workflows.scoring import METRICS, goal
-from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.values import hints_of
 
 QUICK: dict[str, Any] = {"model": "resnet20", "workers": 0, "device": "cpu", "export": False}

@@ -18,10 +18,10 @@ from plusx.workflows.directory import RunDirectory
 from plusx.workflows.evaluate import evaluate
 from plusx.workflows.export import COMPARED, spread
 from plusx.workflows.fit import fit, fit_in_words
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.original_data import original_data
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.resuming import epochs_done, nothing_left
-from plusx.workflows.settings import FitSettings
 
 QUICK: dict[str, Any] = {
     "model": "resnet20",

@@ -10,8 +10,8 @@ import pytest
 from plusx.cli.parser import spelled
 from plusx.core.errors import InputError
 from plusx.workflows.directory import RunDirectory
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.resuming import PLACING, RULES, Change, changes_between, refuse_changes, refuse_fewer_epochs
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.settling import settle
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from plusx.workflows.settings import option
+from plusx.workflows.options import option
 from plusx.workflows.signature import takes
 
 

@@ -16,8 +16,8 @@ from plusx.workflows import fit as module
 from plusx.workflows import starting
 from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.fit import fit
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.settling import absolute
 from plusx.workflows.starting import check_start, fetch_start
 

@@ -9,8 +9,8 @@ from plusx.core.errors import InputError
 from plusx.engine.anchor import Anchor
 from plusx.engine.plan import Plan
 from plusx.workflows.choosing import choose_recipe
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.strategies import phase_notes
 
 FACTS = Facts(images=200, kind="label", classes=3, size=224, pretrained=True)

@@ -12,9 +12,9 @@ from pictures import colour_folder
 from plusx.core.errors import InputError
 from plusx.workflows import time_limit
 from plusx.workflows.clock import Clock
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.preparation import Prepared, prepare, read_listing
 from plusx.workflows.probing import Costs
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.time_limit import Timed, choose, late
 from plusx.workflows.values import Seconds
 

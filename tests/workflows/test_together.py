@@ -19,7 +19,7 @@ from plusx.engine.membership import of_environment
 from plusx.weights.create import create_model
 from plusx.workflows.explaining import check_together
 from plusx.workflows.fit import fit
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.fit_settings import FitSettings
 
 PLUSX = [sys.executable, "-m", "plusx"]
 WORDS = ["--model", "resnet20", "--batch-size", "8", "--workers", "0", "--no-export"]

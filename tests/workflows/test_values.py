@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusx.core.errors import InputError
-from plusx.workflows.settings import option, settings_from
+from plusx.workflows.options import option, settings_from
 from plusx.workflows.values import Seconds, convert, read_settings
 
 OPTIONAL_INT = int | None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, get_args, get_origin
 
 from plusx.core.errors import InputError
-from plusx.workflows.settings import settings_from
+from plusx.workflows.options import settings_from
 from plusx.workflows.values import Seconds, hints_of, members_of, split_optional, unknown_setting
 
 if TYPE_CHECKING:

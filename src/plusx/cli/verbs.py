@@ -8,6 +8,7 @@ from typing import Final
 from plusx.cli import results
 from plusx.cli.parser import Grammar, Positional, Words, spelled
 from plusx.workflows.compare_settings import CompareInShell
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.labels_settings import LabelsSettings
 from plusx.workflows.rate_settings import RateSettings
 from plusx.workflows.settings import (
@@ -15,7 +16,6 @@ from plusx.workflows.settings import (
     ConvertSettings,
     EvaluateInShell,
     ExportSettings,
-    FitSettings,
     ModelsSettings,
     PredictSettings,
     RecipesSettings,

@@ -17,8 +17,10 @@ from plusx.report.audit_page import AuditFacts, pictured, write_audit
 from plusx.report.facts import Snippet
 from plusx.report.thumbnail import thumbnail
 from plusx.workflows.command import command_of
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import ReadingSettings, changed_from_default
 from plusx.workflows.origin import containing, origin_of
-from plusx.workflows.settings import CheckSettings, FitSettings, ReadingSettings, changed_from_default
+from plusx.workflows.settings import CheckSettings
 
 SIDE = 160  # pixels of a thumbnail
 

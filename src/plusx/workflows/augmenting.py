@@ -20,7 +20,7 @@ from plusx.data.augment.pixels.three_augment import ThreeAugment
 from plusx.data.augment.pixels.trivial_augment import TrivialAugment
 from plusx.data.augment.progressive import Progressive
 from plusx.nn.losses.early_learning import EarlyLearning
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.fit_settings import FitSettings
 
 log = logging.getLogger("plusx")
 

@@ -14,10 +14,10 @@ from plusx.engine.placement import Placement
 from plusx.engine.position import Position
 from plusx.engine.step import Stepper
 from plusx.workflows.building import Design
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.loading import preparation, training_batches
 from plusx.workflows.rate_finder import with_rate
 from plusx.workflows.recipes.scaling import rule_of
-from plusx.workflows.settings import FitSettings
 
 MOST = 256  # images
 STEPS_OF_EPOCH = 16  # fewer steps than that in an epoch train too little

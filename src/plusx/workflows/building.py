@@ -24,9 +24,9 @@ from plusx.weights.dense import continued
 from plusx.weights.download import fetch
 from plusx.workflows.augmenting import warn_of_mixed_counts
 from plusx.workflows.choosing import choose_recipe
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.recipe import Facts, Recipe
 from plusx.workflows.regularising import regularise
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.strategies import phase_notes
 from plusx.workflows.task_settings import task_config
 

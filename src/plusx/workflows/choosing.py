@@ -9,6 +9,7 @@ from plusx.data.transforms import TrainTransformConfig, TransformConfig
 from plusx.engine.plan import Plan
 from plusx.engine.schedules.step import Step
 from plusx.workflows.augmenting import choose_augment, choose_pixels, choose_progressive
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.plan_settings import (
     choose_average,
     choose_optimizer,
@@ -23,7 +24,6 @@ from plusx.workflows.recipes.every import RECIPES
 from plusx.workflows.recipes.mapping import mapped, what_maps
 from plusx.workflows.recipes.recipe import Facts, Recipe
 from plusx.workflows.recipes.scaling import for_batch, rule_of
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.strategies import choose_anchor, keeps_statistics, with_phases
 
 log = logging.getLogger("plusx")

@@ -12,8 +12,8 @@ from plusx.nn.losses.cross_entropy import CrossEntropy
 from plusx.nn.losses.early_learning import EarlyLearning
 from plusx.nn.losses.loss import Counting, Loss
 from plusx.workflows.augmenting import mixing_in
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.recipe import Recipe
-from plusx.workflows.settings import FitSettings
 
 log = logging.getLogger("plusx")
 

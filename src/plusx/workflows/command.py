@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from plusx.workflows.settings import FitSettings, changed_from_default
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import changed_from_default
 
 _OF_THE_CALL = ("resume", "overwrite")  # say how this directory came about, not what is in it
 

@@ -10,9 +10,9 @@ from plusx.report.comparing import write_comparing
 from plusx.workflows.compare_settings import CompareSettings
 from plusx.workflows.compare_text import lines_of, page_of, to_json
 from plusx.workflows.groups import Group, Verdict, grouped, verdict
+from plusx.workflows.options import settings_from
 from plusx.workflows.run_record import Record, read_record
 from plusx.workflows.scoring import LOWER
-from plusx.workflows.settings import settings_from
 from plusx.workflows.signature import takes
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from plusx.workflows.settings import option
+from plusx.workflows.options import option
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Any
 from plusx.core.errors import DataError, InputError
 from plusx.core.targets import Boxes
 from plusx.data.boxes_out.write import write_boxes
+from plusx.workflows.options import ReadingSettings
 from plusx.workflows.origin import refuse_inside
 from plusx.workflows.preparation import read_listing
-from plusx.workflows.settings import ConvertSettings, ReadingSettings
+from plusx.workflows.settings import ConvertSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.values import read_settings
 

@@ -22,8 +22,8 @@ from plusx.engine.placement import Placement
 from plusx.engine.progress import Progress
 from plusx.engine.train import train
 from plusx.workflows.building import Sizes, design
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
-from plusx.workflows.settings import FitSettings
 
 
 @dataclass(frozen=True)

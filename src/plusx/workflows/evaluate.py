@@ -20,10 +20,11 @@ from plusx.workflows.contents import refuse_changed
 from plusx.workflows.directory import RunDirectory, model_file
 from plusx.workflows.inheriting import inherited, warn_without_data
 from plusx.workflows.measuring import Measured, measure, measure_tiled
+from plusx.workflows.options import settings_from
 from plusx.workflows.original_data import original_data
 from plusx.workflows.preparation import KIND_OF_TASK, read_listing
 from plusx.workflows.reading import reading_processes
-from plusx.workflows.settings import EvaluateSettings, settings_from
+from plusx.workflows.settings import EvaluateSettings
 from plusx.workflows.signature import takes
 
 log = logging.getLogger("plusx")

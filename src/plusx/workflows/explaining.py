@@ -9,7 +9,7 @@ from plusx.core.errors import DataError, InputError, LostProcessError, NonFinite
 from plusx.core.ranks import ALONE, Ranks
 from plusx.engine import evidence
 from plusx.nn.losses.early_learning import EarlyLearning
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.fit_settings import FitSettings
 
 
 @contextmanager

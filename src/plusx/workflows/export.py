@@ -18,8 +18,9 @@ from plusx.deploy.agreement import Agreement, export_agreeing
 from plusx.deploy.files import SUFFIXES
 from plusx.weights.modelfile import load_model
 from plusx.workflows.directory import model_file
+from plusx.workflows.options import settings_from
 from plusx.workflows.original_data import original_data
-from plusx.workflows.settings import ExportSettings, settings_from
+from plusx.workflows.settings import ExportSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.sources import Read, find_images, read_ahead
 

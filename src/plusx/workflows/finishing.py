@@ -16,13 +16,14 @@ from plusx.workflows.contents import contents
 from plusx.workflows.directory import RunDirectory, write_json
 from plusx.workflows.examples import examples
 from plusx.workflows.export import export_and_compare
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.last_touches import Finish, last_touches
 from plusx.workflows.measuring import Results, figures, measure
 from plusx.workflows.mistakes import worst_mistakes
+from plusx.workflows.options import changed_from_default
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.reporting import gather
 from plusx.workflows.run import Run
-from plusx.workflows.settings import FitSettings, changed_from_default
 from plusx.workflows.understanding import measure_training
 
 

@@ -42,6 +42,7 @@ from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.explaining import check_together, explained
 from plusx.workflows.finishing import finish
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.last_touches import KeepsStart, start_file
 from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
 from plusx.workflows.origin import lasting_origin_of
@@ -50,7 +51,6 @@ from plusx.workflows.rate_finder import found_rate, with_rate
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.run import Run
 from plusx.workflows.scoring import goal
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.settling import Job, kept_settings, timed
 from plusx.workflows.signature import takes
 from plusx.workflows.starting import check_head, fetch_start

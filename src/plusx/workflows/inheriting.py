@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from plusx.data.formats.column_names import column_names
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import ReadingSettings, settings_from
 from plusx.workflows.run import open_run
-from plusx.workflows.settings import FitSettings, ReadingSettings, settings_from
 
 log = logging.getLogger("plusx")
 

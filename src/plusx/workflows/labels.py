@@ -30,12 +30,13 @@ from plusx.report.doubts import Doubt, Doubts, write_doubts
 from plusx.report.thumbnail import thumbnail
 from plusx.workflows.crossing import Crossing, crossed, with_own
 from plusx.workflows.environment import audit_cache
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.labels_settings import LabelsSettings
+from plusx.workflows.options import settings_from
 from plusx.workflows.origin import refuse_inside
 from plusx.workflows.original_data import original_data
 from plusx.workflows.reading import reading_bar, reading_processes
 from plusx.workflows.run import open_run
-from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.signature import takes
 from plusx.workflows.trajectory import Asked, followed
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from plusx.workflows.settings import WORKERS, option
+from plusx.workflows.options import WORKERS, option
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from plusx.core.sample import DENSE
 from plusx.weights.create import card_for
 from plusx.weights.download import local_path
 from plusx.weights.resolve import published_card
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.preparation import Prepared
-from plusx.workflows.settings import FitSettings
 
 NETWORKS: Final = ("resnet18", "resnet50")
 TINY: Final = "resnet20"  # for images of 32 pixels

@@ -21,10 +21,10 @@ from plusx.weights.modelfile import write_tensors
 from plusx.weights.reading import read_checkpoint
 from plusx.workflows.building import Design
 from plusx.workflows.directory import RunDirectory
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.loading import measuring_batches, preparation
 from plusx.workflows.norm_statistics import moving_norms, taken_anew
 from plusx.workflows.scoring import goal
-from plusx.workflows.settings import FitSettings
 
 log = logging.getLogger("plusx")
 

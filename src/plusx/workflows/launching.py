@@ -20,8 +20,8 @@ from plusx.core.errors import InputError, InterruptedRunError, PlusxError, SaidE
 from plusx.engine.interrupt import Terminated
 from plusx.engine.membership import FAILURE, LAUNCHED, RESULT
 from plusx.workflows.command import words_of
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.run import Run
-from plusx.workflows.settings import FitSettings
 
 SIGNALS: Final = "SIGTERM,SIGINT,SIGHUP,SIGUSR1"
 SECONDS_TO_SAVE: Final = 300  # before processes that were asked to stop are killed

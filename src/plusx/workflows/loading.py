@@ -25,8 +25,8 @@ from plusx.data.transforms import EvalTransform, Transform
 from plusx.engine.membership import of_environment
 from plusx.engine.parts import Prepare, Resize
 from plusx.nn.preprocess import Normalise
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.recipe import Recipe
-from plusx.workflows.settings import FitSettings
 
 log = logging.getLogger("plusx")
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import Listing, Sample
 from plusx.workflows.directory import RunDirectory
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import settings_from
 from plusx.workflows.preparation import read_listing, target_text
 from plusx.workflows.run import open_run
-from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.split_table import split_rows
 
 _SHOWN = 5  # images

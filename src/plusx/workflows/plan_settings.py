@@ -9,8 +9,8 @@ from plusx.engine.optimizers.optimizer import OptimizerConfig
 from plusx.engine.plan import AVERAGES, OPTIMIZERS, SCHEDULES, Plan
 from plusx.engine.schedules.schedule import Schedule
 from plusx.engine.sharpness import Sharpness
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.scaling import with_rate
-from plusx.workflows.settings import FitSettings
 
 LAMB_FROM: Final = 64
 """Images of a step below which LAMB is not what it was made for."""

@@ -17,10 +17,11 @@ from plusx.deploy.mirroring import Mirroring
 from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
 from plusx.deploy.tiling import Tile, Tiling
 from plusx.workflows.directory import RunDirectory
+from plusx.workflows.options import settings_from
 from plusx.workflows.pictures import check_folder, keep
 from plusx.workflows.prediction_files import files_for
 from plusx.workflows.prediction_text import FORMATS
-from plusx.workflows.settings import PredictSettings, settings_from
+from plusx.workflows.settings import PredictSettings
 from plusx.workflows.sources import Images, Read, Unreadable, find_images, read_ahead
 
 if TYPE_CHECKING:

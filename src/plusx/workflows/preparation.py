@@ -22,8 +22,9 @@ from plusx.data.split import with_validation
 from plusx.workflows.contents import Digests, contents, digests_of
 from plusx.workflows.directory import RunDirectory, write_json
 from plusx.workflows.environment import shard_cache
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import ReadingSettings, changed_from_default
 from plusx.workflows.reading import reading_processes
-from plusx.workflows.settings import FitSettings, ReadingSettings, changed_from_default
 from plusx.workflows.split_table import Row, write_split
 
 KIND_OF_TASK: Final[Mapping[str, Kind]] = MappingProxyType(

@@ -16,8 +16,8 @@ from plusx.engine.pace import slowness
 from plusx.engine.placement import Placement
 from plusx.engine.step import Position, Stepper
 from plusx.workflows.building import Design
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.loading import loading_processes, preparation, training_batches
-from plusx.workflows.settings import FitSettings
 
 FEW = 16  # images of a measured step, for larger batches cost as much an image on a CPU; elsewhere whole batches
 STEPS = 3  # of which the first warms up

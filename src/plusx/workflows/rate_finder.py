@@ -21,10 +21,10 @@ from plusx.engine.step import Stepper
 from plusx.report.rate_curve import rate_curve
 from plusx.workflows.building import Design
 from plusx.workflows.directory import RunDirectory, write_json
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.loading import preparation, training_batches
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.recipes import scaling
-from plusx.workflows.settings import FitSettings
 
 SECONDS = 120.0  # for the whole test
 LEAST = 40  # steps, whatever they take: fewer give no curve

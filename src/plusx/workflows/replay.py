@@ -19,8 +19,9 @@ from plusx.engine.placement import Placement, place
 from plusx.engine.position import Position
 from plusx.engine.retracing import Alone, Pass, alone, largest_weight, passed, wrong_weights
 from plusx.tasks.create import create
+from plusx.workflows.options import settings_from
 from plusx.workflows.run import open_run
-from plusx.workflows.settings import ReplaySettings, settings_from
+from plusx.workflows.settings import ReplaySettings
 from plusx.workflows.signature import takes
 
 SHOWN = 12

@@ -11,7 +11,7 @@ from typing import Any, Final
 from plusx.core.errors import InputError
 from plusx.engine.journal import read_journal
 from plusx.workflows.directory import RunDirectory
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.values import Spell
 
 _ROUNDED: Final = "the same steps on the same batches, rounded otherwise: its last bits may differ"

@@ -10,9 +10,9 @@ from typing import Any, Final
 from plusx.core.errors import InputError
 from plusx.engine.journal import read_journal
 from plusx.workflows.directory import RunDirectory
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.run import open_run
 from plusx.workflows.scoring import goal_of_name
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.split_table import Row, split_rows
 
 NEUTRAL: Final = frozenset(

@@ -9,11 +9,12 @@ from typing import Any
 from plusx.core.errors import InputError, foreign
 from plusx.workflows.clock import Clock
 from plusx.workflows.directory import RunDirectory, place_for
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import settings_from
 from plusx.workflows.origin import name_of, refuse_inside
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.resuming import PLACING, changes_between, nothing_left, refuse_changes, refuse_fewer_epochs
 from plusx.workflows.run import open_run
-from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.starting import check_start
 from plusx.workflows.time_limit import Timed, choose
 from plusx.workflows.values import Spell

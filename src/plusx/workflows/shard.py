@@ -22,10 +22,11 @@ from plusx.data.shards.parquet import PARQUET
 from plusx.data.shards.plan import Filling, Task, bytes_in, plan
 from plusx.data.shards.workforce import write_all
 from plusx.data.shards.write import TAR, Form, Written, files_of
+from plusx.workflows.options import ReadingSettings
 from plusx.workflows.origin import refuse_inside
 from plusx.workflows.preparation import read_listing
 from plusx.workflows.reading import reading_bar, reading_processes
-from plusx.workflows.settings import ReadingSettings, ShardSettings
+from plusx.workflows.settings import ShardSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.values import read_settings
 

@@ -20,11 +20,12 @@ from plusx.workflows.evaluate import place as placed
 from plusx.workflows.ingredients import Ingredient, gathered
 from plusx.workflows.loading import measuring_batches, preparation
 from plusx.workflows.norm_statistics import moving_norms, taken_anew
+from plusx.workflows.options import settings_from
 from plusx.workflows.original_data import original_data
 from plusx.workflows.reading import reading_processes
 from plusx.workflows.run import open_run
 from plusx.workflows.scoring import goal
-from plusx.workflows.settings import EvaluateSettings, settings_from
+from plusx.workflows.settings import EvaluateSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.soup_settings import SoupSettings
 

@@ -15,7 +15,7 @@ from plusx.weights.create import card_for, check_model
 from plusx.weights.download import fetch, local_path
 from plusx.weights.resolve import published_card
 from plusx.workflows.building import choose_build, stride_for
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.strategies import check_strategy
 from plusx.workflows.task_settings import head_config
 from plusx.workflows.weights import download_bar

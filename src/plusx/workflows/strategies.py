@@ -7,7 +7,7 @@ from plusx.adapt.lp_ft import PROBING, probe_epochs
 from plusx.core.errors import InputError
 from plusx.engine.anchor import Anchor
 from plusx.engine.plan import Plan
-from plusx.workflows.settings import FitSettings
+from plusx.workflows.fit_settings import FitSettings
 
 PHASED: Final = ("head-then-all", "gradual", "lp-ft")
 """Strategies that begin with the head alone."""

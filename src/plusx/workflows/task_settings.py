@@ -11,8 +11,8 @@ from plusx.core.targets import Label, Labels, Value
 from plusx.nn.losses.create import to_json
 from plusx.tasks.imbalance import balanced_class_weights, balanced_positive_weights
 from plusx.workflows.choosing_loss import choose_loss
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.recipe import Recipe
-from plusx.workflows.settings import FitSettings
 
 log = logging.getLogger("plusx")
 

@@ -21,10 +21,10 @@ from plusx.engine.placement import Placement
 from plusx.engine.progress import duration
 from plusx.workflows.building import design
 from plusx.workflows.clock import Clock
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.ladder import ladder
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.probing import Costs, probe, probed_placement
-from plusx.workflows.settings import FitSettings
 
 MOST: Final = 3.0  # times the recipe's epochs
 SPARE: Final = 0.9  # of the time for training is planned with: a few steps are quicker than a run's

@@ -14,11 +14,11 @@ from plusx.engine.progress import duration
 from plusx.workflows.building import RANDOM, design
 from plusx.workflows.clock import Clock, started
 from plusx.workflows.fit import read_and_audit
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.run import Run, open_run
 from plusx.workflows.scoring import goal
 from plusx.workflows.search_space import Known, candidates, search_space
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.signature import takes
 from plusx.workflows.study import Tried, best_of, import_optuna, open_study, quiet, sqlite_url, tried
 from plusx.workflows.time_limit import Timed, weigh

@@ -7,10 +7,11 @@ from typing import Any
 
 from plusx.core.errors import InputError, StorageError
 from plusx.workflows.directory import RunDirectory, write_json
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import settings_from
 from plusx.workflows.origin import lasting_origin_of, refuse_inside
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.search_space import candidates
-from plusx.workflows.settings import FitSettings, settings_from
 from plusx.workflows.settling import Job, absolute, run_name
 from plusx.workflows.starting import check_start
 from plusx.workflows.tune_settings import BUDGET, TuneSettings

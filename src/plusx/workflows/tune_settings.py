@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from plusx.workflows.settings import FitSettings, option
+from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.options import option
 from plusx.workflows.values import Seconds
 
 

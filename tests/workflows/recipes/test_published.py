@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from plusx.workflows.choosing import made_for
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.catalogue import OURS, about, names
 from plusx.workflows.recipes.describing import described
 from plusx.workflows.recipes.every import RECIPES
 from plusx.workflows.recipes.recipe import Facts, Recipe
-from plusx.workflows.settings import FitSettings
 from plusx.workflows.values import hints_of
 
 TABLE = tomllib.loads(Path(__file__).with_name("published.toml").read_text(encoding="utf-8"))
