@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 import timm
 import torch
-from timm.layers.drop import drop_block_2d
 from timm.layers.drop import drop_path as timm_drop_path
 from torch import nn
+from torchvision.ops import drop_block2d
 
 from plusx.backbones.create import build
 from plusx.core.backbone import Backbone
@@ -65,13 +65,22 @@ def test_rates_are_timms() -> None:
     assert [0.0 if hook is None else hook.rate for hook in hooks] == pytest.approx(theirs)
 
 
-@pytest.mark.parametrize("size", [1, 3, 4, 7, 9])
-def test_squares_go_as_timms(size: int) -> None:
-    x = torch.randn(4, 5, 7, 8)
+@pytest.mark.parametrize("size", [1, 3, 5, 7])
+def test_squares_go_as_torchvisions(size: int) -> None:
+    x = torch.randn(4, 1, 7, 8)  # theirs draws for each channel
     torch.manual_seed(5)
     ours = drop_block(x, DropBlock(0.2, size))
     torch.manual_seed(5)
-    torch.testing.assert_close(ours, drop_block_2d(x, 0.2, size))
+    torch.testing.assert_close(ours, drop_block2d(x, 0.2, size))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 5), (7, 7), (14, 14)])
+def test_about_the_rate_is_dropped_of_every_size_of_map(height: int, width: int) -> None:
+    torch.manual_seed(6)
+    y = drop_block(torch.ones(2000, 2, height, width), DropBlock(0.1))
+    assert y.shape == (2000, 2, height, width)
+    assert (y == 0).float().mean() == pytest.approx(0.1, abs=0.03)
+    assert y.mean() == pytest.approx(1.0, abs=1e-4)
 
 
 def test_evaluation_is_the_same_to_the_bit_and_training_is_not(network: Backbone) -> None:
