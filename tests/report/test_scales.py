@@ -44,6 +44,7 @@ def test_steps_are_round_and_not_smaller(rough: float) -> None:
         (0, 50_000, ["0", "10k", "20k", "30k", "40k", "50k"]),
         (0, 12_500, ["0", "2.5k", "5.0k", "7.5k", "10.0k", "12.5k"]),
         (0, 5e6, ["0", "1M", "2M", "3M", "4M", "5M"]),
+        (6e-5, 16e-5, ["6e-5", "8e-5", "1e-4", "1.2e-4", "1.4e-4", "1.6e-4"]),
     ],
 )
 def test_ticks(low: float, high: float, texts: list[str]) -> None:

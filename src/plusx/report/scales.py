@@ -83,7 +83,10 @@ def _unit(largest: float) -> tuple[float, str]:
 
 
 def _fixed(value: float, decimals: int) -> str:
-    """Fixed decimals; four significant digits for what would be long."""
+    """Fixed decimals; four significant digits for what would be long, and 1.6e-4 for what has many zeros."""
+    if decimals > 4 and 0 < abs(value) < 1e-3:
+        mantissa, _, exponent = f"{value:.3e}".partition("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
     if decimals > 4 or abs(value) >= 1e6:
         return number(value)
     return f"{value:.{decimals}f}" if value else "0"
