@@ -70,13 +70,17 @@ def test_a_rate_that_was_given_is_not_scaled() -> None:
     assert "this run has batches of 32, rate 0.02" in said
 
 
+def test_a_rate_that_does_not_follow_the_batch_is_not_said() -> None:
+    assert chosen(80, recipe="noisy-labels", batch_size=16).notes == ()
+
+
 def test_a_few_hundred_images_cannot_fill_its_batch() -> None:
     made, notes = chosen(600, recipe="bit-hyperrule", pretrained=True)
     assert (made.batch_size, made.plan.accumulate, made.plan.epochs) == (32, 16, 250)  # 500 steps
     assert notes == ()
     made, notes = chosen(600, recipe="tv2")
     assert (made.batch_size, made.plan.accumulate, made.plan.epochs) == (64, 1, 600)
-    assert notes[1] == "rate 0.5 → 0.03125: batches of 64 instead of 1024, as 600 images fill (SGD: in proportion)"
+    assert notes[1] == "rate 0.5 → 0.0312: batches of 64 instead of 1024, as 600 images fill (SGD: in proportion)"
 
 
 def test_a_large_batch_goes_in_several_passes() -> None:
@@ -101,6 +105,9 @@ def test_a_task_that_it_was_not_made_for_says_what_it_maps_to() -> None:
     )
     assert isinstance(made.transform, JitterConfig)
     assert made.mix is not None
+    whole, (said, *_) = chosen(100, "label", recipe="dense", batch_size=16)
+    assert "for one label an image it keeps optimizer, schedule, averaging and epochs; crops, colours and size" in said
+    assert (whole.mix, isinstance(whole.transform, JitterConfig), whole.image_size) == (None, False, 128)
     _, (said, *_) = chosen(45_000, "value", recipe="paper")
     assert "for numbers it keeps optimizer, schedule, averaging and epochs, crops and colours; mixup stays" in said
 

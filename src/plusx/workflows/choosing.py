@@ -61,7 +61,8 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     found = departures(known, published, recipe, facts)
     if found and known.batch is not None:  # what was put together here was published nowhere
         notes.append(told(known, found))
-    if step_of(published) != step_of(fitted) and settings.rate is None and settings.optimizer is None:
+    moved = published.plan.optimizer.rate != fitted.plan.optimizer.rate
+    if moved and settings.rate is None and settings.optimizer is None:
         notes.append(scaled_in_words(published, fitted, facts))
     return Choice(recipe, (*notes, *warnings))
 
@@ -80,7 +81,7 @@ def scaled_in_words(published: Recipe, fitted: Recipe, facts: Facts) -> str:
     batch = f"{size}" if passes == 1 else f"{size * passes} in {passes} passes"
     filled = "" if facts.batch is not None else f", as {facts.images} images fill"
     return (
-        f"rate {before.rate:g} → {after.rate:g}: batches of {batch} instead of {step_of(published)}{filled} "
+        f"rate {before.rate:.3g} → {after.rate:.3g}: batches of {batch} instead of {step_of(published)}{filled} "
         f"({type(after).__name__}: {rule_of(after).words})"
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from plusx.backbones.catalogue import TOP_1, card, cards
+from plusx.data.augment.pixels.pixel_augment import PixelAugment
 from plusx.engine.placement import Placement
 from plusx.workflows.audit_report import Command
 from plusx.workflows.building import Design, describe
@@ -27,6 +28,12 @@ def has_published_weights(architecture: str) -> bool:
     return any(TOP_1 in card(name).metrics for name in cards() if card(name).architecture == architecture)
 
 
+def in_words(part: PixelAugment) -> str:
+    """A policy and its numbers, without the way in which pixels are sampled."""
+    said = ", ".join(f"{name} {value}" for name, value in vars(part).items() if isinstance(value, int | float | str))
+    return f"{type(part).__name__} ({said})" if said else type(part).__name__
+
+
 def tell_plan(made: Design, placement: Placement, job: Job, console: Console) -> None:
     """What is about to happen, in a few lines."""
     plan, size, later = made.recipe.plan, made.shown.size, made.card.input.size
@@ -39,13 +46,16 @@ def tell_plan(made: Design, placement: Placement, job: Job, console: Console) ->
     console.print(f"{made.card.architecture} from {made.start}, input {sides}{form}", highlight=False)
     if made.start == "random weights" and has_published_weights(made.card.architecture):
         console.print("[dim]To start from published weights instead: --weights imagenet", highlight=False)
+    epochs = "1 epoch" if plan.epochs == 1 else f"{plan.epochs} epochs"
     console.print(
-        f"{plan.epochs} epochs of {type(plan.optimizer).__name__} at {plan.optimizer.rate:g}, batches of "
+        f"{epochs} of {type(plan.optimizer).__name__} at {plan.optimizer.rate:.3g}, batches of "
         f"{made.recipe.batch_size}; {placement.reason}",
         highlight=False,
     )
     if made.recipe.pixels:
-        console.print(f"images changed by {', '.join(map(str, made.recipe.pixels))}", highlight=False, markup=False)
+        console.print(
+            f"images changed by {', '.join(map(in_words, made.recipe.pixels))}", highlight=False, markup=False
+        )
     if (growing := made.recipe.progressive) is not None:
         sides = growing.sides(size[0], plan.epochs)
         whole = sides.index(size[0]) + 1

@@ -1,4 +1,4 @@
-"""A recipe made for one label an image, for other targets: what of it stays, and what takes another's place."""
+"""A recipe for other targets than it was made for: what of it stays, and what takes another's place."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,9 +9,12 @@ from plusx.data.augment.augment import BatchAugment
 from plusx.data.augment.combine import InTurn, OneOf, Sometimes
 from plusx.data.augment.cutmix import CutMix
 from plusx.data.augment.mixup import Mixup
+from plusx.data.jitter import JitterConfig
 from plusx.workflows.recipes.catalogue import About
 from plusx.workflows.recipes.dense import dense
+from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.recipe import Facts, Recipe
+from plusx.workflows.recipes.scratch_small import scratch_small
 
 IN_WORDS: dict[Kind, str] = {
     "label": "one label an image",
@@ -24,7 +27,7 @@ IN_WORDS: dict[Kind, str] = {
 
 
 def mapped(recipe: Recipe, facts: Facts) -> Recipe:
-    """`recipe`, made for one label an image, for the targets of `facts`."""
+    """`recipe`, made for other targets, for those of `facts`."""
     if facts.kind in DENSE:
         usual = dense(facts)
         return replace(
@@ -38,9 +41,17 @@ def mapped(recipe: Recipe, facts: Facts) -> Recipe:
             loss=None,
             label_smoothing=0.0,
         )
+    if isinstance(recipe.transform, JitterConfig):
+        recipe = of_whole_images(recipe, facts)
     plan = replace(recipe.plan, clip=recipe.plan.clip or 1.0) if facts.kind == "value" else recipe.plan
     left = InTurn(tuple(kept(recipe.augment, facts.kind)))
     return replace(recipe, plan=plan, augment=left, loss=None, label_smoothing=0.0)
+
+
+def of_whole_images(recipe: Recipe, facts: Facts) -> Recipe:
+    """`recipe`, made for boxes and masks, with the crops, colours and size that whole images usually have."""
+    usual = (finetune if facts.pretrained else scratch_small)(facts)
+    return replace(recipe, transform=usual.transform, mix=None, image_size=usual.image_size)
 
 
 def kept(augment: BatchAugment, kind: Kind) -> Iterator[BatchAugment]:
@@ -69,5 +80,8 @@ def what_maps(about: About, kind: Kind) -> str:
     said = f"{about.name} was made for {made}; for {IN_WORDS[kind]} it keeps optimizer, schedule, averaging and epochs"
     if kind in DENSE:
         return f"{said}; pictures, crops and size are those of the recipe dense, and the loss is the task's"
+    if set(about.made_for) <= set(DENSE):
+        usual = "recipe finetune with weights, of scratch-small without"
+        return f"{said}; crops, colours and size are those of the {usual}, and the loss is the task's"
     left = "mixup and CutMix stay" if kind == "labels" else "mixup stays, CutMix goes, gradients are clipped at 1"
     return f"{said}, crops and colours; {left}, and the loss is the task's, without label smoothing"
