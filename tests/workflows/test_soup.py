@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,12 @@ import plusx
 from pictures import colour_folder
 from plusx.cli.main import main
 from plusx.core.errors import InputError
+from plusx.nn.losses.focal import Focal
+from plusx.tasks.classify import Classify
 from plusx.weights.modelfile import load_model
+from plusx.workflows.directory import model_file
 from plusx.workflows.fit import fit
+from plusx.workflows.ingredients import refuse_others
 from plusx.workflows.soup import soup
 
 QUICK: dict[str, Any] = {"model": "resnet20", "workers": 0, "device": "cpu", "export": False, "precision": "fp32"}
@@ -54,6 +59,16 @@ def test_greedily_over_the_checkpoints_of_one_run(runs: list[Path], tmp_path: Pa
     assert found.metrics["accuracy"] >= max(found.scores.values())
     assert found.better
     assert load_model(found.path).extra["soup"]["ingredients"] == list(found.chosen)
+
+
+def test_what_shaped_the_training_alone_may_differ(runs: list[Path]) -> None:
+    one, other = (load_model(model_file(runs[0])) for _ in range(2))
+    assert isinstance(other.task, Classify)
+    other.task.settings = replace(other.task.settings, label_smoothing=0.2)
+    refuse_others("a", one, "b", other)
+    other.task.settings = replace(other.task.settings, label_smoothing=0.0, loss=Focal(gamma=3))
+    with pytest.raises(InputError, match=r"no soup; they differ in task · loss: none → name focal, gamma 3"):
+        refuse_others("a", one, "b", other)
 
 
 def test_what_makes_no_soup(runs: list[Path], tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -67,7 +67,8 @@ def same(one: Ingredient, other: Ingredient) -> bool:
 def refuse_others(name: str, model: LoadedModel, other_name: str, other: LoadedModel) -> None:
     """InputError with the list of what differs, where the mean of both would be the weights of neither network."""
     one, two = facts(model), facts(other)
-    differing = [f"{what}: {_short(one[what])} → {_short(two[what])}" for what in one if one[what] != two[what]]
+    both = [(what, one.get(what), two.get(what)) for what in dict.fromkeys((*one, *two))]
+    differing = [f"{what}: {_short(old)} → {_short(new)}" for what, old, new in both if old != new]
     if differing:
         more = ""
         if one["split"] != two["split"]:
@@ -78,6 +79,10 @@ def refuse_others(name: str, model: LoadedModel, other_name: str, other: LoadedM
         raise InputError(f"{name} and {other_name} make no soup; they differ in {'; '.join(differing)}.{more}")
 
 
+FREE: Final = ("classes", "label_smoothing", "class_weights")
+"""Of a task: what stands elsewhere, and what shaped a training but neither the network nor how it is read."""
+
+
 def facts(model: LoadedModel) -> dict[str, Any]:
     """What has to be the same."""
     card = model.card
@@ -86,12 +91,20 @@ def facts(model: LoadedModel) -> dict[str, Any]:
         "build": dict(card.build),
         "task": model.task.name,
         "classes": tuple(card.classes),
-        "head": {key: value for key, value in model.task.config().items() if key != "classes"},
+        **{f"task · {name}": value for name, value in model.task.config().items() if name not in FREE},
         "input": card.input,
         "split": str(model.extra.get("fingerprint"))[:12],
     }
 
 
 def _short(value: Any) -> str:
-    text = ", ".join(value) if isinstance(value, tuple) else str(value)
+    match value:
+        case None:
+            text = "none"
+        case tuple():
+            text = ", ".join(map(str, value))
+        case Mapping():
+            text = ", ".join(f"{key} {_short(one)}" for key, one in value.items()) or "none"
+        case _:
+            text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -76,7 +76,8 @@ def kept(augment: BatchAugment, kind: Kind) -> Iterator[BatchAugment]:
 
 def what_maps(about: About, kind: Kind) -> str:
     """In one sentence, what becomes of the recipe for targets of a kind that it was not made for."""
-    made = " and ".join(IN_WORDS[one] for one in about.made_for)
+    *some, last = (IN_WORDS[one] for one in about.made_for)
+    made = f"{', '.join(some)} and {last}" if some else last
     said = f"{about.name} was made for {made}; for {IN_WORDS[kind]} it keeps optimizer, schedule, averaging and epochs"
     if kind in DENSE:
         return f"{said}; pictures, crops and size are those of the recipe dense, and the loss is the task's"
