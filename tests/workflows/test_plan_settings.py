@@ -3,6 +3,7 @@
 import pytest
 
 from plusx.core.errors import InputError
+from plusx.engine.anchor import Anchor
 from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.lamb import Lamb
 from plusx.engine.optimizers.lion import Lion
@@ -47,6 +48,15 @@ def test_lamb_with_few_images_is_warned_of() -> None:
         "--accumulate)."
     )
     assert plan_notes(Plan(optimizer=Lamb()), 64) == plan_notes(HALF, 8) == ()
+
+
+@pytest.mark.parametrize("plan", [Plan(optimizer=Lamb(), anchor=Anchor()), Plan(optimizer=Lamb(weight_decay=0.0))])
+def test_lamb_without_weight_decay_is_warned_of(plan: Plan) -> None:
+    (text,) = plan_notes(plan, 64)
+    assert text == (
+        "LAMB without weight decay, as with L2-SP or 0: no layer has a rate of its own then, as in timm, and what "
+        "is left is Adam at LAMB's rate. Take --optimizer adamw, or a weight decay without L2-SP."
+    )
 
 
 def test_a_misspelt_optimizer_is_refused() -> None:

@@ -45,13 +45,21 @@ def choose_sharpness(settings: FitSettings, plan: Plan) -> Sharpness | None:
 
 def plan_notes(plan: Plan, images: int) -> tuple[str, ...]:
     """What does not go well together in `plan`. images: of one step."""
-    if isinstance(plan.optimizer, Lamb) and images < LAMB_FROM:
-        return (
+    if not isinstance(plan.optimizer, Lamb):
+        return ()
+    notes = []
+    if images < LAMB_FROM:
+        notes.append(
             f"LAMB with steps of {images} images: it was made for thousands, where the norm of a layer's update says "
             f"something; with so few it follows their noise. Take --optimizer adamw or sgd, or steps of {LAMB_FROM} or "
-            "more (--batch-size, --accumulate).",
+            "more (--batch-size, --accumulate)."
         )
-    return ()
+    if plan.anchor is not None or plan.optimizer.weight_decay == 0:
+        notes.append(
+            "LAMB without weight decay, as with L2-SP or 0: no layer has a rate of its own then, as in timm, and "
+            "what is left is Adam at LAMB's rate. Take --optimizer adamw, or a weight decay without L2-SP."
+        )
+    return tuple(notes)
 
 
 def choose_schedule(settings: FitSettings, plan: Plan) -> Schedule:

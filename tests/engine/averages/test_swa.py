@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ def go(tiny: Any, directory: Path, stop: int | None = None, *, resume: bool = Fa
 
 def same(one: Any, other: Any) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_more_epochs_begin_the_mean_anew(tiny: Any, tmp_path: Path) -> None:
+    go(tiny, tmp_path, plan=replace(PLAN, epochs=2))
+    go(tiny, tmp_path, resume=True, plan=replace(PLAN, epochs=8))
+    average = average_in(checkpoint.read(tmp_path / "last.pt"))
+    assert average is not None
+    assert average["updates"] == 4
 
 
 def test_the_mean_is_torchs(tiny: Any) -> None:

@@ -63,6 +63,8 @@ class Equal(Average):
         """Nothing: it goes by epochs."""
 
     def after_epoch(self, task: Task, epoch: int, epochs: int) -> None:
-        if epoch > max(self.epoch, self.config.before(epochs)):
+        if epoch <= self.config.before(epochs):
+            self.updates = 0  # of a run that goes on with more epochs: what was the end of the shorter one has no part
+        elif epoch > self.epoch:
             self.take_in(task, 1 / (self.updates + 1))
             self.epoch = epoch
