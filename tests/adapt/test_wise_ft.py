@@ -34,3 +34,7 @@ def test_among_equals_the_one_that_changes_least() -> None:
     alpha, scores = best_alpha(lambda alpha: -abs(alpha - 0.4))
     assert alpha == 0.4
     assert len(scores) == 11
+
+
+def test_what_has_no_score_is_not_the_best() -> None:
+    assert best_alpha(lambda alpha: alpha if 0 < alpha < 1 else float("nan"), (0, 0.5, 1))[0] == 0.5

@@ -35,3 +35,7 @@ def test_what_cannot_be_tested() -> None:
     assert welch({0: 0.5}, {0: 0.6, 1: 0.7}) is None
     assert paired({0: 0.5, 1: 0.6}, {1: 0.6, 2: 0.7}) is None
     assert welch({0: 0.5, 1: 0.5}, {0: 0.6, 1: 0.6}) is None
+
+
+def test_differences_that_are_equal_but_for_rounding_are_equal() -> None:
+    assert paired({0: 0.1, 1: 0.2, 2: 0.3}, {0: 0.2, 1: 0.3, 2: 0.4}) is None

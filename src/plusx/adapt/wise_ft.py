@@ -6,6 +6,7 @@ ends have to know the same classes: without a zero-shot head, w_start is the net
 that stayed, as at the end of a phase of the head alone.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -49,7 +50,7 @@ def best_alpha(
 ) -> tuple[float, dict[float, float]]:
     """The α of the highest score, on validation images, and all scores; among equals the largest, which changes least.
 
-    score_of: of the network with the weights at α; more is better.
+    score_of: of the network with the weights at α; more is better, and no number is worst.
     """
     scores = {alpha: score_of(alpha) for alpha in alphas}
-    return max(scores, key=lambda alpha: (scores[alpha], alpha)), scores
+    return max(scores, key=lambda alpha: (not math.isnan(scores[alpha]), scores[alpha], alpha)), scores

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 LEVEL = 0.05
+ROUNDING = 1e-12  # of the values: differences that vary by less are equal, but for the last bits
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ def welch(first: Mapping[int, float], second: Mapping[int, float]) -> Difference
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:
     """Over the seeds that both have. None where those are fewer than two, or all differences are equal."""
     differences = [second[seed] - first[seed] for seed in first if seed in second]
-    if len(differences) < 2 or (spread := statistics.stdev(differences)) == 0:
+    if len(differences) < 2:
+        return None
+    spread, size = statistics.stdev(differences), max(map(abs, [*first.values(), *second.values()]))
+    if spread <= ROUNDING * size:
         return None
     count = len(differences)
     return _tested("paired", statistics.fmean(differences), spread / math.sqrt(count), count - 1.0, count)

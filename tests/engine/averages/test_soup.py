@@ -25,3 +25,7 @@ def test_greedily_as_in_the_paper() -> None:
 
     assert greedily(alone, score) == ([1, 0, 3], 0.95)
     assert asked == [(1, 2), (1, 0), (1, 0, 3)]
+
+
+def test_what_has_no_score_comes_last() -> None:
+    assert greedily([float("nan"), 1.0, 2.0], lambda some: float("nan") if 0 in some else 2.0) == ([2, 1], 2.0)

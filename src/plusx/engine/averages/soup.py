@@ -1,5 +1,6 @@
 """Model soups: the mean of the weights of several trained networks (Wortsman et al. 2022, arXiv 2203.05482)."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -20,10 +21,12 @@ def _mean(tensors: Sequence[Tensor]) -> Tensor:
 def greedily(scores: Sequence[float], score_of: Callable[[Sequence[int]], float]) -> tuple[list[int], float]:
     """The paper's recipe 1: the best first, then each in the order of its score that does not make the soup worse.
 
-    scores: of each alone, more is better. score_of: of the soup of these. Returns its ingredients and its score.
+    scores: of each alone, more is better, and no number is worst. score_of: of the soup of these. Returns its
+    ingredients and its score.
     """
-    order = sorted(range(len(scores)), key=lambda index: -scores[index])
-    chosen, best = order[:1], scores[order[0]]
+    worth = [-math.inf if math.isnan(score) else score for score in scores]
+    order = sorted(range(len(worth)), key=lambda index: -worth[index])
+    chosen, best = order[:1], worth[order[0]]
     for index in order[1:]:
         score = score_of([*chosen, index])
         if score >= best:
