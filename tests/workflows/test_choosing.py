@@ -64,6 +64,13 @@ def test_another_optimizer_is_said_with_both_rates() -> None:
     assert few[1].startswith("LAMB with steps of 16 images")
 
 
+def test_a_head_alone_on_random_weights_is_said() -> None:
+    (_, said) = chosen(frozen_epochs=3).notes
+    assert said.startswith("3 epochs of the head alone, on a backbone of random weights that stay")
+    assert chosen(recipe="finetune").notes[0].startswith("1 epoch of the head alone")
+    assert len(chosen(frozen_epochs=3, pretrained=True).notes) == 1
+
+
 def test_a_rate_that_was_given_is_not_scaled() -> None:
     made, (said,) = chosen(recipe="paper", rate=0.02, batch_size=32)
     assert made.plan.optimizer.rate == 0.02

@@ -41,18 +41,18 @@ def test_sam_is_a_radius_and_0_switches_it_off() -> None:
 
 
 def test_lamb_with_few_images_is_warned_of() -> None:
-    (text,) = plan_notes(Plan(optimizer=Lamb()), 8)
+    (text,) = plan_notes(Plan(optimizer=Lamb()), 8, pretrained=True)
     assert text == (
         "LAMB with steps of 8 images: it was made for thousands, where the norm of a layer's update says something; "
         "with so few it follows their noise. Take --optimizer adamw or sgd, or steps of 64 or more (--batch-size, "
         "--accumulate)."
     )
-    assert plan_notes(Plan(optimizer=Lamb()), 64) == plan_notes(HALF, 8) == ()
+    assert plan_notes(Plan(optimizer=Lamb()), 64, pretrained=True) == plan_notes(HALF, 8, pretrained=True) == ()
 
 
 @pytest.mark.parametrize("plan", [Plan(optimizer=Lamb(), anchor=Anchor()), Plan(optimizer=Lamb(weight_decay=0.0))])
 def test_lamb_without_weight_decay_is_warned_of(plan: Plan) -> None:
-    (text,) = plan_notes(plan, 64)
+    (text,) = plan_notes(plan, 64, pretrained=True)
     assert text == (
         "LAMB without weight decay, as with L2-SP or 0: no layer has a rate of its own then, as in timm, and what "
         "is left is Adam at LAMB's rate. Take --optimizer adamw, or a weight decay without L2-SP."

@@ -54,7 +54,7 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     sizes = choose_progressive(settings.progressive, recipe.progressive, facts.kind)
     mixed = choose_augment(settings, recipe.augment)
     recipe = replace(recipe, pixels=pixels, augment=mixed, progressive=sizes)
-    warnings = plan_notes(recipe.plan, step_of(recipe))
+    warnings = plan_notes(recipe.plan, step_of(recipe), facts.pretrained)
     if settings.recipe == "auto":
         return Choice(recipe, (f"recipe {name}: {usual.reason} (plusx recipes)", *warnings))
     notes = [] if facts.kind in known.made_for else [what_maps(known, facts.kind)]

@@ -43,8 +43,22 @@ def choose_sharpness(settings: FitSettings, plan: Plan) -> Sharpness | None:
     return replace(plan.sharpness or Sharpness(), rho=settings.sam)
 
 
-def plan_notes(plan: Plan, images: int) -> tuple[str, ...]:
-    """What does not go well together in `plan`. images: of one step."""
+def plan_notes(plan: Plan, images: int, pretrained: bool) -> tuple[str, ...]:
+    """What does not go well together in `plan`. images: of one step. pretrained: whether the backbone has learnt."""
+    return (*_weak_lamb(plan, images), *_head_on_random(plan, pretrained))
+
+
+def _head_on_random(plan: Plan, pretrained: bool) -> tuple[str, ...]:
+    if pretrained or plan.frozen_epochs == 0:
+        return ()
+    epochs = "1 epoch" if plan.frozen_epochs == 1 else f"{plan.frozen_epochs} epochs"
+    return (
+        f"{epochs} of the head alone, on a backbone of random weights that stay: little is learnt there. Take "
+        "--frozen-epochs 0, or name weights (--weights).",
+    )
+
+
+def _weak_lamb(plan: Plan, images: int) -> tuple[str, ...]:
     if not isinstance(plan.optimizer, Lamb):
         return ()
     notes = []

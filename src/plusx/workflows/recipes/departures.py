@@ -27,7 +27,9 @@ def departures(about: About, published: Recipe, made: Recipe, facts: Facts) -> l
 
 def _pace(published: Recipe, made: Recipe) -> Iterator[Departure]:
     if published.plan.epochs != made.plan.epochs:
-        yield Departure(f"{published.plan.epochs} epochs", f"{made.plan.epochs} epochs")
+        yield Departure(
+            *("1 epoch" if one.plan.epochs == 1 else f"{one.plan.epochs} epochs" for one in (published, made))
+        )
     before, after = step_of(published), step_of(made)
     if before != after:
         yield Departure(f"batches of {before}", f"batches of {after}")
