@@ -39,7 +39,7 @@ class Choice(NamedTuple):
 def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     """The named recipe, or the default one, for these data, with the user's own settings in place of its."""
     asked = settings.batch_size if isinstance(settings.batch_size, int) else None
-    facts = replace(facts, batch=asked, epochs=settings.epochs)
+    facts = replace(facts, batch=asked, shown=settings.image_size, epochs=settings.epochs)
     usual = default_recipe(facts)
     name = usual.name if settings.recipe == "auto" else settings.recipe
     known = about(name)

@@ -2,12 +2,13 @@
 
 import pytest
 
+from plusx.data.transforms import TrainTransformConfig
 from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.sgd import SGD
-from plusx.engine.plan import OPTIMIZERS
-from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.recipes.scaling import RULES, rate_for, with_rate
+from plusx.engine.plan import OPTIMIZERS, Plan
+from plusx.workflows.recipes.recipe import Facts, Recipe
+from plusx.workflows.recipes.scaling import RULES, for_batch, rate_for, with_rate
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,11 @@ def test_both_rates_of_muon_follow() -> None:
 
 def test_every_optimizer_has_a_rule() -> None:
     assert set(RULES) == set(OPTIMIZERS.values())
+
+
+@pytest.mark.parametrize(("shown", "passes"), [(None, 8), (448, 32), (4000, 2048)])
+def test_larger_images_go_in_more_passes(shown: int | None, passes: int) -> None:
+    facts = Facts(1_281_167, "label", 1000, 224, shown=shown)
+    recipe = Recipe(Plan(), 2048, TrainTransformConfig(), image_size=224)
+    fitted = for_batch(recipe, facts, accumulate=1)
+    assert (fitted.batch_size * fitted.plan.accumulate, fitted.plan.accumulate) == (2048, passes)

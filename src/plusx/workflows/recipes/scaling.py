@@ -69,7 +69,7 @@ def in_one_pass(size: int, kind: Kind) -> int:
     """Images of this size that go through the network at once: a power of two."""
     if kind in DENSE:
         return DENSE_IN_ONE_PASS
-    return 1 << int(IN_ONE_PASS * min(1.0, (FULL_SIZE / size) ** 2)).bit_length() - 1
+    return 1 << max(1, int(IN_ONE_PASS * min(1.0, (FULL_SIZE / size) ** 2))).bit_length() - 1
 
 
 def for_batch(recipe: Recipe, facts: Facts, accumulate: int, least_steps: int = LEAST_STEPS) -> Recipe:
@@ -77,7 +77,7 @@ def for_batch(recipe: Recipe, facts: Facts, accumulate: int, least_steps: int = 
 
     accumulate: passes of a step that the user asks for, 1: as many as `IN_ONE_PASS` makes it.
     """
-    published, most = recipe.batch_size, in_one_pass(recipe.image_size or facts.size, facts.kind)
+    published, most = recipe.batch_size, in_one_pass(facts.shown or recipe.image_size or facts.size, facts.kind)
     batch = facts.batch_for(published, least_steps)
     asked = facts.batch is not None or accumulate > 1
     size, passes = (batch, accumulate) if asked else (min(batch, most), max(1, batch // most))
