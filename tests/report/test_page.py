@@ -254,3 +254,13 @@ def test_what_happened_is_told_only_where_something_did(facts: Facts) -> None:
     assert "What happened during the run" in page.text
     assert f"Skipped: {HOSTILE}" in page.text
     assert "script" not in page.tags
+
+
+def test_what_was_given_and_what_it_came_to_stand_apart() -> None:
+    facts = Facts(title="run", trained="", created="", command="", primary="accuracy", metrics={})
+    page = render(replace(facts, settings={"recipe": "a3"}, plan={"optimizer": {"name": "lamb"}}))
+    given, came = page.split("What they and the recipe came to")
+    assert "Settings that were given" in given
+    assert "a3" in given
+    assert "lamb" in came
+    assert "lamb" not in given

@@ -14,6 +14,7 @@ from plusx.engine.averages.swa import Swa
 from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.plan import AVERAGES, SCHEDULES, Plan
+from plusx.engine.rate_range import Sweep
 from plusx.engine.schedules.cosine import Cosine
 from plusx.engine.schedules.one_cycle import OneCycle
 from plusx.engine.schedules.polynomial import Polynomial
@@ -25,7 +26,7 @@ from plusx.workflows.fit import fit
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.options import settings_from
 from plusx.workflows.plan_settings import choose_average, choose_schedule
-from plusx.workflows.rate_finder import fitting
+from plusx.workflows.rate_finder import FoundRate, fitting
 from plusx.workflows.recipes.finetune import finetune
 from plusx.workflows.recipes.recipe import Facts
 from plusx.workflows.run import open_run
@@ -142,3 +143,9 @@ def test_as_many_steps_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> 
     clock = iter((0.0, 2.0, 10.0, 10.1, 20.0, 80.0))
     monkeypatch.setattr("plusx.workflows.rate_finder.time.perf_counter", lambda: next(clock))
     assert [fitting(100, lambda: None) for _ in range(3)] == [60, 100, 40]
+
+
+@pytest.mark.parametrize(("rate", "doubted"), [(0.05, False), (0.0063, False), (0.0004, True), (0.9, True)])
+def test_a_suggestion_far_from_the_recipes_rate_is_doubted(rate: float, doubted: bool) -> None:
+    found = FoundRate(rate, Sweep((1e-6, 1.0), (2.0, 1.0), rate, rate), 0.05, "SGD")
+    assert ("more than 10 times off the recipe's rate" in str(found)) is doubted

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plusx.core.errors import InputError
+from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.options import option, settings_from
 from plusx.workflows.values import Seconds, convert, read_settings
 
@@ -142,3 +143,8 @@ def test_what_is_no_time(value: object) -> None:
 
 def test_a_time_is_written_as_a_number() -> None:
     assert str(convert(Seconds, "1.5m")) == "90"
+
+
+def test_the_nearest_of_many_choices_are_said() -> None:
+    with pytest.raises(InputError, match=r"expected one of .* Did you mean a3, a1, a2\?$"):
+        read_settings(FitSettings, {"recipe": "a3x"})

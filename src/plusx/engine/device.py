@@ -55,7 +55,8 @@ def choose_placement(
     ways = candidates(find_device(device), precision, channels_last)
     plainest = replace(ways[0], compile=compile is True)
     if workload.steps is not None and workload.steps < WORTH_MEASURING:
-        return replace(plainest, reason=f"{plainest}: {workload.steps} steps are too few to measure what is faster")
+        few = "1 step is" if workload.steps == 1 else f"{workload.steps} steps are"
+        return replace(plainest, reason=f"{plainest}: {few} too few to measure what is faster")
     may_compile = compile == "auto" and plainest.device.type == "cuda" and compiler() is not None
     if len(ways) == 1 and not may_compile:
         return replace(plainest, reason=f"{plainest}: as asked")

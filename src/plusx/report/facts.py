@@ -66,7 +66,8 @@ class Facts:
     audit_page: the file beside the report that shows the audit with pictures; "" where there is none.
     findings: of the data audit, with "code", "severity" ("error", "warning", "note"), "image", "split", "message",
     "advice"; None where no audit was made, empty where nothing was found.
-    card: `Card.to_json()` of what was started from or came out. settings, environment: any JSON values.
+    card: `Card.to_json()` of what was started from or came out. settings: those that were given; plan: what they and
+    the recipe came to; environment. All three any JSON values.
     """
 
     title: str
@@ -99,6 +100,7 @@ class Facts:
     usage: Sequence[Snippet] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     happened: Sequence[tuple[str, str]] = ()  # on the way: where in the run, and what
     notes: Sequence[str] = ()  # what the user should know, shown below the verdict

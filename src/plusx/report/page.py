@@ -76,7 +76,8 @@ def _tiles(metrics: Mapping[str, float], primary: str) -> list[tuple[str, str]]:
 
 def _tables(facts: Facts) -> list[tuple[str, list[tuple[str, str]]]]:
     """How the run was made: headings and rows."""
-    tables = {"Settings": facts.settings, "Model card": facts.card, "Environment": facts.environment}
+    tables = {"Settings that were given": facts.settings, "What they and the recipe came to": facts.plan}
+    tables |= {"Model card": facts.card, "Environment": facts.environment}
     return [(title, rows) for title, values in tables.items() if (rows := flat(values))]
 
 

@@ -185,7 +185,10 @@ class FitSettings(ReadingSettings):
         most=1,
     )
     mixup: float | None = option(
-        None, "share of training pictures blended with another, 0 to 1, for boxes; none: the recipe's", least=0, most=1
+        None,
+        "share of training pictures blended with another, 0 to 1, of boxes alone; none: the recipe's",
+        least=0,
+        most=1,
     )
     accumulate: int = option(1, "batches whose gradients are added up for one step", least=1)
     seed: int = option(0, "seed of everything random", least=0)

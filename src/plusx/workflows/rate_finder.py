@@ -27,6 +27,7 @@ from plusx.workflows.reading import reading_bar
 from plusx.workflows.recipes import scaling
 
 SECONDS = 120.0  # for the whole test
+FAR = 10.0  # times, from which a suggestion is doubted; ours
 LEAST = 40  # steps, whatever they take: fewer give no curve
 
 
@@ -44,7 +45,17 @@ class FoundRate:
         return (
             f"rate {self.rate:.2g} for {self.optimizer} (middle of the longest fall; steepest at {found.steep:.2g}, "
             f"{len(found.rates)} steps from {found.rates[0]:.1g} to {found.rates[-1]:.2g}; the recipe's is "
-            f"{self.usual:.3g})"
+            f"{self.usual:.3g}){self.doubt}"
+        )
+
+    @property
+    def doubt(self) -> str:
+        """What speaks against the suggestion; empty where nothing does."""
+        if 1 / FAR <= self.rate / self.usual <= FAR:
+            return ""
+        return (
+            f". That is more than {FAR:g} times off the recipe's rate: with few images the curve is mostly noise. "
+            "Train with either, and compare (plusx compare)"
         )
 
     def write(self, directory: Path) -> tuple[Path, Path]:

@@ -39,6 +39,7 @@ def gather(run: RunDirectory, prepared: Prepared, made: Design, results: Results
         audit_page=run.audit_page.name,
         usage=usage(run, dense=made.task.dense),
         card={key: value for key, value in made.card.to_json().items() if key not in PUBLISHED},
+        plan=planned(saved),
         environment=run.read_json(run.environment),
         happened=[
             (f"epoch {note['epoch']}, after step {note['step']}", note["text"]) for note in results.outcome.notes
@@ -47,6 +48,12 @@ def gather(run: RunDirectory, prepared: Prepared, made: Design, results: Results
         **scores(made, listing, results),
         **understood(run, listing, results),
     )
+
+
+def planned(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the training, without what is left out or switched off."""
+    values = {"batch_size": saved["batch_size"], **saved["plan"], "pixels": saved.get("pixels")}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def chosen(saved: Mapping[str, Any]) -> list[str]:

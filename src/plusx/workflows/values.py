@@ -80,10 +80,22 @@ def read_settings(cls: type[S], values: Mapping[str, Any], spell: Spell = str) -
         try:
             converted[name] = limits[name].check(convert(hints[name], value))
         except ValueError as error:
-            problems.append(f"{spell(name)}: found {value!r}, expected {error}.")
+            problems.append(f"{spell(name)}: found {value!r}, expected {error}.{near(hints[name], value)}")
     if problems:
         raise InputError("\n".join(problems))
     return cls(**converted)
+
+
+MANY = 4
+"""Choices from which on the nearest are said by themselves."""
+
+
+def near(hint: Any, value: Any) -> str:
+    """The choices of `hint` that a misspelt `value` comes near to; nothing where there are few."""
+    choices = [one for member in members_of(hint) if get_origin(member) is Literal for one in get_args(member)]
+    if not isinstance(value, str) or len(choices) < MANY:
+        return ""
+    return f" Did you mean {', '.join(nearest(value, choices))}?"
 
 
 def unknown_setting(name: str, known: Mapping[str, Any], spell: Spell = str) -> str:
