@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 
 HEAVY: Final = {
+    "adapt/test_norms.py": ("test_resnet50_with_groups_is_timms",),
     "backbones/test_aligned_xception.py": ("test_the_name_says_how_many_convolutions[xception71",),
     "backbones/test_contract.py": ("test_dilation_leaves_the_coarse_grid_as_it_was[xception]",),
     "backbones/test_densenet.py": (
@@ -12,14 +13,18 @@ HEAVY: Final = {
         "test_memory_efficient_networks_can_be_compiled",
     ),
     "backbones/test_forms.py": (
+        "test_compiled_in_one_graph_with_the_same_gradients[mobilenet_v1",
+        "test_compiled_in_one_graph_with_the_same_gradients[mobilenet_v2",
         "test_compiled_in_one_graph_with_the_same_gradients[mobilenet_v3",
         "test_compiled_in_one_graph_with_the_same_gradients[plain18",
         "test_compiled_in_one_graph_with_the_same_gradients[resnet18_d",
         "test_compiled_in_one_graph_with_the_same_gradients[resnet18_v2]",
         "test_compiled_in_one_graph_with_the_same_gradients[resnext50",
         "test_compiled_in_one_graph_with_the_same_gradients[se_resnet50]",
+        "test_compiled_in_one_graph_with_the_same_gradients[unet",
         "test_compiled_in_one_graph_with_the_same_gradients[xception",
         "test_exported_with_any_batch_and_size[densenet121",
+        "test_exported_with_any_batch_and_size[densenet_bc100",
         "test_exported_with_any_batch_and_size[mobilenet_v1_025",
         "test_exported_with_any_batch_and_size[mobilenet_v2_035",
         "test_exported_with_any_batch_and_size[mobilenet_v3_small_050",
@@ -38,6 +43,7 @@ HEAVY: Final = {
     "deploy/test_agreement.py": ("TestExportAgreeing::test_of_two_files_keeps_both_or_none",),
     "deploy/test_export.py": ("test_other_formats_agree[torch",),
     "deploy/test_predictor.py": (
+        "test_labels_are_shown_from_another_threshold_on[0.0",
         "test_onnx_and_torch_predict_the_same[multilabel",
         "test_onnx_and_torch_predict_the_same[regress]",
     ),
@@ -69,12 +75,14 @@ HEAVY: Final = {
         "test_five_thousand_boxes",
         "test_learns_one_batch[16-ciou",
     ),
-    "nn/segmentation/test_contract.py": ("test_it_overfits_one_batch[unet-paper",),
+    "nn/segmentation/test_contract.py": ("test_it_overfits_one_batch[unet",),
     "nn/segmentation/test_parity.py": ("test_deeplabv3_as_in_torchvision[1-size0",),
     "tasks/test_segment.py": (
         "test_it_overfits_one_batch[deeplabv3+",
         "test_it_overfits_one_batch[unet",
+        "test_whole_networks_as_in_torchvision",
     ),
+    "weights/sources/densenet/test_keras.py": ("test_published_files_have_older_names",),
     "weights/sources/densenet/test_torchvision.py": (
         "test_a_training_step_agrees[densenet121-timm",
         "test_a_training_step_agrees[densenet121-torchvision-True",
@@ -87,10 +95,12 @@ HEAVY: Final = {
         "test_training_agrees[legacy",
     ),
     "weights/sources/test_faster_rcnn.py": (
+        "test_detections_with_a_mobilenet",
         "test_detectors_of_which_a_part_is_used[keypointrcnn",
         "test_detectors_of_which_a_part_is_used[retinanet",
     ),
     "weights/sources/test_keras.py": (
+        "test_a_model_inside_a_model_without_its_head[resnet50",
         "test_even_sides_agree[densenet121",
         "test_even_sides_agree[xception",
         "test_images_decide_what_the_references_answer[densenet121",
@@ -99,7 +109,12 @@ HEAVY: Final = {
         "test_training_agrees[resnet50",
         "test_training_agrees[xception]",
     ),
+    "weights/sources/test_maps.py": (
+        "test_dilation_is_that_of_torchvision[resnet50-8",
+        "test_maps_are_timms[resnet18_v2-resnetv2_18-4-16",
+    ),
     "weights/sources/test_segmentation.py": ("test_torchvisions[deeplabv3",),
+    "weights/sources/xception/test_keras.py": ("test_published_files_have_older_names",),
     "weights/sources/xception/test_timm.py": (
         "test_timm_loads_what_is_written[xception41",
         "test_training_agrees[xception",
@@ -108,7 +123,9 @@ HEAVY: Final = {
         "test_what_differs_is_named[mobilenet",
         "test_what_differs_is_named[resnet50_v1",
         "test_what_differs_is_named[xception",
+        "test_what_to_do_is_said",
     ),
+    "weights/test_create.py": ("test_what_a_file_for_which_all_fits_but_the_dtype_needs",),
     "weights/test_dense.py": (
         "test_a_run_goes_on[deeplabv3",
         "test_a_run_goes_on[rt-detr",
@@ -122,6 +139,7 @@ HEAVY: Final = {
     ),
     "weights/test_hostile.py": ("test_archives_that_promise_too_much",),
     "workflows/test_bad_input.py": ("test_five_thousand_boxes",),
+    "workflows/test_choosing_loss.py": ("test_a_run_by_binary_cross_entropy",),
     "workflows/test_dense.py": (
         "test_a_finished_run_goes_on",
         "test_classes_that_overlap_through_all_verbs",
@@ -130,9 +148,12 @@ HEAVY: Final = {
         "test_training_with_mosaics_and_mixup",
     ),
     "workflows/test_faults.py": ("test_a_killed_loading_process_changes_no_bit",),
+    "workflows/test_fit.py": ("test_several_labels_from_a_table",),
     "workflows/test_labels.py": ("test_one_training_finds_them_too",),
+    "workflows/test_last_touches.py": ("test_the_best_mixture_is_no_worse",),
     "workflows/test_load.py": ("test_a_model_says_what_it_is[]",),
     "workflows/test_predict.py": ("TestPredict::test_memory_does_not_grow",),
+    "workflows/test_rate_finder.py": ("test_a_run_with_the_rate_that_was_found",),
     "workflows/test_resume.py": (
         "test_an_exported_file_of_earlier_weights_is_never_left_beside_others",
         "test_settings_equal_to_the_default_are_compared_as_well",
