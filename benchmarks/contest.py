@@ -53,7 +53,7 @@ def run(library: str, job: dict[str, object]) -> dict[str, float] | None:
 
 def main() -> None:
     shared, seconds, seeds, sets, libraries, *weights = sys.argv[1:]
-    print("| set | library | mean | spread | epochs | seconds |\n|---|---|---|---|---|---|")
+    print("| set | library | mean | spread | epochs | seconds | beside epochs |\n|---|---|---|---|---|---|---|")
     for name in sets.split(","):
         found: dict[str, list[dict[str, float]]] = {library: [] for library in libraries.split(",")}
         for seed in range(int(seeds)):
@@ -64,12 +64,13 @@ def main() -> None:
                     found[library].append(result)
         for library, results in found.items():
             if not results:
-                print(f"| {name} | {library} | – | | | |")
+                print(f"| {name} | {library} | – | | | | |")
                 continue
             scores = [one["score"] for one in results]
             spread = statistics.stdev(scores) if len(scores) > 1 else float("nan")
-            epochs, took = (statistics.median(one[key] for one in results) for key in ("epochs", "seconds"))
-            print(f"| {name} | {library} | {statistics.mean(scores):.2f} | {spread:.2f} | {epochs:.0f} | {took:.0f} |")
+            rest = [statistics.median(one[key] for one in results) for key in ("epochs", "seconds", "beside")]
+            numbers = [f"{statistics.mean(scores):.2f}", f"{spread:.2f}", *(f"{value:.0f}" for value in rest)]
+            print(f"| {name} | {library} | {' | '.join(numbers)} |", flush=True)
 
 
 if __name__ == "__main__":
