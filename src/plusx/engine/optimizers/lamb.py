@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from plusx.engine.optimizers.optimizer import check_positive, check_range
-from plusx.engine.optimizers.stepwise import Stepwise, Tensors, counted, of_all
+from plusx.engine.optimizers.stepwise import Stepwise, Tensors, moments
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,10 @@ class LambOptimizer(Stepwise):
     def update(
         self, group: dict[str, Any], weights: list[Tensor], gradients: Tensors, states: list[dict[str, Any]]
     ) -> None:
-        beta1, beta2 = group["betas"]
         if self._divisor is not None:
             gradients = torch._foreach_div(gradients, self._divisor)
-        t, m, v = counted(states), of_all(states, "m"), of_all(states, "v")
-        torch._foreach_lerp_(m, gradients, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, gradients, gradients, 1 - beta2)
-        roots = torch._foreach_sqrt(v)
-        torch._foreach_div_(roots, [math.sqrt(1 - beta2**steps) for steps in t])
-        torch._foreach_add_(roots, group["eps"])
-        u = torch._foreach_div(m, [1 - beta1**steps for steps in t])
+        m, grown, roots = moments(states, gradients, group["betas"], group["eps"])
+        u = torch._foreach_div(m, grown)
         torch._foreach_div_(u, roots)
         if group["weight_decay"]:
             torch._foreach_add_(u, weights, alpha=group["weight_decay"])

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from plusx.engine.optimizers.optimizer import check_positive, check_range
-from plusx.engine.optimizers.stepwise import Stepwise, Tensors, counted, of_all
+from plusx.engine.optimizers.stepwise import Stepwise, Tensors, moments, of_all
 
 COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
 """a, b, c of the authors' polynomial: steepest at 0, and within 0.7..1.2 near 1 after five steps."""
@@ -101,15 +101,8 @@ def _orthogonal(group: dict[str, Any], weights: list[Tensor], gradients: Tensors
 
 def _adam(group: dict[str, Any], weights: list[Tensor], gradients: Tensors, states: list[dict[str, Any]]) -> None:
     """Algorithm 2 of Loshchilov and Hutter 2019, without the decay."""
-    beta1, beta2 = group["adamw_betas"]
-    t, m, v = counted(states), of_all(states, "m"), of_all(states, "v")
-    torch._foreach_lerp_(m, gradients, 1 - beta1)
-    torch._foreach_mul_(v, beta2)
-    torch._foreach_addcmul_(v, gradients, gradients, 1 - beta2)
-    roots = torch._foreach_sqrt(v)
-    torch._foreach_div_(roots, [math.sqrt(1 - beta2**steps) for steps in t])
-    torch._foreach_add_(roots, group["adamw_eps"])
-    torch._foreach_addcdiv_(weights, m, roots, [-group["lr"] / (1 - beta1**steps) for steps in t])
+    m, grown, roots = moments(states, gradients, group["adamw_betas"], group["adamw_eps"])
+    torch._foreach_addcdiv_(weights, m, roots, [-group["lr"] / share for share in grown])
 
 
 def _divided(group: dict[str, Any], config: Muon) -> list[dict[str, Any]]:

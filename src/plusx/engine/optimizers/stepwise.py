@@ -1,5 +1,6 @@
 """What the optimizers that are written here share: which parameters take part in a step, and the state each has."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -52,3 +53,18 @@ def counted(states: Sequence[dict[str, Any]]) -> list[int]:
     for state in states:
         state["step"] += 1
     return of_all(states, "step")
+
+
+def moments(
+    states: Sequence[dict[str, Any]], gradients: Tensors, betas: tuple[float, float], eps: float
+) -> tuple[Tensors, list[float], Tensors]:
+    """m, what it is to be divided by, and √v̂ + ε, after one more step of Adam (Kingma and Ba 2015, algorithm 1)."""
+    beta1, beta2 = betas
+    t, m, v = counted(states), of_all(states, "m"), of_all(states, "v")
+    torch._foreach_lerp_(m, gradients, 1 - beta1)
+    torch._foreach_mul_(v, beta2)
+    torch._foreach_addcmul_(v, gradients, gradients, 1 - beta2)
+    roots = torch._foreach_sqrt(v)
+    torch._foreach_div_(roots, [math.sqrt(1 - beta2**steps) for steps in t])
+    torch._foreach_add_(roots, eps)
+    return m, [1 - beta1**steps for steps in t], roots
