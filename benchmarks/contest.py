@@ -3,8 +3,9 @@
 Every library trains ResNet-18 (Keras: the network of its guide) as its own defaults are, with as many epochs as fit
 into the seconds, and is measured on the same images that it has not seen. Seconds are those of the whole call: what a
 library does before, between and after its epochs (plusx: audit, evaluation, report) counts. How long an epoch takes
-is measured before with one and two epochs, which does not count. Accuracy and mean average precision in %, of numbers
-the mean absolute error. Runs of a seed stand beside each other, one at a time.
+is measured once, with one and two epochs, which does not count; a run that took over 15 % more or less than the
+seconds corrects it and is repeated. Accuracy and mean average precision in %, of numbers the mean absolute error. Runs
+of a seed stand beside each other, one at a time.
 
 Run: python benchmarks/contest.py SHARED_DATA SECONDS SEEDS SET,SET LIBRARY,LIBRARY [CHECKPOINT]
 A library may be plusx:RECIPE, which is plusx with that recipe in place of its default.
@@ -27,6 +28,8 @@ SCRIPTS = {
     "fastai": "fastai_fine_tune.py",
     "keras": "keras_guide.py",
 }
+
+OFF = 0.15
 
 
 def run(library: str, job: dict[str, object]) -> dict[str, float] | None:
@@ -51,6 +54,18 @@ def run(library: str, job: dict[str, object]) -> dict[str, float] | None:
     return found
 
 
+def timely(library: str, job: dict[str, object]) -> dict[str, float] | None:
+    """`run`, once more where it was not done in about the seconds, with the epochs that they would have been."""
+    result = run(library, job)
+    seconds = float(str(job["seconds"]))
+    if result is None or abs(result["seconds"] / seconds - 1) < OFF:
+        return result
+    an_epoch = (result["seconds"] - result["beside"]) / result["epochs"]
+    if max(1, int((seconds - result["beside"]) / an_epoch)) == result["epochs"]:
+        return result
+    return run(library, {**job, "known": [result["beside"], an_epoch]})
+
+
 def main() -> None:
     shared, seconds, seeds, sets, libraries, *weights = sys.argv[1:]
     print("| set | library | mean | spread | epochs | seconds | beside epochs |\n|---|---|---|---|---|---|---|")
@@ -58,8 +73,9 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {library: [] for library in libraries.split(",")}
         for seed in range(int(seeds)):
             for library in found:
-                job = {"set": name, "shared": shared, "seconds": float(seconds), "seed": seed}
-                result = run(library, {**job, "weights": weights[0] if weights else None})
+                known = [found[library][0]["beside"], found[library][0]["epoch"]] if found[library] else None
+                job = {"set": name, "shared": shared, "seconds": float(seconds), "seed": seed, "known": known}
+                result = timely(library, {**job, "weights": weights[0] if weights else None})
                 if result is not None:
                     found[library].append(result)
         for library, results in found.items():

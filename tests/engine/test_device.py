@@ -11,7 +11,7 @@ from plusx.engine.placement import Placement
 from plusx.engine.timing import Speed
 
 CPU = torch.device("cpu")
-WORK = Workload((8, 8), 4, 1000)
+WORK = Workload((8, 8), 4, 1_000_000)
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, rates: dict[tuple[str, bool, bool], float]) -> None:
@@ -22,6 +22,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, rates: dict[tuple[str, bool, bool]
         return {way: Speed(rate, rate) for way, rate in zip(ways, found, strict=False)}
 
     monkeypatch.setattr(device.Stopwatch, "speeds", speeds)
+    monkeypatch.setattr(device.Stopwatch, "seconds_an_image", lambda watch, way: 1.0)
     monkeypatch.setattr(device, "native_precisions", lambda device: ["fp32", "bf16"])
 
 
@@ -166,9 +167,11 @@ def test_what_does_not_fit_into_memory(tiny: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_short_runs_and_given_choices_are_not_measured(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured(monkeypatch, {})
-    short = choose_placement(tiny.seeded(), Workload((8, 8), 4, 99), device="cpu")
-    assert short.reason == "fp32 on cpu: 99 steps are too few to measure what is faster"
+    measured(monkeypatch, {("fp32", False, False): 10.0, ("fp32", True, False): 20.0})
+    monkeypatch.setattr(device.Stopwatch, "seconds_an_image", lambda watch, way: 0.5)
+    short = choose_placement(tiny.seeded(), Workload((8, 8), 4, 9), device="cpu", precision="fp32")
+    assert short.reason == "fp32 on cpu: some 18 s of training are too few to measure what is faster"
+    assert choose_placement(tiny.seeded(), Workload((8, 8), 4, 10), device="cpu", precision="fp32").channels_last
     given = choose_placement(tiny.seeded(), WORK, device="cpu", precision="bf16", channels_last=True, compile=True)
     assert given == Placement(CPU, "bf16", True, True, "bf16, channels last, compiled on cpu: as asked")
 

@@ -58,6 +58,8 @@ def test_greedily_over_the_checkpoints_of_one_run(runs: list[Path], tmp_path: Pa
     assert len(found.scores) >= 2
     assert found.metrics["accuracy"] >= max(found.scores.values())
     assert found.better
+    left_out = [line for line in found.lines() if line.endswith("  (left out)")]
+    assert len(left_out) == len(found.scores) - len(found.chosen)
     assert load_model(found.path).extra["soup"]["ingredients"] == list(found.chosen)
 
 
@@ -74,7 +76,7 @@ def test_what_shaped_the_training_alone_may_differ(runs: list[Path]) -> None:
 def test_what_makes_no_soup(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"make no soup; they differ in architecture: resnet20 → resnet32; split: .* → .*\. With another split, "
+        match=r"make no soup; they differ in architecture: resnet20 → resnet32; images and their split\. With another split, "
         r"one was trained on images that judge the other: bring a validation split",
     ):
         soup(runs[0], runs[2], **COMMON)

@@ -17,7 +17,7 @@ from plusx.engine.timing import SECONDS, Stopwatch
 
 Auto = Literal["auto"]
 
-WORTH_MEASURING = 100  # training steps; shorter runs are over before a measurement has paid
+WORTH_MEASURING = 20.0  # seconds of training; shorter runs are over before a measurement, of 2 to 10 s, has paid
 CLEARLY = 1.05  # a way's median has to be this much faster than a plainer way's best, to be preferred to it
 COMPILE_SECONDS = 90  # 35 to 95 s were seen for the training step of a ResNet
 COMPILE_GAIN = 1.2  # a cautious guess at how much faster compiled steps are
@@ -43,10 +43,11 @@ def choose_placement(
 ) -> Placement:
     """The fastest way to train `task` here, measured on copies in less than 10 seconds; what is given is kept.
 
-    Runs of fewer than WORTH_MEASURING steps train plainly, and so does what is too slow to be compared. (A backbone
-    that is known to be faster in channels last brings its images into it by itself.) Nobody can stop a compiler, and on
-    a CPU it took longer than all measuring: there it is used only when asked for, on CUDA it is tried where it would
-    pay thrice over.
+    Runs that take less than WORTH_MEASURING anyhow, by the time of one image, train plainly, and so does what is too
+    slow to be compared. (A backbone that is known to be faster in channels last brings its images into it by itself.)
+    Nobody can stop a compiler, and on a CPU it took longer than all measuring: there it is used only when asked for, on
+    CUDA it is tried where it would pay thrice over.
+
     Neither the task nor any global random state is touched. Raises InputError for a device, precision or compiler
     that is not there, and when not even one image fits into the device's memory.
     """
@@ -54,14 +55,16 @@ def choose_placement(
         raise InputError("compile needs a C++ compiler, and none was found: install g++, or leave compile away.")
     ways = candidates(find_device(device), precision, channels_last)
     plainest = replace(ways[0], compile=compile is True)
-    if workload.steps is not None and workload.steps < WORTH_MEASURING:
-        few = "1 step is" if workload.steps == 1 else f"{workload.steps} steps are"
-        return replace(plainest, reason=f"{plainest}: {few} too few to measure what is faster")
     may_compile = compile == "auto" and plainest.device.type == "cuda" and compiler() is not None
     if len(ways) == 1 and not may_compile:
         return replace(plainest, reason=f"{plainest}: as asked")
     watch = Stopwatch(task, workload.size, workload.batch_size)
     with randomness.sheltered():
+        if workload.steps is not None:
+            whole = workload.steps * workload.batch_size * watch.seconds_an_image(ways[0])
+            if whole < WORTH_MEASURING:
+                short = f"some {whole:.0f} s of training are too few to measure what is faster"
+                return replace(plainest, reason=f"{plainest}: {short}")
         chosen, rate = _fastest(ways, watch)
         if compile is True:
             return replace(chosen, compile=True, reason=f"{chosen.reason}; compiled as asked")

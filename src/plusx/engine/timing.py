@@ -1,6 +1,7 @@
 """How fast a task trains in a given way, in a few steps on a copy of it."""
 
 import copy
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +40,22 @@ class Stopwatch:
         self._task = task
         self._shape = (input_channels(task), *size)
         self.batch_size = batch_size
+        self._seconds_an_image: float | None = None
+
+    def seconds_an_image(self, plainest: Placement) -> float:
+        """What a step takes an image, on a CPU with one image, elsewhere with a batch; infinite without enough memory.
+
+        The first step, which is no measure of the others, counts where it is hopelessly slow: a second one would be no
+        quicker to wait for.
+        """
+        if self._seconds_an_image is None:
+            count = 1 if plainest.device.type == "cpu" else self.batch_size
+            warmed = self._warm(plainest, count)
+            self._seconds_an_image = math.inf
+            if warmed is not None:
+                step, first = warmed
+                self._seconds_an_image = (first if first >= SECONDS / 4 else step.seconds()) / count
+        return self._seconds_an_image
 
     def speeds(self, ways: Sequence[Placement]) -> dict[Placement, Speed]:
         """Of forward and backward; the less important of `ways` come last, and are left out where a step is slow.
@@ -50,40 +67,36 @@ class Stopwatch:
         affordable = len(ways) if step_seconds == 0 else int(SECONDS / (LEAST * step_seconds))
         if affordable < min(2, len(ways)):
             return {}
-        steps = {way: self._warm(way) for way in ways[:affordable]}
-        running = {way: step for way, step in steps.items() if step is not None}
+        warmed = {way: self._warm(way, self.batch_size) for way in ways[:affordable]}
+        running = {way: found[0] for way, found in warmed.items() if found is not None}
         rounds = _rounds(running)
         if running and len(rounds) < LEAST:
             return {}
-        return {way: self._speed([turn[way] for turn in rounds]) if way in running else Speed(0, 0) for way in steps}
+        return {way: self._speed([turn[way] for turn in rounds]) if way in running else Speed(0, 0) for way in warmed}
 
     def _fit_batch(self, plainest: Placement) -> float:
         """Settles how many images the measured steps have on a CPU; returns what a step then takes, in seconds.
 
-        0 on other devices, where a step is quick. The first step, which is no measure of the others, counts where it
-        is hopelessly slow, for a second one would be no quicker to wait for.
+        0 on other devices, where a step is quick.
         """
         if plainest.device.type != "cpu":
             return 0.0
-        step = _Step(self._task, plainest, self._images(1))
-        seconds = step.seconds()
-        if seconds < SECONDS / 4:
-            seconds = step.seconds()
+        seconds = self.seconds_an_image(plainest)
         self.batch_size = min(self.batch_size, max(2, int(STEP_SECONDS / seconds)))
         return seconds * self.batch_size
 
     def _speed(self, seconds: Sequence[float]) -> Speed:
         return Speed(self.batch_size / statistics.median(seconds), self.batch_size / min(seconds))
 
-    def _warm(self, way: Placement) -> "_Step | None":
+    def _warm(self, way: Placement, count: int) -> "tuple[_Step, float] | None":
+        """A step of `count` images, and what it took the first time; None where memory does not suffice."""
         try:
-            step = _Step(self._task, way, self._images(self.batch_size))
-            step.seconds()
+            step = _Step(self._task, way, self._images(count))
+            return step, step.seconds()
         except Exception as error:
             if is_out_of_memory(error):
                 return None
             raise
-        return step
 
     def _images(self, count: int) -> Tensor:
         return torch.rand((count, *self._shape), generator=torch.Generator().manual_seed(0))

@@ -11,6 +11,7 @@ from plusx.nn.losses.create import LOSSES, LOSSES_OF_SEVERAL
 from plusx.nn.losses.cross_entropy import CrossEntropy
 from plusx.nn.losses.early_learning import EarlyLearning
 from plusx.nn.losses.loss import Counting, Loss
+from plusx.nn.segmentation.losses import OF_AREAS, OF_PIXELS
 from plusx.workflows.augmenting import mixing_in
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.recipe import Recipe
@@ -19,6 +20,24 @@ log = logging.getLogger("plusx")
 
 CHOICES: Final = {"classify": LOSSES, "multilabel": LOSSES_OF_SEVERAL}
 """Task → its losses by name."""
+
+
+def check_losses(task: str, names: Sequence[str] | None) -> None:
+    """InputError for names that the task, "auto" any task, does not have, and for several where it takes one.
+
+    Those of masks are checked with their head.
+    """
+    if task == "auto":
+        every = dict.fromkeys((*LOSSES, *OF_PIXELS, *OF_AREAS))
+        for name in names or ():
+            if name not in every:
+                raise unknown("loss", name, every)
+    if names is None or task not in CHOICES:
+        return
+    if len(names) != 1:
+        raise InputError(f"--losses: the task {task} takes one loss; found {', '.join(names)}. Name one of them.")
+    if names[0] not in CHOICES[task]:
+        raise unknown(f"loss of the task {task}", names[0], CHOICES[task])
 
 
 def choose_loss(task: str, recipe: Recipe, settings: FitSettings, counts: Sequence[int]) -> Loss | None:
@@ -53,16 +72,12 @@ def _fitting(task: str, loss: Loss | None) -> Loss | None:
 
 def _asked(task: str, names: Sequence[str], recipe: Recipe) -> Loss:
     """The loss that the user named: as the recipe has it set where it is the recipe's, else with its smoothing."""
-    if len(names) != 1:
-        raise InputError(f"--losses: the task {task} takes one loss; found {', '.join(names)}. Name one of them.")
+    check_losses(task, names)
     [name] = names
-    choices = CHOICES[task]
-    if name not in choices:
-        raise unknown(f"loss of the task {task}", name, choices)
     if recipe.loss is not None and recipe.loss.name == name:
         return recipe.loss
     smoothing = _smoothing(recipe)
-    kind: Any = choices[name]
+    kind: Any = CHOICES[task][name]
     if any(field.name == "smoothing" for field in fields(kind)):
         return kind(smoothing=smoothing)
     if kind is ClassBalanced:

@@ -68,16 +68,21 @@ def refuse_others(name: str, model: LoadedModel, other_name: str, other: LoadedM
     """InputError with the list of what differs, where the mean of both would be the weights of neither network."""
     one, two = facts(model), facts(other)
     both = [(what, one.get(what), two.get(what)) for what in dict.fromkeys((*one, *two))]
-    differing = [f"{what}: {_short(old)} → {_short(new)}" for what, old, new in both if old != new]
+    differing = [
+        what if what == SPLIT else f"{what}: {_short(old)} → {_short(new)}" for what, old, new in both if old != new
+    ]
     if differing:
         more = ""
-        if one["split"] != two["split"]:
+        if one[SPLIT] != two[SPLIT]:
             more = (
                 " With another split, one was trained on images that judge the other: bring a validation split "
                 "(--split-column, a val folder), or train both with the same --seed."
             )
         raise InputError(f"{name} and {other_name} make no soup; they differ in {'; '.join(differing)}.{more}")
 
+
+SPLIT: Final = "images and their split"
+"""A digest, which says nothing to anybody when it is printed."""
 
 FREE: Final = ("classes", "label_smoothing", "class_weights")
 """Of a task: what stands elsewhere, and what shaped a training but neither the network nor how it is read."""
@@ -93,7 +98,7 @@ def facts(model: LoadedModel) -> dict[str, Any]:
         "classes": tuple(card.classes),
         **{f"task · {name}": value for name, value in model.task.config().items() if name not in FREE},
         "input": card.input,
-        "split": str(model.extra.get("fingerprint"))[:12],
+        SPLIT: str(model.extra.get("fingerprint"))[:12],
     }
 
 

@@ -48,7 +48,8 @@ class Soup:
 
     def lines(self) -> list[str]:
         """What to print."""
-        rows = [f"  {self.metric} {value:.4f}  {name}" for name, value in self.scores.items()]
+        left = {name: "" if name in self.chosen else "  (left out)" for name in self.scores}
+        rows = [f"  {self.metric} {value:.4f}  {name}{left[name]}" for name, value in self.scores.items()]
         norms = f"; BatchNorm statistics taken anew from {self.reestimated} training images" if self.reestimated else ""
         made = f"soup of {len(self.chosen)} of {len(self.scores)}: {self.metric} {self.metrics[self.metric]:.4f}{norms}"
         worse = [] if self.better else ["That is worse than the best of them alone: use that one."]

@@ -15,6 +15,7 @@ from plusx.weights.create import card_for, check_model
 from plusx.weights.download import fetch, local_path
 from plusx.weights.resolve import published_card
 from plusx.workflows.building import choose_build, stride_for
+from plusx.workflows.choosing_loss import check_losses
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.strategies import check_strategy
 from plusx.workflows.task_settings import head_config
@@ -84,6 +85,7 @@ def check_head(settings: FitSettings, task: str) -> None:
     every = dict.fromkeys(head for found in HEADS_OF.values() for head in found)
     if task == "auto" and settings.head is not None and settings.head not in every:
         raise unknown("head", settings.head, every)
+    check_losses(task, settings.losses)
     if task in HEADS_OF:
         if settings.head in every and settings.head not in HEADS_OF[task]:
             its = next(other for other, heads in HEADS_OF.items() if settings.head in heads)
