@@ -20,6 +20,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from recipes.job import fitting
+
 HERE = Path(__file__).parent
 SCRIPTS = {
     "plusx": "plusx_defaults.py",
@@ -61,7 +63,7 @@ def timely(library: str, job: dict[str, object]) -> dict[str, float] | None:
     if result is None or abs(result["seconds"] / seconds - 1) < OFF:
         return result
     an_epoch = (result["seconds"] - result["beside"]) / result["epochs"]
-    if max(1, int((seconds - result["beside"]) / an_epoch)) == result["epochs"]:
+    if fitting(seconds, result["beside"], an_epoch) == result["epochs"]:
         return result
     return run(library, {**job, "known": [result["beside"], an_epoch]})
 

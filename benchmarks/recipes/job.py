@@ -43,7 +43,7 @@ def main(train: Train) -> None:
     contest = SETS[said["set"]](Path(said["shared"]))
     weights = None if said["weights"] is None else Path(said["weights"])
     beside, an_epoch = said["known"] or _measured(train, contest, said, weights)
-    epochs = max(1, int((said["seconds"] - beside) / an_epoch))
+    epochs = fitting(said["seconds"], beside, an_epoch)
     work = Path(said["work"]) / "whole"
     work.mkdir()
     began = time.perf_counter()
@@ -52,6 +52,11 @@ def main(train: Train) -> None:
     scores = predict([path for path, _ in contest.test])
     found = {"epochs": epochs, "seconds": took, "score": score(contest, scores)}
     print(json.dumps({**found, "beside": beside, "epoch": an_epoch}))
+
+
+def fitting(seconds: float, beside: float, an_epoch: float) -> int:
+    """Whole epochs in so many seconds of a call; one at least."""
+    return max(1, int((seconds - beside) / an_epoch))
 
 
 def _measured(train: Train, contest: Contest, said: dict[str, Any], weights: Path | None) -> tuple[float, float]:
