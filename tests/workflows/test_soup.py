@@ -76,8 +76,8 @@ def test_what_shaped_the_training_alone_may_differ(runs: list[Path]) -> None:
 def test_what_makes_no_soup(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"make no soup; they differ in architecture: resnet20 → resnet32; images and their split\. With another split, "
-        r"one was trained on images that judge the other: bring a validation split",
+        match=r"make no soup; they differ in architecture: resnet20 → resnet32; images and their split\. With "
+        r"another split, one was trained on images that judge the other: bring a validation split",
     ):
         soup(runs[0], runs[2], **COMMON)
     with pytest.raises(InputError, match=r"holds one set of weights, and a soup needs two. Name other runs beside it"):
