@@ -116,7 +116,7 @@ def test_a_disk_that_fills_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     def small_files_only() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
-    process = begin(data, run, before=small_files_only)
+    process = begin(data, run, before=small_files_only, more=["--average", "ema"])
     _, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 1, errors
     assert "last.pt could not be written: File too large. What was there before is untouched. Free some space" in errors
@@ -124,5 +124,5 @@ def test_a_disk_that_fills_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.pt"]
     continued = fit(resume=run)
-    straight = fit(data, **PYTHON, export=False, out=tmp_path / "straight")
+    straight = fit(data, **PYTHON, average="ema", export=False, out=tmp_path / "straight")
     assert weights_of(continued.path) == weights_of(straight.path)
