@@ -58,9 +58,8 @@ class Costs:
         return max(compute, self.load / self.processes, shared)
 
 
-def probe(settings: FitSettings, listing: Listing, made: Design) -> Costs:
+def probe(settings: FitSettings, listing: Listing, made: Design, placement: Placement) -> Costs:
     """Trains `made`, which is of no use afterwards, for three steps of a few images."""
-    placement = probed_placement(settings)
     on_cpu = placement.device.type == "cpu"
     size = min(FEW, made.recipe.batch_size) if on_cpu else made.recipe.batch_size
     recipe = replace(made.recipe, batch_size=size, plan=made.recipe.plan.without_phases())
@@ -103,8 +102,8 @@ def _step_seconds(stepper: Stepper, batches: Sequence[Batch]) -> float:
     return sum(shares[1:]) / len(shares[1:]) if len(shares) > 1 else shares[0]
 
 
-def probed_placement(settings: FitSettings) -> Placement:
-    """The plainest way on a CPU, the likeliest to be the fastest elsewhere."""
+def probed_placements(settings: FitSettings) -> list[Placement]:
+    """The plainest on a CPU, and the one that is likeliest to be the fastest, where it is another."""
     words: dict[str, Any] = {"yes": True, "no": False, "auto": "auto"}
     ways = candidates(find_device(settings.device), settings.precision, words[settings.channels_last])
-    return ways[0] if ways[0].device.type == "cpu" else ways[-1]
+    return [ways[0], *ways[1:][-1:]] if ways[0].device.type == "cpu" else ways[-1:]

@@ -1,7 +1,8 @@
 """The best model that a given time buys: which network, how large its input, how many epochs.
 
 The rule. Candidates stand on a ladder, the cheapest lowest. Real training steps of them are measured here, rung by
-rung. The highest rung on which the recipe's epochs fit into the time is taken, with as many epochs as fit, up to `MOST`
+rung; the lowest in the plainest way of computing and in the likeliest to be fast, and the faster of the two holds for
+all. The highest rung on which the recipe's epochs fit into the time is taken, with as many epochs as fit, up to `MOST`
 times the recipe's; where they fit on none, the lowest, with fewer. Where the machine turns out slower, training ends
 with the last epoch that leaves time for the rest, and the best weights are kept.
 """
@@ -24,7 +25,7 @@ from plusx.workflows.clock import Clock
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.ladder import ladder
 from plusx.workflows.preparation import Prepared
-from plusx.workflows.probing import Costs, probe, probed_placement
+from plusx.workflows.probing import Costs, probe, probed_placements
 
 MOST: Final = 3.0  # times the recipe's epochs
 SPARE: Final = 0.9  # of the time for training is planned with: a few steps are quicker than a run's
@@ -39,9 +40,10 @@ MARGIN: Final = 1.5  # of all that follows training
 
 @dataclass(frozen=True)
 class Rung:
-    """One candidate: what it costs, and how many epochs fit; below 1 where not one does."""
+    """One candidate: what it costs as it was `measured`, and how many epochs fit; below 1 where not one does."""
 
     settings: FitSettings
+    measured: Placement
     usual: int  # epochs of the recipe
     costs: Costs
     after: float  # seconds that follow training
@@ -56,12 +58,13 @@ class Timed:
     reason: str
     costs: Costs
     clock: Clock
+    measured: Placement
 
     @property
     def placement(self) -> Placement:
         """As it was measured, where there is no time to compare others."""
-        plain = probed_placement(self.settings)
-        return replace(plain, reason=f"{plain}: as it was measured; to compare others takes up to 10 s")
+        way = self.measured
+        return replace(way, reason=f"{way}: as it was measured; to compare all others takes up to 10 s")
 
     def deadline(self, listing: Listing) -> Deadline:
         """Stops the training where the machine has become slower than it was measured to be."""
@@ -73,29 +76,35 @@ def choose(settings: FitSettings, prepared: Prepared, given: AbstractSet[str], c
     """Climbs the ladder. InputError where nothing could be trained in the time that is left."""
     check_time(settings, MARGIN * work_after(settings, prepared.listing) * slowness(), clock)
     until = time.monotonic() + MEASURING * clock.limit
-    best: Rung | None = None
-    for candidate in ladder(settings, prepared, given):
-        if best is not None and (best.fitting < best.usual or time.monotonic() > until):
+    lowest, *higher = ladder(settings, prepared, given)
+    best = weigh_ways(lowest, prepared, clock)
+    for candidate in higher:
+        if best.fitting < best.usual or time.monotonic() > until:
             break
-        found = weigh(candidate, prepared, clock)
-        if best is None or found.fitting >= found.usual:
-            best = found
-        else:
+        found = weigh(candidate, prepared, clock, best.measured)
+        if found.fitting < found.usual:
             break
-    assert best is not None, "a ladder has a rung"
+        best = found
     check_time(best.settings, best.after, clock)
     return settled(best, clock)
 
 
-def weigh(settings: FitSettings, prepared: Prepared, clock: Clock) -> Rung:
-    """Measures one candidate."""
+def weigh_ways(settings: FitSettings, prepared: Prepared, clock: Clock) -> Rung:
+    """Measures one candidate in the plainest and in the likeliest way of computing: the faster of the two."""
+    return max(
+        (weigh(settings, prepared, clock, way) for way in probed_placements(settings)), key=lambda one: one.fitting
+    )
+
+
+def weigh(settings: FitSettings, prepared: Prepared, clock: Clock, placement: Placement) -> Rung:
+    """Measures one candidate in one way of computing."""
     listing = prepared.listing
     made = design(settings, listing, prepared.audit.sizes)
-    costs = probe(settings, listing, made)
+    costs = probe(settings, listing, made, placement)
     after = after_training(settings, listing, costs)
     seconds = costs.epoch(len(listing.splits["train"]), len(listing.splits["val"]))
     usual = settings.epochs or made.recipe.plan.epochs
-    return Rung(settings, usual, costs, after, max(0.0, SPARE * (clock.left - after) / seconds))
+    return Rung(settings, placement, usual, costs, after, max(0.0, SPARE * (clock.left - after) / seconds))
 
 
 def after_training(settings: FitSettings, listing: Listing, costs: Costs) -> float:
@@ -131,7 +140,8 @@ def settled(rung: Rung, clock: Clock) -> Timed:
     epochs = settings.epochs or fitting
     side = f" at {settings.image_size} pixels" if settings.image_size else ""
     reason = f"{settings.model}{side} for {epochs} epoch{'s' if epochs > 1 else ''} in {duration(clock.limit)}: "
-    return Timed(replace(settings, epochs=epochs), reason + why(rung, settings.epochs is not None), rung.costs, clock)
+    reason += why(rung, settings.epochs is not None)
+    return Timed(replace(settings, epochs=epochs), reason, rung.costs, clock, rung.measured)
 
 
 def why(rung: Rung, asked: bool) -> str:

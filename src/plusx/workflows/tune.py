@@ -21,7 +21,7 @@ from plusx.workflows.scoring import goal
 from plusx.workflows.search_space import Known, candidates, search_space
 from plusx.workflows.signature import takes
 from plusx.workflows.study import Tried, best_of, import_optuna, open_study, quiet, sqlite_url, tried
-from plusx.workflows.time_limit import Timed, weigh
+from plusx.workflows.time_limit import Timed, weigh_ways
 from plusx.workflows.trials import Search
 from plusx.workflows.tune_call import Call, settled, write_down
 from plusx.workflows.tune_settings import TuneSettings
@@ -121,12 +121,12 @@ def refuse_forgotten(study: "Study", directory: Path) -> None:
 
 def measured(settings: FitSettings, prepared: Prepared, clock: Clock) -> Timed:
     """How many epochs a trial may have for `WANTED` whole ones to fit into the time."""
-    rung = weigh(settings, prepared, clock)
+    rung = weigh_ways(settings, prepared, clock)
     if clock.left <= rung.after:
         least = duration(2 * (clock.limit - clock.left + rung.after))
         raise InputError(f"The time limit leaves no time for trials. Give at least --time-limit {least} here.")
     epochs = settings.epochs or max(1, min(rung.usual, int(rung.fitting / WANTED)))
-    return Timed(replace(settings, epochs=epochs), "a trial of plusx tune", rung.costs, clock)
+    return Timed(replace(settings, epochs=epochs), "a trial of plusx tune", rung.costs, clock, rung.measured)
 
 
 def ended(study: "Study", search: Search, metric: str, *, finishing: bool, console: Console) -> Tuned:
