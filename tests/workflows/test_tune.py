@@ -75,7 +75,7 @@ def test_one_worker_draws_the_same_again_also_when_it_was_stopped_between(data: 
     parts = tune(resume=tmp_path / "parts", trials=8, finish=False)
     assert [one.parameters for one in parts.trials] == [one.parameters for one in whole.trials]
     assert [one.state for one in parts.trials] == [one.state for one in whole.trials]
-    assert whole.trials[0].parameters["rate"] == 0.05  # the recipe's own
+    assert whole.trials[0].parameters["rate"] == 0.03  # the recipe's own
     assert len({one.parameters["rate"] for one in whole.trials}) == 8
     other = tune(data, **QUICK, trials=3, out=tmp_path / "other", finish=False, seed=1)
     assert other.trials[1].parameters != whole.trials[1].parameters
@@ -213,5 +213,5 @@ def test_a_trial_that_was_broken_off_is_begun_again(data: Path, tmp_path: Path, 
     assert goes_on.returncode == 0, errors
     trials = results(directory)
     assert [one["state"] for one in trials] == ["complete", "complete"]
-    assert min(one["parameters"]["rate"] for one in trials[:1]) == 0.05
+    assert min(one["parameters"]["rate"] for one in trials[:1]) == 0.03
     assert trials[0]["number"] == 1  # 0 was begun again under a new number
