@@ -3,7 +3,7 @@
 Every library trains ResNet-18 (Keras: the network of its guide) as its own defaults are, with as many epochs as fit
 into the seconds, and is measured on the same images that it has not seen. Seconds are those of the whole call: what a
 library does before, between and after its epochs (plusx: audit, evaluation, report) counts. How long an epoch takes
-is measured once, with one and two epochs, which does not count; a run that took over 15 % more or less than the
+is measured once, with two and three epochs, which does not count; a run that took over 15 % more or less than the
 seconds corrects it and is repeated. Accuracy and mean average precision in %, of numbers the mean absolute error. Runs
 of a seed stand beside each other, one at a time.
 
