@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from plusx.core.batch import Batch
+from plusx.core.batch import Batch, Request
 from plusx.core.card import Input
 from plusx.core.errors import DataError
 from plusx.core.sample import Sample
@@ -23,7 +23,7 @@ from plusx.data.batching import Divided
 from plusx.data.encode import encoder
 from plusx.data.handling import Handling, Unreadable
 from plusx.data.loader import Loader
-from plusx.data.reader import Answer, Request
+from plusx.data.reader import Answer
 from plusx.data.sampler import Shuffled
 from plusx.data.transforms import TrainTransform, TrainTransformConfig
 

@@ -1,6 +1,8 @@
 """Backbone: images in, one named feature map per stage out."""
 
 from abc import ABC
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, TypeAlias, final
 
 import torch
@@ -28,6 +30,26 @@ class Backbone(nn.Module, ABC):
     hidden: Hidden | None = None
     recompute: bool = False
     channels_last: tuple[str, ...] = ()
+    _done: int = 0
+
+    @final
+    @contextmanager
+    def after(self, stages: int) -> Iterator[None]:
+        """Inside, `forward` is given the maps of the last of so many first `stages` in place of images, and goes on."""
+        before, self._done = self._done, stages
+        try:
+            yield
+        finally:
+            self._done = before
+
+    @final
+    def through(self, stages: int, images: Tensor) -> Tensor:
+        """The maps of the last of so many first `stages`, one or more: what `forward` goes on with inside `after`."""
+        if images.device.type in self.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        for _, module in self.parts()[:stages]:
+            images = module(images)
+        return images
 
     @final
     def forward(self, images: Tensor) -> Features:
@@ -35,7 +57,7 @@ class Backbone(nn.Module, ABC):
 
         All stages' maps, in order. Raises InputError for other shapes.
         """
-        if torch.compiler.is_compiling():  # a graph that is being recorded may not know its sizes
+        if torch.compiler.is_compiling() or self._done:  # a graph that is being recorded may not know its sizes
             return self._features(images)
         _check(images, self.stages[-1].stride, self._in_channels())
         if images.device.type in self.channels_last:
@@ -51,9 +73,9 @@ class Backbone(nn.Module, ABC):
             ) from error
 
     def _features(self, images: Tensor) -> Features:
-        features: Features = {}
         x = images
-        for stage in self.stages:
+        features: Features = {self.stages[self._done - 1].name: x} if self._done else {}
+        for stage in self.stages[self._done :]:
             module = getattr(self, stage.name)
             x = recomputed(module, x) if self.recompute and self.training else module(x)
             features[stage.name] = x

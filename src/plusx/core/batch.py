@@ -1,9 +1,9 @@
 """Batch: what the engine moves to its device and gives to a task."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -21,7 +21,8 @@ class Batch:
     masks of several classes at once (B, classes, H, W) uint8, 0, 1 or 255; None when the data set has none. `names`:
     one per image. `indices`: (B,) int64, positions of the samples in their split. `views`: how the input shows each
     image; empty where that was drawn at random. `total`: images of the batch over all processes that share it; None:
-    these are all.
+    these are all. `stages`: of the backbone, that `images` have been through already: then they are the maps of the
+    last of these.
     """
 
     images: Tensor
@@ -30,6 +31,7 @@ class Batch:
     indices: Tensor
     views: tuple[View, ...] = ()
     total: int | None = None
+    stages: int = 0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -56,7 +58,20 @@ class Batch:
 
     def _part(self, place: slice) -> "Batch":
         targets = None if self.targets is None else self.targets[place]
-        return Batch(self.images[place], targets, self.names[place], self.indices[place], self.views[place])
+        images, names, indices, views = self.images[place], self.names[place], self.indices[place], self.views[place]
+        return Batch(images, targets, names, indices, views, stages=self.stages)
+
+
+class Request(NamedTuple):
+    """One batch to be made: samples by index, and how often each has come before in this epoch.
+
+    `epoch`: whose draws the pictures are made with. `whole`: images of the batch over all processes that share it.
+    """
+
+    epoch: int
+    indices: tuple[int, ...]
+    repeats: tuple[int, ...]
+    whole: int
 
 
 class Batches(Protocol):
@@ -68,4 +83,20 @@ class Batches(Protocol):
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """The batches of epoch `number` (from 0), from batch `start` on."""
+        ...
+
+
+class Requested(Batches, Protocol):
+    """A source of batches that can be asked for some of them, and for what is known without their images."""
+
+    def requests(self, number: int, start: int = 0) -> Sequence[Request]:
+        """What epoch `number` consists of, from batch `start` on."""
+        ...
+
+    def read(self, requests: Sequence[Request]) -> Iterator[Batch]:
+        """Those batches."""
+        ...
+
+    def without_images(self, request: Request) -> Batch:
+        """Its targets, names and indices; `images` are empty: (B, 0). For targets that do not depend on the view."""
         ...

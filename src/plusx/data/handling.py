@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, final
 
+from plusx.core.batch import Request
 from plusx.core.errors import DataError
-from plusx.data.reader import Answer, Request
+from plusx.data.reader import Answer
 
 Unreadable = Literal["stop", "skip"]
 SHARE: Final = 0.01

@@ -6,15 +6,16 @@ from typing import Any, Final, final
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from plusx.core.batch import Batch
+from plusx.core.batch import Batch, Request
 from plusx.core.errors import InputError, LostProcessError
 from plusx.core.sample import Sample
 from plusx.data.batching import Batching
 from plusx.data.encode import Encode
 from plusx.data.handling import STOP, Losses
+from plusx.data.kept_pixels import KeptPixels
 from plusx.data.mosaic import Mix
 from plusx.data.processes import forking, ignore_interrupt, leaving_with_parent, outlive_termination, starting
-from plusx.data.reader import Answer, Reader, Request
+from plusx.data.reader import Answer, Reader
 from plusx.data.sampler import repeats
 from plusx.data.transforms import Transform
 
@@ -37,7 +38,7 @@ class _Requests(Sampler[Request]):
 
 @final
 class Loader:
-    """Implements `core.batch.Batches`. Order and randomness are functions of (seed, epoch, index) only.
+    """Implements `core.batch.Requested`. Order and randomness are functions of (seed, epoch, index) only.
 
     A lone last image joins the batch before it, because batch normalisation needs two. Loading processes are started
     with the first epoch and kept. One epoch at a time: beginning another ends the one before.
@@ -53,9 +54,11 @@ class Loader:
         workers: int = 0,
         seed: int = 0,
         mix: Mix | None = None,
+        kept: KeptPixels | None = None,
     ) -> None:
         """workers: processes that read; 0 reads in this one. seed: of crops and colours; the order has its own.
-        mix: makes pictures of several samples, each through the transform of its own."""
+        mix: makes pictures of several samples, each through the transform of its own. kept: where images are kept
+        decoded, for targets that have no place in them."""
         if workers < 0:
             raise InputError(f"workers {workers} must be at least 0")
         self.handling = STOP  # what is done about faults; may be changed before an epoch
@@ -64,7 +67,7 @@ class Loader:
         self._cuts = batching.cuts(len(samples))
         self._requests = _Requests()
         self._epoch: list[Request] = []
-        self._reader = Reader(samples, transform, encode, seed, mix)
+        self._reader = Reader(samples, transform, encode, seed, mix, kept)
         self._workers = workers
         self._batches = self._started()
 
@@ -89,15 +92,27 @@ class Loader:
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """Raises DataError, with the sample's name, when an image cannot be read and is not to be left out, and
         LostProcessError when loading processes are ended from outside again and again."""
+        return self.read(self.requests(number, start))
+
+    def requests(self, number: int, start: int = 0) -> list[Request]:
+        """The batches of epoch `number` (from 0), from batch `start` on, before anything is read."""
         indices = self._order.indices(len(self._samples), number)
         again = repeats(indices)
-        requests = [
+        return [
             Request(number, tuple(indices[begin:end].tolist()), tuple(again[begin:end].tolist()), whole)
             for begin, end, whole in self._cuts[start:]
         ]
-        return self._answered(requests)
 
-    def _answered(self, requests: list[Request]) -> Iterator[Batch]:
+    def without_images(self, request: Request) -> Batch:
+        """All of the batch that is known before an image is read, for targets that have no place in it."""
+        names = tuple(self._samples[index].name for index in request.indices)
+        indices, targets = torch.tensor(request.indices), self._reader.known(request.indices)
+        total = None if request.whole == len(indices) else request.whole
+        return Batch(torch.empty(len(indices), 0), targets, names, indices, total=total)
+
+    def read(self, requests: Sequence[Request]) -> Iterator[Batch]:
+        """As `epoch`, of batches that were asked for."""
+        requests = list(requests)
         self._epoch = requests
         losses = Losses(self.handling, len(self._samples))
         for request, answer in zip(requests, self._answers(requests), strict=True):

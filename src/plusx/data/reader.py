@@ -6,32 +6,23 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from plusx.core.batch import Request
 from plusx.core.errors import DataError
 from plusx.core.sample import Sample
 from plusx.core.targets import Target
 from plusx.core.view import View
 from plusx.data.encode import Encode, stacked
+from plusx.data.kept_pixels import KeptPixels
 from plusx.data.mosaic import Key, Mix, Picture
 from plusx.data.patience import WAITS, patiently, why
 from plusx.data.reduced import read_reduced
 from plusx.data.transforms import Transform
 
 T = TypeVar("T")
-
-
-class Request(NamedTuple):
-    """One batch to be made: samples by index, and how often each has come before in this epoch.
-
-    `whole`: images of the batch over all processes that share it.
-    """
-
-    epoch: int
-    indices: tuple[int, ...]
-    repeats: tuple[int, ...]
-    whole: int
 
 
 class Loss(NamedTuple):
@@ -43,7 +34,7 @@ class Loss(NamedTuple):
 
 class Answer(NamedTuple):
     """The pictures of a batch but for those that were lost; `images` None where all were. `late`: notes on files that
-    were read only after several tries.
+    were read only after several tries, and on images that could not be kept.
 
     Errors are sent as words, so that they arrive without their traceback.
     """
@@ -72,13 +63,20 @@ class Reader(Dataset[Answer]):
     """Answers requests. Order and randomness of every picture are functions of the request alone."""
 
     def __init__(
-        self, samples: Sequence[Sample], transform: Transform, encode: Encode, seed: int, mix: Mix | None
+        self,
+        samples: Sequence[Sample],
+        transform: Transform,
+        encode: Encode,
+        seed: int,
+        mix: Mix | None,
+        kept: KeptPixels | None = None,
     ) -> None:
         self.samples = samples
         self.transform = transform
         self.encode = encode
         self.seed = seed
         self.mix = mix
+        self.kept = kept
         self._trouble = _Trouble(WAITS)
 
     def __getitem__(self, index: Request) -> Answer:
@@ -113,7 +111,10 @@ class Reader(Dataset[Answer]):
             return transform.reduction(height, width, sample.target, np.random.default_rng(key))
 
         try:
-            image, factor = self._patiently(sample, lambda: read_reduced(sample.image, transform.mode, factor_for))
+            if self.kept is None:
+                image, factor = self._patiently(sample, lambda: read_reduced(sample.image, transform.mode, factor_for))
+            else:
+                image, factor = self._kept(self.kept, index, transform), 1
         except Exception as error:  # functions of the user's own data set may raise anything
             raise DataError(f"Image {sample.name} could not be read: {why(error)}") from error
         target = None if sample.target is None else self._patiently(sample, sample.target.load)
@@ -122,11 +123,27 @@ class Reader(Dataset[Answer]):
         pixels, target = transform(image, target, np.random.default_rng(key))
         return Picture(pixels, target, transform.view(*image.shape[:2]))
 
+    def _kept(self, kept: KeptPixels, index: int, transform: Transform) -> NDArray[np.uint8]:
+        sample = self.samples[index]
+
+        def read() -> NDArray[np.uint8]:
+            return self._patiently(sample, lambda: read_reduced(sample.image, transform.mode, kept.reduction))[0]
+
+        image, said = kept.image(index, read)
+        if said:
+            self._trouble.late.append(said)
+        return image
+
     def _patiently(self, sample: Sample, read: Callable[[], T]) -> T:
         found = patiently(read, self._trouble.waits)
         if found.tries > 1:
             self._trouble.late.append(f"{sample.name} could be read only at try {found.tries} ({found.trouble})")
         return found.value
+
+    def known(self, indices: Sequence[int]) -> Tensor | None:
+        """The targets of whole images, which no picture changes."""
+        targets = [self.samples[index].target for index in indices]
+        return self._targets([None if target is None else target.load() for target in targets])
 
     def _targets(self, targets: Sequence[Target | None]) -> Tensor | None:
         known = [self.encode(target) for target in targets if target is not None]

@@ -78,7 +78,8 @@ def outputs_of(task: Task, batches: Batches, placement: Placement, prepare: Prep
         task.eval()
         for number, batch in enumerate(source):
             moved = batch.to(placement.device, placement.memory_format)
-            prepared = prepare(moved, generator.manual_seed(randomness.seed_of(number)))
+            seed = randomness.seed_of(number)
+            prepared = moved if moved.stages else prepare(moved, generator.manual_seed(seed))
             while (found := _fitting(task, prepared.parts(size or len(prepared)), placement)) is None:
                 size = (min(size or len(prepared), len(prepared)) + 1) // 2
             yield from found
@@ -87,7 +88,7 @@ def outputs_of(task: Task, batches: Batches, placement: Placement, prepare: Prep
 def _fitting(task: Task, parts: Sequence[Batch], placement: Placement) -> list[tuple[Batch, Tensor]] | None:
     """Each part with its outputs; None where memory ran out and parts may be smaller."""
     try:
-        with torch.inference_mode(), placement.autocast():
+        with torch.inference_mode(), placement.autocast(), task.backbone.after(parts[0].stages):
             return [(part, task(part.images).float()) for part in parts]
     except Exception as error:
         if not is_out_of_memory(error) or max(map(len, parts)) == 1:

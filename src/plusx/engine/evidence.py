@@ -58,11 +58,13 @@ def batch_to_json(batch: Batch) -> dict[str, Any]:
         "targets": targets,
         "names": list(batch.names),
         "indices": batch.indices.cpu(),
+        "stages": batch.stages,
     }
 
 
 def batch_from_json(values: dict[str, Any]) -> Batch:
-    return Batch(values["images"], values["targets"], tuple(values["names"]), values["indices"])
+    names, stages = tuple(values["names"]), values.get("stages", 0)
+    return Batch(values["images"], values["targets"], names, values["indices"], stages=stages)
 
 
 def write(directory: Path, error: NonFiniteStepError, prepared: Sequence[Batch], about: dict[str, Any]) -> Path:

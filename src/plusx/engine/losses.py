@@ -64,7 +64,7 @@ def non_finite_samples(task: Task, batch: Batch) -> list[str]:
     """
     assert batch.targets is not None
     culprits = []
-    with preserved_modes(task):
+    with preserved_modes(task), task.backbone.after(batch.stages):
         task.eval()
         for index, name in enumerate(batch.names):
             losses = task(batch.images[index : index + 1], batch.targets[index : index + 1])

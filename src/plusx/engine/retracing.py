@@ -118,7 +118,7 @@ def _watched(task: Task, batch: Batch, placement: Placement) -> tuple[dict[str, 
     watch = _Watch(names, batch)
     handles = [module.register_forward_hook(watch) for module in names]
     try:
-        with placement.autocast():
+        with placement.autocast(), task.backbone.after(batch.stages):
             assert batch.targets is not None
             losses = task(batch.images, batch.targets)
     finally:
@@ -138,7 +138,7 @@ def alone(task: Task, evidence: Evidence, number: int, device: torch.device) -> 
     """Every sample of the batch `number` by itself, in 32 bits; those that are not finite, then the largest, first."""
     batch, _, _ = evidence.batches[number]
     found = []
-    with modes.preserved_modes(task):
+    with modes.preserved_modes(task), task.backbone.after(batch.stages):
         task.eval()
         for one in batch.parts(1):
             moved = one.to(device)

@@ -203,8 +203,10 @@ class Stepper:
         return f" Its batch is kept in {evidence.write(directory, error, seen, about)}."
 
     def _prepared(self, batch: Batch, position: Position) -> Batch:
-        """On the device, normalised and augmented as a whole: parts of it are not drawn anew."""
+        """On the device, normalised and augmented as a whole: parts of it are not drawn anew. Maps are as they are."""
         batch = batch.to(self.placement.device, self.placement.memory_format)
+        if batch.stages:
+            return batch
         if self.resize is not None:
             batch = self.resize(batch, (position.epoch + 1) / self.plan.epochs)
         seed = randomness.seed_of_batch(self.plan.seed, position, self.team.ranks)
@@ -212,7 +214,8 @@ class Stepper:
 
     def _backward(self, batch: Batch, share: float, position: Position) -> dict[str, float]:
         assert batch.targets is not None, "training needs targets"
-        with self.placement.autocast(), recalling.recalled(self._remembered, batch.indices, self.placement.device):
+        remembered = recalling.recalled(self._remembered, batch.indices, self.placement.device)
+        with self.placement.autocast(), remembered, self.task.backbone.after(batch.stages):
             losses = self._network.losses(batch.images, batch.targets)
         pending = PendingLosses(losses)
         total = torch.stack([*losses.values()]).sum() if len(losses) > 1 else next(iter(losses.values()))

@@ -170,6 +170,7 @@ class _Run:
         """The steps that are left of the current epoch; what stopped it before its end."""
         state = self.state
         self.stepper.begin_epoch(state.epoch)
+        self.parts.begins(state.epoch)
         began = time.perf_counter() - state.seconds
         for window in self.windows():
             self.pass_on_notes()

@@ -25,7 +25,7 @@ from plusx.engine.journal import Journal
 from plusx.engine.notes import Notes
 from plusx.engine.observer import Observer
 from plusx.engine.pace import Unhurried
-from plusx.engine.parts import Outcome, TrainParts
+from plusx.engine.parts import Outcome, TrainParts, nothing
 from plusx.engine.progress import Progress
 from plusx.engine.stage_norms import sampled
 from plusx.engine.sync_norm import synchronised
@@ -43,6 +43,9 @@ from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.explaining import check_together, explained
 from plusx.workflows.finishing import finish
 from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.frozen_maps import frozen_maps
+from plusx.workflows.keeping import with_kept
+from plusx.workflows.kept_images import kept_pixels
 from plusx.workflows.last_touches import KeepsStart, start_file
 from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
 from plusx.workflows.origin import lasting_origin_of
@@ -111,6 +114,7 @@ def fit_in_words(spell: Spell, data: Any, validation_data: Any, settings: Mappin
 def begin_and_finish(job: Job, prepared: Prepared, made: Design, placement: Placement, voice: "Voice") -> Run:
     """All that is done in the run directory, by the first of the team."""
     team, console = voice.team, voice.console
+    job = team.decided(lambda: with_kept(job, prepared, made, placement, team.ranks))
     team.decided(lambda: begin(job, prepared, made, placement))
     with said_how_to_go_on(job.run, "at once; what was saved before stays"):
         outcome = run_training(job, prepared, made, placement, voice)
@@ -240,6 +244,8 @@ def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> N
         "task": {"name": made.task.name, **made.task.config()},
         "choice": job.timed.reason if job.timed else (job.saved or {}).get("choice"),
         "placement": placement.to_json(),
+        "frozen_views": job.views,
+        "kept_side": job.side,
     }
     write_down(prepared, job.run, mending(job.data, job.settings, prepared.listing))
     write_page(job.run.audit_page, prepared.read, prepared.audit, job.data, job.settings)
@@ -261,13 +267,17 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     """The training itself, to its end or until it is stopped from outside."""
     team, console, interrupt = voice.team, voice.console, voice.interrupt
     card, recipe, settings = made.card, made.recipe, job.settings
-    batches = training_batches(prepared.listing, made.shown, recipe, settings, team.ranks)
+    pixels = kept_pixels(job.side, prepared, made)
+    loader = training_batches(prepared.listing, made.shown, recipe, settings, team.ranks, kept=pixels)
     size, workers = recipe.batch_size, settings.workers
-    validation = measuring_batches(prepared.listing, "val", card.input, size, workers, team.ranks)
+    measuring = measuring_batches(prepared.listing, "val", card.input, size, workers, team.ranks)
     measure = preparation(card.input)
 
     notes, journal = Notes(), Journal(job.run.path)
-    batches.handling, validation.handling = Handling(settings.unreadable, notes.add), Handling(tell=notes.add)
+    loader.handling, measuring.handling = Handling(settings.unreadable, notes.add), Handling(tell=notes.add)
+    kept = frozen_maps(settings, made, placement, job.views)
+    batches = loader if kept is None else kept.training(loader, prepared, made, notes)
+    validation = measuring if kept is None else kept.validation(measuring, prepared, made, notes)
     tell_plan(made, placement, job, console)
     primary, higher_is_better = goal(made.task, settings.metric)
     together = synchronised(made.task) if settings.sync_norm and team.ranks.world > 1 else nullcontext()
@@ -299,7 +309,9 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             checkpoint_minutes=settings.checkpoint_minutes,
             keep=settings.keep,
             sampled=sampled,
+            begins=nothing if kept is None else kept.begins,
             about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
         going_on = job.saved is not None
-        return train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
+        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
+    return outcome if kept is None else kept.told_in(outcome, console)

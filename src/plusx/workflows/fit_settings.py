@@ -199,6 +199,18 @@ class FitSettings(ReadingSettings):
     recompute: bool = option(
         False, "compute maps twice instead of keeping them (gradient checkpointing): less memory, more time"
     )
+    frozen_views: int | None = option(
+        None,
+        "ways in which each image is shown to stages that stay as they are, one each epoch; what comes out is computed "
+        "once and kept; none: 1, as it will be predicted, where only the head learns, else 4; 0: all anew every epoch",
+        least=0,
+    )
+    cache: Literal["auto", "none", "decoded"] = option(
+        "auto",
+        "keep training images decoded, no larger than crops need them, from the first epoch on; auto: large photos, "
+        "where it saves most of the time to read them; for boxes and masks never",
+    )
+    cache_limit: float = option(10.0, "GB that what is kept for later may take on the disk, of all runs", above=0)
     workers: int | None = option(None, WORKERS, least=0)
     nproc: int = option(
         1, "processes on this machine that train together, a GPU each; of several machines: see torchrun", least=1
@@ -225,8 +237,8 @@ class FitSettings(ReadingSettings):
         None,
         "run directory to go on with; auto: the one given by --out where it holds a run, else a new run; beside it may "
         "change: --epochs, --patience, --device, --precision, --channels-last, --compile, --recompute, --nproc, "
-        "--shard-model, --max-restarts, --workers, --non-finite, --unreadable, --checkpoint-minutes, --keep, --export "
-        "and --weights-dir",
+        "--shard-model, --max-restarts, --cache-limit, --workers, --non-finite, --unreadable, --checkpoint-minutes, "
+        "--keep, --export and --weights-dir",
     )
     checkpoint_minutes: float | None = option(
         10.0,

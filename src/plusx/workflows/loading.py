@@ -17,6 +17,7 @@ from plusx.data.batching import Dealt, Divided
 from plusx.data.encode import encoder
 from plusx.data.formats.shard_table import runs
 from plusx.data.jitter import JitterTransform
+from plusx.data.kept_pixels import KeptPixels
 from plusx.data.loader import Loader
 from plusx.data.mosaic import Mix
 from plusx.data.processes import forking, hindrance
@@ -37,13 +38,17 @@ def training_batches(
     recipe: Recipe,
     settings: FitSettings,
     ranks: Ranks = ALONE,
+    *,
+    changed: bool = True,
+    kept: KeptPixels | None = None,
 ) -> Loader:
-    """Batches of the training split, shuffled or drawn by class, cut and coloured by the recipe."""
+    """Batches of the training split, shuffled or drawn by class, cut and coloured by the recipe; not `changed`: each
+    image as it will be predicted."""
     samples = listing.splits["train"]
     sampling = settings.balance == "sampling" and listing.kind in ("label", "labels")
     order = balanced([s.target for s in samples], settings.seed) if sampling else shuffled(samples, settings.seed)
     order = order if recipe.repeats == 1 else Repeated(order, recipe.repeats)
-    transform = recipe.transform.build(input)
+    transform = recipe.transform.build(input) if changed else EvalTransform(input)
     return Loader(
         samples,
         transform,
@@ -52,6 +57,7 @@ def training_batches(
         workers=loading_processes(settings.workers),
         seed=settings.seed,
         mix=mix_of(recipe, transform),
+        kept=kept,
     )
 
 

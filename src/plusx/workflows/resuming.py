@@ -31,6 +31,7 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         "nproc": _ROUNDED,
         "shard_model": _ROUNDED,
         "max_restarts": "no step changes",
+        "cache_limit": "no step changes",
         "workers": "the same batches whoever loads them: the same bits",
         "non_finite": _BROKEN,
         "unreadable": _BROKEN,

@@ -33,6 +33,8 @@ class Job:
     saved: dict[str, Any] | None = None  # settings.json of the run that goes on
     timed: Timed | None = None  # where the settings were chosen for a time limit
     changes: tuple[str, ...] = ()  # of its settings, with the rule by which each is taken up
+    views: int = 0  # in which what comes out of stages that stay is kept
+    side: int = 0  # of decoded images that are kept, in pixels
     moved: bool = False  # whether what it computes on, or how, was asked for anew
     spell: Spell = str
 
@@ -87,9 +89,8 @@ def settle_resumed(data: Any, validation_data: Any, settings: FitSettings, given
     if "patience" not in names and (text := nothing_left(run, epochs)) is not None:
         log.warning(text)
     told, moved = tuple(change.told(spell) for change in changes), not names.isdisjoint(PLACING)
-    return Job(
-        data if data is not None else saved["data"], validation_data, goes_on, run, saved, None, told, moved, spell
-    )
+    data = data if data is not None else saved["data"]
+    return Job(data, validation_data, goes_on, run, saved, changes=told, moved=moved, spell=spell)
 
 
 def run_in_out(settings: FitSettings, given: frozenset[str], spell: Spell) -> tuple[FitSettings, frozenset[str]]:

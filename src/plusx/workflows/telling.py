@@ -60,4 +60,9 @@ def tell_plan(made: Design, placement: Placement, job: Job, console: Console) ->
         sides = growing.sides(size[0], plan.epochs)
         whole = sides.index(size[0]) + 1
         console.print(f"images of {sides[0]} pixels at first, of {size[0]} from epoch {whole} on", highlight=False)
+    if job.side:
+        console.print(
+            f"training images are kept decoded, {job.side} pixels or less on the shorter side (without: --cache none)",
+            highlight=False,
+        )
     console.print(f"run directory: {job.run.path}", highlight=False)

@@ -17,6 +17,7 @@ from plusx.engine.team import ALONE
 from plusx.workflows.building import Design, design
 from plusx.workflows.directory import RunDirectory, create, held
 from plusx.workflows.fit import Voice, begin, run_training, settle_placement
+from plusx.workflows.keeping import with_kept
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.search_space import Parameter, rounded
 from plusx.workflows.settling import Job
@@ -86,7 +87,7 @@ def attempt(search: Search, trial: "Trial") -> float:
     job = replace(search.job, settings=settings, run=search.run_of(trial.number), timed=timed)
     made = design(settings, search.prepared.listing, search.prepared.audit.sizes)
     placement = placement_for(search, job, made)
-    job = replace(job, run=create(job.run))
+    job = with_kept(replace(job, run=create(job.run)), search.prepared, made, placement)
     trial.set_user_attr(DIRECTORY, str(job.run.path.resolve()))
     interrupt = Interrupt()
     with held(job.run):

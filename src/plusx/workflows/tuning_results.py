@@ -21,6 +21,7 @@ from plusx.workflows.command import command_of
 from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.finishing import finish
 from plusx.workflows.fit import Voice, begin, run_training, settle_design, settle_placement
+from plusx.workflows.keeping import with_kept
 from plusx.workflows.origin import lasting_origin_of
 from plusx.workflows.run import Run
 from plusx.workflows.study import Tried, import_optuna
@@ -58,6 +59,7 @@ def finish_best(search: Search, best: Tried, console: Console) -> Run:
         console.print("the weights of the best trial are not here: it is trained again", highlight=False)
     made = settle_design(job, search.prepared)
     placement = settle_placement(job, made, search.prepared)
+    job = with_kept(job, search.prepared, made, placement)
     with held(job.run):
         begin(job, search.prepared, made, placement)
         voice = Voice(ALONE, Console(quiet=True) if kept else console, Interrupt())

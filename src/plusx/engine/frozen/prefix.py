@@ -1,0 +1,69 @@
+"""The first stages of a backbone that stay as they are: what comes out of them is computed once and kept.
+
+A stage that does not learn is in eval mode, and so are all before it: its maps of a picture are the same in every
+epoch. Where only the head learns and it begins with a mean over all places, that mean is all that is kept.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from plusx.core.batch import Batch
+from plusx.core.task import Task
+from plusx.engine import modes
+from plusx.engine.placement import Placement
+from plusx.engine.plan import Plan
+from plusx.nn.heads import PooledLinear
+
+AT_ONCE = 64
+"""Images that go through the stages together, at most."""
+
+
+class Prefix:
+    """Of `task` in the epoch under way. `stages`: how many stay as they are and are worth keeping; 0: none."""
+
+    def __init__(self, task: Task, plan: Plan, placement: Placement) -> None:
+        self.task, self.plan, self.placement = task, plan, placement
+        self.stages = 0
+        self.key = ""  # of what these stages are
+
+    def begin(self, epoch: int) -> None:
+        """`epoch` (from 0) is the one under way; the task has the weights with which it begins."""
+        stages = kept_stages(self.plan, epoch, len(self.task.backbone.stages))
+        if stages != self.stages:
+            self.stages = stages
+            self.key = "" if stages == 0 else weights_key(self.task, stages)
+
+    @torch.no_grad()
+    def maps(self, batch: Batch) -> Tensor:
+        """Of a prepared batch on the task's device; float16."""
+        backbone = self.task.backbone
+        with modes.preserved_modes(backbone), self.placement.autocast():
+            backbone.eval()
+            found = [backbone.through(self.stages, part.images) for part in batch.parts(AT_ONCE)]
+        return torch.cat([shrunk(self.task, self.stages, maps) for maps in found])
+
+
+def kept_stages(plan: Plan, epoch: int, stages: int) -> int:
+    """How many of the first `stages` stay as they are in `epoch` and in at least one more; 0 where it does not pay."""
+    still = [stages - plan.learning_stages(at, stages) for at in range(plan.epochs)]
+    return still[epoch] if still.count(still[epoch]) > 1 else 0
+
+
+def shrunk(task: Task, stages: int, maps: Tensor) -> Tensor:
+    """What the rest of the task needs of the maps of the last of `stages`; float16."""
+    if stages == len(task.backbone.stages) and isinstance(task.head, PooledLinear):
+        maps = maps.float().mean(dim=(2, 3), keepdim=True)
+    return maps.half()
+
+
+def weights_key(task: Task, stages: int) -> str:
+    """Of all values in the first `stages`."""
+    found = hashlib.sha256()
+    for name, part in task.backbone.parts()[:stages]:
+        for key, value in part.state_dict().items():
+            plain = value.detach().cpu().contiguous()
+            found.update(f"{name}.{key} {plain.dtype} {tuple(plain.shape)}".encode())
+            found.update(plain.reshape(-1).view(torch.uint8).numpy().data if plain.numel() else b"")
+    return found.hexdigest()
