@@ -69,7 +69,7 @@ def _measured(train: Train, contest: Contest, said: dict[str, Any], weights: Pat
         began = time.perf_counter()
         train(Job(contest, said["seed"], weights, work, said["recipe"]), epochs)
         seconds.append(time.perf_counter() - began)
-    an_epoch = max(1e-3, seconds[1] - seconds[0])
+    an_epoch = max(seconds[0] / 20, seconds[1] - seconds[0])  # less is noise, which a whole run will correct
     return seconds[0] - 2 * an_epoch, an_epoch
 
 
