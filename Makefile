@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: env demo test lint types layers tests format constraints clean
+.PHONY: env demo test lint types layers tests bench format constraints clean
 
 env: $(READY)
 
@@ -30,6 +30,10 @@ layers: $(READY)
 # Two processes of one thread each: more threads only wait for each other on the small networks of the tests.
 tests: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not gpu"
+
+# Speed beside timm, torchvision and fastai (where it is installed); a quiet machine, half an hour.
+bench: $(READY)
+	$(BIN)/python benchmarks/suite.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

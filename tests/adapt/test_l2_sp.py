@@ -38,3 +38,9 @@ def test_its_gradient_is_the_pull_of_the_engine_and_its_value_the_formula() -> N
 def test_a_starting_point_of_another_network_is_refused() -> None:
     with pytest.raises(InputError, match=r"l2_sp: 0\.weight is in one of the network and its starting point alone"):
         l2_sp(nn.Sequential(nn.Linear(2, 2)), nn.Linear(2, 2), {}, Anchor())
+
+
+def test_a_module_without_matrices_has_nothing_to_pull() -> None:
+    norm = nn.BatchNorm2d(3)
+    with pytest.raises(InputError, match="no weights but biases and norms"):
+        l2_sp(norm, nn.Linear(2, 2), starting_point(norm), Anchor())

@@ -30,6 +30,8 @@ def l2_sp(pretrained: nn.Module, new: nn.Module, start: Mapping[str, Tensor], co
         raise InputError(
             f"l2_sp: {odd} is in one of the network and its starting point alone. Expected the same names."
         )
+    if not weights:
+        raise InputError("l2_sp: the pretrained module has no weights but biases and norms: nothing to be pulled back.")
     pulled = [(weight - start[name]).square().sum() for name, weight in weights.items()]
     small = [weight.square().sum() for weight in new.parameters() if weight.ndim > 1]
     zero = torch.zeros((), device=next(iter(start.values())).device)

@@ -10,12 +10,14 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from plusx.core.errors import DataError
 from plusx.core.sample import ImageSource
+from plusx.data.fast_jpeg import fast_jpeg
 from plusx.data.inspection.jpeg import check_scans, find_scans, with_noise, without_end
 from plusx.data.limits import check_pixels, heed_own_limit, too_many_for_pillow
+from plusx.data.orientation import upright
 from plusx.data.pixels import as_array, channels_last, scale_of, to_uint8
 from plusx.data.quiet import quiet_pillow
 from plusx.data.tiff import check_tiff
@@ -31,17 +33,6 @@ IMAGE_SUFFIXES = frozenset(
     | {".ppm", ".pgm", ".pbm", ".pnm"}
 )
 """File name endings, in lower case, that are taken for images. What a file is, its content decides."""
-
-_TRANSPOSED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF 2.3, tag 274 → what puts the picture upright."""
 
 _WIDE = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 """Pillow's grey modes of more than 8 bits, which its own `convert` would clip."""
@@ -95,6 +86,8 @@ def printable(name: str) -> str:
 
 
 def _decode(data: bytes, name: str, mode: Mode) -> NDArray[np.uint8]:
+    if mode == "RGB" and (found := fast_jpeg(data)) is not None:
+        return found[0]
     return decoded_whole(data, name, lambda image, content: shown(image, content, mode))
 
 
@@ -210,15 +203,6 @@ def _correct_transparency(image: Image.Image, data: bytes) -> None:
         image.info["transparency"] = colour * 255 // (2**depth - 1)
     elif isinstance(colour, tuple) and depth == 16:
         image.info["transparency"] = tuple(part >> 8 for part in colour)
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF orientation says."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # damaged metadata is no reason to lose the picture
-        return image
-    return image.transpose(_TRANSPOSED[orientation]) if orientation in _TRANSPOSED else image
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -14,7 +14,8 @@ from PIL import Image
 
 from plusx.core.errors import DataError
 from plusx.core.masks import VOID, LazyMask, Mask, Masks
-from plusx.data.images import decoded_whole, file_bytes, printable, upright
+from plusx.data.images import decoded_whole, file_bytes, printable
+from plusx.data.orientation import upright
 from plusx.data.pixels import as_array
 
 MaskSource: TypeAlias = Path | Any | Callable[[], Any]

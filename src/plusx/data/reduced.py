@@ -9,15 +9,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image
 
 from plusx.core.errors import DataError
 from plusx.core.sample import ImageSource
+from plusx.data.fast_jpeg import fast_jpeg
 from plusx.data.images import Mode, decoded, file_bytes, read_image, shown
 from plusx.data.inspection.jpeg import check_scans, find_scans, without_end
+from plusx.data.orientation import LYING, turn_of
 
 _WORTHWHILE = 1 << 16  # bytes; a smaller file has few pixels, and is decoded whole
-_LYING = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 
 def read_reduced(
@@ -44,20 +45,25 @@ def _read_file(
 ) -> tuple[NDArray[np.uint8], int]:
     name, data = ("image in memory", source) if isinstance(source, bytes) else file_bytes(source)
     size, factor = len(data), 1
+
+    def factor_of(height: int, width: int) -> int:
+        return factor_for(height, width) if size >= _WORTHWHILE else 1
+
+    if mode == "RGB" and (found := fast_jpeg(data, factor_of)) is not None:
+        return found
     scans = check_scans(find_scans(data), name)
     if scans is not None and not scans.progressive and len(scans.ends) == 1:
         data = without_end(data, scans.ends[0])
 
     def prepare(image: Image.Image) -> None:
         nonlocal factor
-        if image.format in ("JPEG", "MPO") and size >= _WORTHWHILE:
-            factor = factor_for(*_upright_size(image))
-            if factor > 1:
-                image.draft(None, (image.width // factor, image.height // factor))
+        factor = factor_of(*_upright_size(image)) if image.format in ("JPEG", "MPO") else 1
+        if factor > 1:
+            image.draft(None, (image.width // factor, image.height // factor))
 
     return decoded(data, name, lambda image: shown(image, data, mode), prepare), factor
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    lying = image.getexif().get(ExifTags.Base.Orientation) in _LYING
+    lying = turn_of(image) in LYING
     return (image.width, image.height) if lying else (image.height, image.width)

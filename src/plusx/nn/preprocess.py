@@ -17,6 +17,7 @@ Every image is RGB (or has one grey channel) up to `Normalise`, which alone know
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import cast
 
 import torch
@@ -171,6 +172,20 @@ def _resampled(images: Tensor, columns: _Axis, interpolation: Interpolation) -> 
 
 
 def _weights(axis: _Axis, first: int, count: int, interpolation: Interpolation, device: torch.device) -> Tensor:
+    """As `_computed`, which many images of one size share; a graph that is being recorded has it inside."""
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch.jit.is_tracing():
+        return _computed(axis, first, count, interpolation, device)
+    return _shared(axis, first, count, interpolation, device)
+
+
+@lru_cache(maxsize=64)
+def _shared(axis: _Axis, first: int, count: int, interpolation: Interpolation, device: torch.device) -> Tensor:
+    """Outside of inference mode, whose tensors would be of no use to whoever asks next."""
+    with torch.inference_mode(False):
+        return _computed(axis, first, count, interpolation, device)
+
+
+def _computed(axis: _Axis, first: int, count: int, interpolation: Interpolation, device: torch.device) -> Tensor:
     """The matrix (length, count) from `count` input pixels, `first` and following, to the outputs. Rows sum to 1.
 
     With pixel centres at x + 1/2, output i lies at (i + 1/2) · before / after, and the filter is as wide as the
@@ -199,6 +214,9 @@ def _cubic(t: Tensor) -> Tensor:
 
 
 def _to_8_bits(x: Tensor) -> Tensor:
+    """x, which nobody else needs, rounded."""
+    if not (torch.compiler.is_compiling() or torch.compiler.is_exporting() or x.requires_grad):
+        return x.add_(0.5 + TIE_MARGIN).floor_().clamp_(0, 255)
     return (x + (0.5 + TIE_MARGIN)).floor().clamp(0, 255)
 
 

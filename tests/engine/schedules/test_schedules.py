@@ -71,6 +71,8 @@ def test_more_of_warm_up_and_cool_down_than_there_is() -> None:
         r"backbone do not count\)\. Train longer with --epochs, or shorten the warm-up with --warmup-epochs\.",
     ):
         Plan(epochs=4, frozen_epochs=1, schedule=Cosine(warmup_epochs=5))
+    with pytest.raises(InputError, match=r"has 1.5 epochs of warm-up and 2 epochs of cool-down, but only 3 epochs"):
+        Cosine(warmup=0.5, cooldown_epochs=2).check_fits(3)
     with pytest.raises(InputError, match=r"has 2 epochs of warm-up and 1.5 epochs of cool-down, but only 3 epochs"):
         Plan(epochs=3, schedule=Cosine(warmup_epochs=2, cooldown_epochs=1.5))
     Plan(epochs=3, schedule=Cosine(warmup_epochs=2, cooldown_epochs=1))

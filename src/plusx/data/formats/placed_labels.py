@@ -18,8 +18,8 @@ from plusx.data.formats.classes import class_name
 from plusx.data.formats.format import is_instance_of
 from plusx.data.formats.mask_classes import classes_of
 from plusx.data.formats.options import ReadOptions
-from plusx.data.images import upright
 from plusx.data.masks import MaskFile, read_values
+from plusx.data.orientation import upright
 from plusx.data.pixels import as_array, channels_last
 from plusx.data.sizes import read_size
 

@@ -75,7 +75,9 @@ class Schedule(ABC):
 
     def check_fits(self, epochs: int) -> None:
         """InputError where warm-up and cool-down take longer than the `epochs` of this schedule."""
-        own = {"warm-up": self.warmup_epochs or 0.0, "cool-down": self.cooldown_epochs or 0.0}
+        warm = self.warmup * epochs if self.warmup_epochs is None else self.warmup_epochs
+        cool = self.cooldown * epochs if self.cooldown_epochs is None else self.cooldown_epochs
+        own = {"warm-up": warm, "cool-down": cool}
         if sum(own.values()) > epochs:
             asked = " and ".join(f"{value:g} epochs of {what}" for what, value in own.items() if value)
             raise InputError(
