@@ -18,8 +18,6 @@ from PIL import Image, ImageFile
 
 from plusx.core.errors import DataError, InputError
 from plusx.core.sample import ImageSource
-from plusx.data.formats.folders import Walk
-from plusx.data.formats.read import read
 from plusx.data.images import printable, read_image
 from plusx.data.shards import manifest
 
@@ -137,6 +135,8 @@ def _of_path(path: str) -> Iterator[Named | Unreadable]:
         return
     empty = True
     try:
+        from plusx.data.formats.folders import Walk  # not for one photo, whose answer would wait for it
+
         for file in Walk().images(Path(path)):
             empty = False
             yield Named(printable(file), Path(file))
@@ -149,6 +149,8 @@ def _of_path(path: str) -> Iterator[Named | Unreadable]:
 
 def _of_shards(path: str) -> Iterator[Named]:
     """The images of shards that `plusx shard` wrote, called as in the data that they were made of."""
+    from plusx.data.formats.read import read  # all formats: a tenth of a second
+
     for samples in read(path).splits.values():
         yield from (Named(printable(sample.name), sample.image) for sample in samples)
 
