@@ -106,7 +106,7 @@ def kept_decoded(paths: Sequence[Path], folder: Path) -> dict[str, Callable[[], 
     config = TrainTransformConfig(scale=(0.35, 1.0))
     with Image.open(paths[0]) as image:
         sizes = [(image.height, image.width)] * len(paths)
-    kept = KeptPixels(folder / f"kept {sizes[0]}", sizes, side_for(224, config.scale[0]), 3)
+    kept = KeptPixels(folder / f"kept {sizes[0]}", sizes, side_for(224, config.scale[0], config.ratio), 3)
     run = plusx(paths, TrainTransform(INPUT, config), kept)
     run()
     return {

@@ -86,6 +86,8 @@ def test_sizes() -> None:
     assert kept_size(4000, 1, 379) == (4000, 1)
     assert side_for(224, 0.35) == 379
     assert side_for(224, 1.0) == 224
+    assert side_for(224, 0.35, (3 / 4, 4 / 3)) == 438
+    assert side_for(224, 1.0, (0.5, 4.0)) == 448
     kept = KeptPixels(Path("k"), SIZES, 100, 3)
     assert [kept.reduction(side, 2 * side) for side in (100, 299, 300, 600, 1200, 9999)] == [1, 1, 2, 4, 8, 8]
 

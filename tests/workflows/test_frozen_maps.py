@@ -118,9 +118,10 @@ def prepared(data: Path) -> Prepared:
     [
         ({}, 0),  # one epoch of the head alone
         ({"strategy": "head"}, 1),
-        ({"strategy": "head", "augment": "trivial"}, 4),
-        ({"strategy": "head", "crop": 0.5}, 4),
-        ({"strategy": "head", "epochs": 2, "colour": 0.3}, 2),
+        ({"strategy": "head", "augment": "trivial"}, 0),  # drawn for a whole batch
+        ({"strategy": "head", "crop": 0.5}, 3),
+        ({"strategy": "head", "crop": 0.5, "epochs": 20}, 4),
+        ({"strategy": "head", "epochs": 3, "colour": 0.3}, 0),  # no picture would come twice
         ({"strategy": "head", "frozen_views": 3}, 3),
         ({"strategy": "head", "frozen_views": 0}, 0),
         ({"strategy": "lp-ft"}, 1),
@@ -153,7 +154,7 @@ def test_the_oldest_goes_first(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         np.zeros(1000, np.uint8).tofile(tmp_path / name / "maps")
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
-    make_room(tmp_path, 6000)
+    make_room(tmp_path, 12000)
     assert len(list(tmp_path.iterdir())) == 3
-    make_room(tmp_path, 4000)
+    make_room(tmp_path, 8000)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["middle", "new"]

@@ -58,7 +58,7 @@ def test_the_same_model_by_any_number_of_processes_from_any_epoch(
 ) -> None:
     settings = {**QUICK, "cache": "decoded", "epochs": 2}
     first = fit(photos, **settings, workers=0, out=tmp_path / "a")
-    assert "training images are kept decoded, 55 pixels or less on the shorter side" in capsys.readouterr().err
+    assert "training images are kept decoded, 63 pixels or less on the shorter side" in capsys.readouterr().err
     (store,) = (cache / "kept").iterdir()
     assert np.fromfile(store / "checksums", np.uint32).all()
     second = fit(photos, **settings, workers=2, out=tmp_path / "b")  # from the store
@@ -69,7 +69,7 @@ def test_the_same_model_by_any_number_of_processes_from_any_epoch(
     assert all(map(torch.equal, tensors(first), tensors(third)))
     assert "kept decoded" in capsys.readouterr().err
     fit(resume=tmp_path / "c", epochs=3)
-    assert "kept decoded, 55 pixels" in capsys.readouterr().err
+    assert "kept decoded, 63 pixels" in capsys.readouterr().err
 
 
 def prepared_of(data: Path) -> Prepared:
@@ -85,18 +85,18 @@ def side(data: Path, prepared: Prepared, **given: Any) -> int:
 def test_when(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     prepared = prepared_of(photos)
     assert side(photos, prepared) == 0  # 0.3 megapixels are decoded in no time
-    assert side(photos, prepared, cache="decoded") == 55
-    assert side(photos, prepared, cache="decoded", crop=1.0) == 32
+    assert side(photos, prepared, cache="decoded") == 63
+    assert side(photos, prepared, cache="decoded", crop=1.0) == 37
     assert side(photos, prepared, cache="decoded", epochs=1) == 0
     monkeypatch.setattr(kept_images, "LARGE", 3e5)
-    assert side(photos, prepared) == 55
+    assert side(photos, prepared) == 63
     assert side(photos, prepared, cache="none") == 0
     assert side(photos, prepared, image_size=384) == 0  # hardly smaller than the files
     assert not caplog.messages
     assert side(photos, prepared, cache="decoded", cache_limit=1e-5) == 0
     assert "--cache decoded would take 0.0 GB, and 0.0 GB may be taken" in caplog.text
     small = colour_folder(tmp_path / "small")
-    assert side(small, prepared_of(small), cache="decoded") == 55
+    assert side(small, prepared_of(small), cache="decoded") == 63
 
 
 def test_arrays_are_decoded_already(photos: Path) -> None:

@@ -71,6 +71,12 @@ class KeptPixels:
         pixels = shrunk(read(), Kept(*self._sizes[index].tolist()))
         return pixels, self._keep(index, pixels)
 
+    def close(self) -> None:
+        """Gives back this process's files."""
+        if self._files is not None and self._files.process == os.getpid():
+            self._files.close()
+        self._files = None
+
     def _opened(self) -> "_Files":
         """Raises StorageError."""
         if self._files is None or self._files.process != os.getpid():
@@ -128,6 +134,11 @@ class _Files:
         except (OSError, ValueError) as error:
             raise StorageError(f"{directory}: {error}") from error
 
+    def close(self) -> None:
+        """After it, nothing can be written."""
+        for handle in (self.pixel_file, self.checksum_file):
+            os.close(handle)
+
     def write(self, handle: int, content: bytes, offset: int) -> None:
         """All of it: a system may take less at a time."""
         os.lseek(handle, offset, os.SEEK_SET)
@@ -146,9 +157,11 @@ def shrunk(image: Pixels, size: Kept) -> Pixels:
     return found[:, :, None] if grey else found
 
 
-def side_for(input_side: int, least_share: float) -> int:
-    """Pixels of the shorter side at which no crop of `least_share` of the area has to be enlarged."""
-    return math.ceil(input_side / math.sqrt(least_share))
+def side_for(input_side: int, least_share: float, ratio: tuple[float, float] = (1.0, 1.0)) -> int:
+    """Pixels of the shorter side at which no crop of `least_share` of the area has to be enlarged, whatever its width
+    over its height, between the two of `ratio`."""
+    narrow = min(ratio[0], 1 / ratio[1], 1.0)
+    return math.ceil(input_side / math.sqrt(least_share * narrow))
 
 
 def _checksum(row: NDArray[np.uint8]) -> int:

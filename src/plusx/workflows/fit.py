@@ -15,10 +15,12 @@ from plusx.core.ranks import ALONE as ONE
 from plusx.core.ranks import Ranks
 from plusx.core.task import Task
 from plusx.data.handling import Handling
+from plusx.data.kept_pixels import KeptPixels
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
 from plusx.engine.device import Placement, Workload, candidates, choose_placement, find_device
 from plusx.engine.evaluate import counted
+from plusx.engine.frozen.kept import Kept
 from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt, terminating
 from plusx.engine.journal import Journal
@@ -275,7 +277,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
 
     notes, journal = Notes(), Journal(job.run.path)
     loader.handling, measuring.handling = Handling(settings.unreadable, notes.add), Handling(tell=notes.add)
-    kept = frozen_maps(settings, made, placement, job.views)
+    kept = frozen_maps(settings, made, placement, job)
     batches = loader if kept is None else kept.training(loader, prepared, made, notes)
     validation = measuring if kept is None else kept.validation(measuring, prepared, made, notes)
     tell_plan(made, placement, job, console)
@@ -313,5 +315,10 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
         going_on = job.saved is not None
-        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
+        try:
+            outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
+        finally:
+            for one in (pixels, batches, validation):
+                if isinstance(one, KeptPixels | Kept):
+                    one.close()
     return outcome if kept is None else kept.told_in(outcome, console)

@@ -202,7 +202,7 @@ class FitSettings(ReadingSettings):
     frozen_views: int | None = option(
         None,
         "ways in which each image is shown to stages that stay as they are, one each epoch; what comes out is computed "
-        "once and kept; none: 1, as it will be predicted, where only the head learns, else 4; 0: all anew every epoch",
+        "once and kept; none: 1, as it will be predicted, where only the head learns, else up to 4; 0: all anew",
         least=0,
     )
     cache: Literal["auto", "none", "decoded"] = option(

@@ -1,31 +1,31 @@
 """What comes out of stages that stay as they are is computed once and kept: whether, where, and in how many views."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import torch
 from rich.console import Console
 
 from plusx.core.batch import Batches
-from plusx.core.errors import InputError, StorageError
+from plusx.core.card import Input
+from plusx.core.errors import InputError
 from plusx.core.ranks import ALONE, Ranks
 from plusx.core.sample import DENSE
 from plusx.data.augment.combine import InTurn
 from plusx.data.loader import Loader
-from plusx.engine import modes
 from plusx.engine.averages.swa import Swa
 from plusx.engine.frozen.kept import Keeping, Kept, Work
-from plusx.engine.frozen.prefix import Prefix, kept_stages, shrunk
+from plusx.engine.frozen.prefix import Prefix, kept_shape, kept_stages
 from plusx.engine.notes import Notes
 from plusx.engine.parts import Outcome, Prepare
 from plusx.engine.placement import Placement
 from plusx.workflows.building import Design
 from plusx.workflows.contents import comparable, contents
 from plusx.workflows.fit_settings import FitSettings
-from plusx.workflows.kept_directory import kept_directory, room_for
+from plusx.workflows.kept_directory import MAPS, kept_directory, room_for
 from plusx.workflows.loading import preparation, training_batches
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.settling import Job
@@ -36,11 +36,11 @@ VIEWS: Final = 4
 
 @dataclass(frozen=True)
 class FrozenMaps:
-    """Of one run: the stages that stay, in so many `views`, below `directory`."""
+    """Of one run: the stages that stay, in so many `views`."""
 
     prefix: Prefix
     views: int
-    directory: Path
+    side: int  # of decoded images that are kept
     settings: FitSettings
     work: Work
 
@@ -50,26 +50,42 @@ class FrozenMaps:
         recipe, listing = made.recipe, prepared.listing
         key = f"{contents(prepared.digests)} train {self.views} {made.shown}"
         if self.views > 1:
-            key = f"{key} {recipe.transform} {recipe.pixels} {self.settings.seed}"
+            key = f"{key} {recipe.transform} {self.settings.seed} {self.side}"
             still, prepare = batches, preparation(made.card.input, recipe)
         else:
             still = training_batches(listing, made.shown, recipe, self.settings, changed=False)
             still.handling, prepare = batches.handling, preparation(made.card.input)
-        keeping = self._keeping(key, len(listing.splits["train"]), self.views, prepare, notes)
+        keeping = self._keeping(key, len(listing.splits["train"]), made.shown, prepare, notes, self.views)
         return Kept(batches, still, self.prefix, keeping)
 
     def validation(self, batches: Loader, prepared: Prepared, made: Design, notes: Notes) -> Batches:
-        """Those that validate, each image as it will be predicted."""
+        """Those that validate, each image as it will be predicted; as they are where nobody knows what is in them."""
+        if not all(map(comparable, prepared.listing.splits["val"])):
+            return batches
         key = f"{contents(prepared.digests)} val {made.card.input}"
         images = len(prepared.listing.splits["val"])
-        return Kept(batches, batches, self.prefix, self._keeping(key, images, 1, preparation(made.card.input), notes))
+        return Kept(
+            batches,
+            batches,
+            self.prefix,
+            self._keeping(key, images, made.card.input, preparation(made.card.input), notes),
+        )
 
-    def _keeping(self, key: str, images: int, views: int, prepare: Prepare, notes: Notes) -> Keeping:
+    def _keeping(
+        self,
+        key: str,
+        images: int,
+        input: Input,  # noqa: A002 - the noun of core.card
+        prepare: Prepare,
+        notes: Notes,
+        views: int = 1,
+    ) -> Keeping:
         def directory(stages: str) -> Path:
             said = f"{key} {self.prefix.placement} {stages}"
-            return self.directory / hashlib.sha256(said.encode()).hexdigest()[:16]
+            return kept_directory() / hashlib.sha256(said.encode()).hexdigest()[:16]
 
-        return Keeping(directory, images, views, self.settings.seed, prepare, notes.add, self.work)
+        picture = (input.channels, *input.size)
+        return Keeping(directory, images, picture, views, self.settings.seed, prepare, notes.add, self.work)
 
     def begins(self, epoch: int) -> None:
         """`epoch` (from 0) is the one under way."""
@@ -82,7 +98,7 @@ class FrozenMaps:
             return outcome
         said = (
             f"stages that stayed as they are were computed for {computed} of {shown} pictures "
-            f"({1 - computed / shown:.0%} saved); their maps are kept in {self.directory}"
+            f"({1 - computed / shown:.0%} saved); their maps are kept in {kept_directory()}"
         )
         console.print(said, highlight=False, markup=False)
         note = {"epoch": outcome.epochs_done, "step": outcome.steps_done, "text": said}
@@ -115,35 +131,34 @@ def views_for(settings: FitSettings, prepared: Prepared, made: Design, placement
     known = all(map(comparable, prepared.listing.splits["train"]))  # others may be cut anew each time
     if prepared.listing.kind in DENSE or mixes or again or anew or not known:
         return 0
-    asked = settings.augment, settings.crop, settings.colour
-    head = set(still) <= {0, len(stages)} and asked == (None, None, None)
-    views = min(settings.frozen_views or (1 if head else VIEWS), sum(map(bool, still)))
+    longest = max(still.count(one) for one in set(still) if one)
+    if settings.frozen_views is None:
+        changes = (settings.augment, settings.crop, settings.colour) != (None, None, None)
+        head = set(still) <= {0, len(stages)} and not changes
+        views = 1 if head else min(VIEWS, longest // 2)  # each comes twice at least
+        if views == 1 and not head:
+            return 0
+    else:
+        views = min(settings.frozen_views, longest)
+    if views > 1 and recipe.pixels:  # which are drawn for a batch at once
+        return 0
     return min(views, _fitting(settings, prepared, made, [one for one in set(still) if one]))
 
 
 def _fitting(settings: FitSettings, prepared: Prepared, made: Design, kept: Sequence[int]) -> int:
     """How many views fit on the disk."""
-    a_view = len(prepared.listing.splits["train"]) * sum(row_bytes(made, stages) for stages in kept)
-    return int(room_for(settings) // a_view)
+
+    def row(stages: int, input: Input) -> int:  # noqa: A002 - the noun of core.card
+        return 2 * math.prod(kept_shape(made.task, stages, (input.channels, *input.size)))
+
+    splits = prepared.listing.splits
+    validation = len(splits["val"]) * sum(row(stages, made.card.input) for stages in kept)
+    a_view = len(splits["train"]) * sum(row(stages, made.shown) for stages in kept)
+    return max(0, int((MAPS * room_for(settings) - validation) // a_view))
 
 
-@torch.no_grad()
-def row_bytes(made: Design, stages: int) -> int:
-    """Of one picture after so many stages."""
-    backbone = made.task.backbone
-    device = next(backbone.parameters()).device
-    with modes.preserved_modes(backbone):
-        backbone.eval()
-        images = torch.zeros(1, made.shown.channels, *made.shown.size, device=device)
-        return 2 * shrunk(made.task, stages, backbone.through(stages, images)).numel()
-
-
-def frozen_maps(settings: FitSettings, made: Design, placement: Placement, views: int) -> FrozenMaps | None:
-    """None for no views, and where nothing can be kept."""
-    if views == 0:
+def frozen_maps(settings: FitSettings, made: Design, placement: Placement, job: Job) -> FrozenMaps | None:
+    """None for no views."""
+    if job.views == 0:
         return None
-    try:
-        directory = kept_directory()
-    except (StorageError, OSError):
-        return None
-    return FrozenMaps(Prefix(made.task, made.recipe.plan, placement), views, directory, settings, Work())
+    return FrozenMaps(Prefix(made.task, made.recipe.plan, placement), job.views, job.side, settings, Work())

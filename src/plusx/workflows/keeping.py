@@ -19,6 +19,6 @@ def with_kept(job: Job, prepared: Prepared, made: Design, placement: Placement, 
     if views or side:
         try:
             make_room(kept_directory(), job.settings.cache_limit * 1e9)
-        except (StorageError, OSError):
-            views = side = 0
+        except StorageError:  # said when something is to be kept
+            views, side = (views, side) if job.saved is not None else (0, 0)
     return replace(job, views=views, side=side)

@@ -11,11 +11,19 @@ from plusx.workflows.fit_settings import FitSettings
 SHARE: Final = 0.5
 """Of the free disk that may be taken."""
 
+MAPS: Final = 0.25
+IMAGES: Final = 0.5
+OLD: Final = 0.25
+"""Of the room: for a run's maps, for its decoded images, and for what earlier runs have kept."""
+
 
 def kept_directory() -> Path:
-    """Each thing that is kept is a directory in it. StorageError and OSError where it cannot be made."""
+    """Each thing that is kept is a directory in it. StorageError where it cannot be made."""
     directory = cache_directory() / "kept"
-    directory.mkdir(exist_ok=True)
+    try:
+        directory.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{directory} could not be made: {error.strerror or error}.") from error
     return directory
 
 
@@ -29,11 +37,22 @@ def room_for(settings: FitSettings) -> float:
 
 
 def make_room(directory: Path, limit: float) -> None:
-    """Takes away what was not used for the longest time, until half of `limit` bytes is free."""
-    stores = sorted((one for one in directory.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-    sizes = [sum(file.stat().st_size for file in store.iterdir()) for store in stores]
-    for store, size in zip(stores, list(sizes), strict=True):
-        if sum(sizes) <= limit / 2:
+    """Takes away what was not used for the longest time, until no more than OLD of `limit` bytes is left.
+
+    A process that has it open goes on reading it.
+    """
+    stores = sorted(map(_used, directory.iterdir()))
+    total = sum(size for _, size, _ in stores)
+    for _, size, store in stores:
+        if total <= OLD * limit:
             return
         shutil.rmtree(store, ignore_errors=True)
-        sizes.remove(size)
+        total -= size
+
+
+def _used(store: Path) -> tuple[float, int, Path]:
+    """When, and how many bytes it has; nothing of what another process takes away at this moment."""
+    try:
+        return store.stat().st_mtime, sum(file.stat().st_size for file in store.iterdir()), store
+    except OSError:
+        return 0.0, 0, store

@@ -14,13 +14,16 @@ from plusx.data.kept_pixels import KeptPixels, kept_size, side_for
 from plusx.data.transforms import TrainTransformConfig
 from plusx.workflows.building import Design
 from plusx.workflows.contents import comparable, contents
-from plusx.workflows.kept_directory import kept_directory, room_for
+from plusx.workflows.kept_directory import IMAGES, kept_directory, room_for
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.settling import Job
 
 log = logging.getLogger("plusx")
 
 Sizes: TypeAlias = Sequence[tuple[int, int]]
+
+FORM: Final = 1
+"""Of what is kept; another one where images would be shrunk otherwise."""
 
 LEAST_GAIN: Final = 4.0
 """Times as many pixels as are kept that files have to have, for images to be kept without being asked for."""
@@ -42,12 +45,12 @@ def settle_side(job: Job, prepared: Prepared, made: Design) -> int:
             log.warning("--cache decoded is for targets of whole images: boxes and masks move with theirs. Without it.")
         return 0
     sizes, size = training_sizes(prepared), max(made.shown.size)
-    side = side_for(size, transform.scale[0])
+    side = side_for(size, transform.scale[0], transform.ratio)
     files = sum(height * width for height, width in sizes)
     kept = sum(math.prod(kept_size(*one, side)) for one in sizes)
     if settings.cache == "auto" and (files < LEAST_GAIN * kept or files < LARGE * len(sizes)):
         return 0
-    room = room_for(settings)
+    room = IMAGES * room_for(settings)
     if kept * made.shown.channels <= room:
         return side
     if settings.cache == "decoded":
@@ -78,9 +81,9 @@ def kept_pixels(side: int, prepared: Prepared, made: Design) -> KeptPixels | Non
         return None
     try:
         base = kept_directory()
-    except (StorageError, OSError):
+    except StorageError:
         return None
     channels = made.shown.channels
-    said = f"{prepared.digests['train']} {contents(prepared.digests)} {side} {channels}"
+    said = f"{FORM} {contents(prepared.digests)} {side} {channels}"
     directory = base / hashlib.sha256(said.encode()).hexdigest()[:16]
     return KeptPixels(directory, training_sizes(prepared), side, channels)

@@ -57,7 +57,9 @@ def run(
     task, source, work = tiny.seeded(), Source(tiny), Work()
     prefix = Prefix(task, plan, tiny.cpu)
     notes: list[str] = []
-    keeping = Keeping(lambda key: directory / "maps" / key[:8], 20, views, 0, tiny.prepare, notes.append, work)
+    keeping = Keeping(
+        lambda key: directory / "maps" / key[:8], 20, (3, 8, 8), views, 0, tiny.prepare, notes.append, work
+    )
     interrupt = Interrupt()
     listener = tiny.listener(stop, interrupt)
     parts = tiny.parts(directory / "run", listener, begins=prefix.begin, interrupt=interrupt)
@@ -137,7 +139,7 @@ def test_values_that_half_precision_cannot_hold_are_not_kept(tiny: Any, tmp_path
     task, source = tiny.seeded(batch_norm=False), Source(tiny)
     prefix, notes = Prefix(task, PLAN, tiny.cpu), []
     prefix.begin(0)
-    keeping = Keeping(lambda key: tmp_path / key[:8], 20, 1, 0, large, notes.append)
+    keeping = Keeping(lambda key: tmp_path / key[:8], 20, (3, 8, 8), 1, 0, large, notes.append)
     batches = list(Kept(source, source, prefix, keeping).epoch(0))
     assert [batch.stages for batch in batches] == [0] * 5
     assert all(batch.images.dtype == torch.uint8 for batch in batches)

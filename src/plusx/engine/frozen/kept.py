@@ -9,7 +9,7 @@ import torch
 from plusx.core.batch import Batch, Batches, Request, Requested
 from plusx.core.errors import StorageError
 from plusx.engine import randomness
-from plusx.engine.frozen.prefix import Prefix
+from plusx.engine.frozen.prefix import Prefix, kept_shape
 from plusx.engine.frozen.store import MapStore
 from plusx.engine.parts import Prepare
 
@@ -24,11 +24,16 @@ class Work:
 
 @dataclass(frozen=True)
 class Keeping:
-    """How pictures are kept. `directory_of`: where, by the key of the stages they went through. `pictures`: number of
-    images; `views`: how many ways each is shown, one after the other, epoch by epoch. `prepare` as in training."""
+    """How pictures are kept.
+
+    `directory_of`: where, by the key of the stages they went through; it may raise StorageError. `pictures`: number of
+    images, each a `picture` of (channels, height, width); `views`: how many ways each is shown, one after the other,
+    epoch by epoch. `prepare` as in training.
+    """
 
     directory_of: Callable[[str], Path]
     pictures: int
+    picture: tuple[int, int, int]
     views: int
     seed: int
     prepare: Prepare
@@ -40,51 +45,57 @@ class Kept:
     """Implements `core.batch.Batches`: those of `source` while all stages learn, else those of `still`, as maps.
 
     Both have the same samples in the same batches; how they show them may differ. No sample may come twice in an epoch,
-    and no target depend on how its picture is shown. The same bits come out whether a picture was kept or is computed,
-    except that the batch it was computed in may have been another.
+    and no target depend on how its picture is shown. A picture that was kept and one that is computed differ in their
+    last bits at most, where the batch it was computed in was another one.
     """
 
     def __init__(self, source: Batches, still: Requested, prefix: Prefix, keeping: Keeping) -> None:
         self._source, self._still, self._prefix, self._keeping = source, still, prefix, keeping
         self._store: MapStore | None = None
         self._key = ""
+        self._said = False
         self._generator = torch.Generator(prefix.placement.device)
 
     def __len__(self) -> int:
         return len(self._source)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        store = self._store_now()
-        if store is None:
+        if self._prefix.stages == 0:
             yield from self._source.epoch(number, start)
             return
+        self._open()
         view = number % self._keeping.views
         requests = [one._replace(epoch=view) for one in self._still.requests(number, start)]
-        there = [store.has(self._rows(one.indices, view)) for one in requests]
+        there = [self._store is not None and self._store.has(self._rows(one.indices, view)) for one in requests]
         read = self._still.read([one for one, kept in zip(requests, there, strict=True) if not kept])
+        store = self._store
         try:
             for request, kept in zip(requests, there, strict=True):
-                yield self._from_store(store, request) if kept else self._computed(store, next(read), view)
+                if kept and store is not None:
+                    yield self._from_store(store, request)
+                else:
+                    yield self._computed(next(read), view)
         finally:
-            self._ended(store)
+            self._commit()
 
-    def _store_now(self) -> MapStore | None:
-        """Of the stages that stay as they are in the epoch under way; None where there are none, or it is in vain."""
-        key = self._prefix.key
-        if key != self._key:
-            if self._store is not None:
-                self._store.close()
-            self._store, self._key = None, key
-            if key:
-                self._store = self._opened(key)
-        return self._store
+    def close(self) -> None:
+        """Gives back its files."""
+        if self._store is not None:
+            self._store.close()
+        self._store, self._key = None, ""
 
-    def _opened(self, key: str) -> MapStore | None:
+    def _open(self) -> None:
+        """The store of the stages that stay in the epoch under way; none where it cannot be, which is said once."""
+        if self._prefix.key == self._key:
+            return
+        self.close()
+        self._key, keeping = self._prefix.key, self._keeping
+        shape = kept_shape(self._prefix.task, self._prefix.stages, keeping.picture)
         try:
-            return MapStore(self._keeping.directory_of(key), self._keeping.pictures * self._keeping.views)
+            directory = keeping.directory_of(f"{self._key} {shape}")
+            self._store = MapStore(directory, keeping.pictures * keeping.views, shape)
         except StorageError as error:
-            self._keeping.tell(f"{error} What stays as it is is computed in every epoch.")
-            return None
+            self._give_up(str(error))
 
     def _rows(self, indices: Sequence[int], view: int) -> list[int]:
         return [index * self._keeping.views + view for index in indices]
@@ -95,7 +106,7 @@ class Kept:
         maps = store.get(self._rows(request.indices, request.epoch))
         return replace(batch, images=maps.float(), stages=self._prefix.stages)
 
-    def _computed(self, store: MapStore, batch: Batch, view: int) -> Batch:
+    def _computed(self, batch: Batch, view: int) -> Batch:
         """As maps, which are kept; as it was read where half precision cannot hold them."""
         placement, work = self._prefix.placement, self._keeping.work
         work.shown += len(batch)
@@ -107,21 +118,22 @@ class Kept:
         if not maps.isfinite().all():
             self._give_up("Maps have values beyond 65504, which half precision cannot hold.")
             return batch
-        if self._store is store:
+        if self._store is not None:
             try:
-                store.put(self._rows(indices, view), maps)
+                self._store.put(self._rows(indices, view), maps)
             except StorageError as error:
                 self._give_up(str(error))
         return replace(moved, images=maps.float(), stages=self._prefix.stages)
 
     def _give_up(self, reason: str) -> None:
-        """Nothing more is kept."""
-        if self._store is not None:
+        """Nothing more is put, and the same pictures are computed in every epoch; said once."""
+        if not self._said:
             self._keeping.tell(f"{reason} What stays as it is is computed in every epoch.")
-        self._store = None
+        self._said, self._store = True, None
 
-    def _ended(self, store: MapStore) -> None:
-        try:
-            store.commit()
-        except StorageError as error:
-            self._keeping.tell(str(error))
+    def _commit(self) -> None:
+        if self._store is not None:
+            try:
+                self._store.commit()
+            except StorageError as error:
+                self._give_up(str(error))

@@ -10,11 +10,15 @@ import torch
 from torch import Tensor
 
 from plusx.core.batch import Batch
+from plusx.core.memory import is_out_of_memory
 from plusx.core.task import Task
-from plusx.engine import modes
+from plusx.engine import memory, modes
 from plusx.engine.placement import Placement
 from plusx.engine.plan import Plan
 from plusx.nn.heads import PooledLinear
+
+FORM = 1
+"""Of what is kept; another one where the same key would mean something else."""
 
 AT_ONCE = 64
 """Images that go through the stages together, at most."""
@@ -26,6 +30,7 @@ class Prefix:
     def __init__(self, task: Task, plan: Plan, placement: Placement) -> None:
         self.task, self.plan, self.placement = task, plan, placement
         self.stages = 0
+        self._at_once = AT_ONCE
         self.key = ""  # of what these stages are
 
     def begin(self, epoch: int) -> None:
@@ -41,8 +46,15 @@ class Prefix:
         backbone = self.task.backbone
         with modes.preserved_modes(backbone), self.placement.autocast():
             backbone.eval()
-            found = [backbone.through(self.stages, part.images) for part in batch.parts(AT_ONCE)]
-        return torch.cat([shrunk(self.task, self.stages, maps) for maps in found])
+            while True:
+                try:
+                    found = [backbone.through(self.stages, part.images) for part in batch.parts(self._at_once)]
+                    return torch.cat([shrunk(self.task, self.stages, maps) for maps in found])
+                except Exception as error:
+                    if not is_out_of_memory(error) or self._at_once == 1:
+                        raise
+                self._at_once = max(1, min(self._at_once, len(batch)) // 2)
+                memory.release(self.placement.device)
 
 
 def kept_stages(plan: Plan, epoch: int, stages: int) -> int:
@@ -58,10 +70,21 @@ def shrunk(task: Task, stages: int, maps: Tensor) -> Tensor:
     return maps.half()
 
 
+@torch.no_grad()
+def kept_shape(task: Task, stages: int, picture: tuple[int, int, int]) -> tuple[int, ...]:
+    """Of what is kept of one picture (channels, height, width) after so many stages."""
+    device = next(task.backbone.parameters()).device
+    with modes.preserved_modes(task.backbone):
+        task.backbone.eval()
+        maps = task.backbone.through(stages, torch.zeros(1, *picture, device=device))
+        return tuple(shrunk(task, stages, maps).shape[1:])
+
+
 def weights_key(task: Task, stages: int) -> str:
-    """Of all values in the first `stages`."""
-    found = hashlib.sha256()
+    """Of the first `stages`: all values, how their modules are built, and the torch that computes with them."""
+    found = hashlib.sha256(f"{FORM} {torch.__version__} {stages}".encode())
     for name, part in task.backbone.parts()[:stages]:
+        found.update(repr(part).encode())
         for key, value in part.state_dict().items():
             plain = value.detach().cpu().contiguous()
             found.update(f"{name}.{key} {plain.dtype} {tuple(plain.shape)}".encode())

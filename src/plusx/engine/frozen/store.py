@@ -1,10 +1,12 @@
 """Maps on the disk, a row a picture, in half precision: written once, read as memory.
 
 Rows count only from when they are on the disk, so that neither a kill nor a power cut leaves half a row behind. Several
-processes may share a store: they write the same.
+processes may share a store: they write the same, and each counts what was there when it opened it.
 """
 
 import json
+import math
+import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from plusx.core.errors import StorageError
@@ -24,60 +25,51 @@ COMMITTED: Final = 64 << 20
 
 
 class MapStore:
-    """`rows` maps of one shape each, which the first ones that are put decide; float16."""
+    """`rows` maps of one `shape` each, float16. What is open here stays readable when its files are taken away."""
 
-    def __init__(self, directory: Path, rows: int) -> None:
-        """Opens what is there, or begins anew. Raises StorageError."""
-        self.directory, self.rows = directory, rows
-        self._shape: tuple[int, ...] | None = None
-        self._values: NDArray[Any] | None = None
+    def __init__(self, directory: Path, rows: int, shape: Sequence[int]) -> None:
+        """Opens what is there, or begins anew where it is of other rows or another shape. Raises StorageError."""
+        self.directory, self.rows, self.shape = directory, rows, tuple(shape)
+        self._row_bytes = 2 * math.prod(self.shape)
         self._pending: list[int] = []
         try:
             directory.mkdir(parents=True, exist_ok=True)
             with locked(directory / "lock"):
-                self._open()
-        except OSError as error:
+                self._open({"rows": rows, "shape": list(self.shape)})
+            os.utime(directory)  # used now: the last to be taken away
+        except (OSError, ValueError) as error:
             raise self._failed(error) from error
 
-    def _open(self) -> None:
-        directory, rows = self.directory, self.rows
-        if (about := _read(directory / "about.json")) is not None and about["rows"] == rows:
-            self._shape = tuple(about["shape"])
-            os.utime(directory)  # used now: the last to be taken away
-        else:
+    def _open(self, about: dict[str, Any]) -> None:
+        """Under the lock. Files that fit are never replaced: another process may be at work on them."""
+        if _read(self.directory / "about.json") != about:
             for name in ("done", "maps"):
-                (directory / name).unlink(missing_ok=True)
-        self._done_file = _opened(directory / "done", rows)
-        self._map_file = _opened(directory / "maps", rows * self._row_bytes)
-        self.done = np.fromfile(directory / "done", dtype=np.uint8, count=rows).astype(bool)
-
-    @property
-    def _row_bytes(self) -> int:
-        return 0 if self._shape is None else 2 * int(np.prod(self._shape))
+                (self.directory / name).unlink(missing_ok=True)
+        self._done_file = _opened(self.directory / "done", self.rows)
+        self._map_file = _opened(self.directory / "maps", self.rows * self._row_bytes)
+        write_text(self.directory / "about.json", json.dumps(about))
+        self.done = np.fromfile(self.directory / "done", dtype=np.uint8, count=self.rows).astype(bool)
+        size = self.rows * self._row_bytes
+        self._values = mmap.mmap(self._map_file, size, access=mmap.ACCESS_READ)  # of the open file, whatever its name
 
     def has(self, rows: Sequence[int]) -> bool:
         """Whether all of them are there."""
         return bool(self.done[list(rows)].all())
 
     def get(self, rows: Sequence[int]) -> Tensor:
-        """(len(rows), ...), float16, on the CPU."""
-        assert self._shape is not None
-        if self._values is None:
-            self._values = np.memmap(self.directory / "maps", np.float16, "r", shape=(self.rows, *self._shape))
-        return torch.from_numpy(self._values[list(rows)])
+        """(len(rows), *shape), float16, on the CPU."""
+        values = np.frombuffer(self._values, np.float16).reshape(self.rows, *self.shape)
+        return torch.from_numpy(values[list(rows)])
 
     def put(self, rows: Sequence[int], maps: Tensor) -> None:
-        """maps: (len(rows), ...), float16. Raises StorageError."""
+        """maps: (len(rows), *shape), float16. Rows that are there stay as they are. Raises StorageError."""
         values = maps.cpu().contiguous().numpy()
         try:
-            if self._shape is None:
-                self._shape = values.shape[1:]
-                os.ftruncate(self._map_file, self.rows * self._row_bytes)
-                write_text(self.directory / "about.json", json.dumps({"rows": self.rows, "shape": self._shape}))
             for row, value in zip(rows, values, strict=True):
-                _write(self._map_file, value.tobytes(), row * self._row_bytes)
-            self._pending += rows
-            self.done[list(rows)] = True
+                if not self.done[row]:
+                    _write(self._map_file, value.tobytes(), row * self._row_bytes)
+                    self._pending.append(row)
+                    self.done[row] = True
             if len(self._pending) * self._row_bytes >= COMMITTED:
                 self.commit()
         except OSError as error:
@@ -97,13 +89,14 @@ class MapStore:
 
     def close(self) -> None:
         """After it, nothing can be read or written."""
+        self._values.close()
         for file in (self._done_file, self._map_file):
             os.close(file)
 
-    def _failed(self, error: OSError) -> StorageError:
+    def _failed(self, error: Exception) -> StorageError:
         if isinstance(error, StorageError):
             return error
-        return StorageError(f"Maps could not be kept in {self.directory}: {error.strerror or error}.")
+        return StorageError(f"Maps could not be kept in {self.directory}: {getattr(error, 'strerror', None) or error}.")
 
 
 def _read(path: Path) -> dict[str, Any] | None:
