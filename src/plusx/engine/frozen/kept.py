@@ -79,7 +79,8 @@ class Kept:
             self._commit()
 
     def close(self) -> None:
-        """Gives back its files."""
+        """Gives back its files, with all that was put in them."""
+        self._commit()
         if self._store is not None:
             self._store.close()
         self._store, self._key = None, ""
