@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 
@@ -6,3 +8,10 @@ def caches_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     """No test reads or writes the caches of the user who runs it."""
     monkeypatch.setenv("PLUSX_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("PLUSX_WEIGHTS", str(tmp_path_factory.getbasetemp() / "weights"))
+
+
+@pytest.fixture
+def cache(caches_of_its_own: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty one for this test alone."""
+    monkeypatch.setenv("PLUSX_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"

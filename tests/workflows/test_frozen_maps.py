@@ -23,6 +23,8 @@ from plusx.workflows.kept_directory import make_room
 from plusx.workflows.preparation import Prepared, prepare, read_listing
 from plusx.workflows.run import Run
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 QUICK: dict[str, Any] = {
     "model": "resnet20",
     "batch_size": 8,
@@ -34,12 +36,6 @@ QUICK: dict[str, Any] = {
     "export": False,
 }
 CPU = Placement(torch.device("cpu"))
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PLUSX_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="module")

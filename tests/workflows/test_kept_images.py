@@ -20,6 +20,8 @@ from plusx.workflows.preparation import Prepared, prepare, read_listing
 from plusx.workflows.run import Run
 from plusx.workflows.settling import settle
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 QUICK: dict[str, Any] = {
     "model": "resnet20",
     "batch_size": 8,
@@ -29,12 +31,6 @@ QUICK: dict[str, Any] = {
     "compile": "no",
     "export": False,
 }
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PLUSX_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,22 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def open_sized(path: Path, size: int) -> int:
+    """A handle to read and write the file, made where there is none, of `size` bytes at least. Raises OSError."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    if os.fstat(handle).st_size < size:
+        os.ftruncate(handle, size)
+    return handle
+
+
+def write_at(handle: int, content: bytes, offset: int) -> None:
+    """All of it: a system may take less at a time. Raises OSError."""
+    os.lseek(handle, offset, os.SEEK_SET)
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
 def _flush(path: Path) -> None:
     """Waits until file or directory is on the disk; a system that cannot flush directories is let off."""
     directory = path.is_dir()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plusx.core.errors import StorageError
+from plusx.core.storage import open_sized, write_at
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -106,9 +107,9 @@ class KeptPixels:
             return ""
         try:
             files = self._opened()
-            files.write(files.pixel_file, pixels.tobytes(), int(self._places[index]))
+            write_at(files.pixel_file, pixels.tobytes(), int(self._places[index]))
             checksum = np.array([_checksum(pixels.reshape(-1))], dtype=np.uint32)
-            files.write(files.checksum_file, checksum.tobytes(), 4 * index)
+            write_at(files.checksum_file, checksum.tobytes(), 4 * index)
         except (OSError, StorageError) as error:
             self._given_up = True
             reason = getattr(error, "strerror", None) or error
@@ -126,8 +127,8 @@ class _Files:
         self.process = os.getpid()
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self.pixel_file = _file(directory / "pixels", size)
-            self.checksum_file = _file(directory / "checksums", 4 * rows)
+            self.pixel_file = open_sized(directory / "pixels", size)
+            self.checksum_file = open_sized(directory / "checksums", 4 * rows)
             self.pixels = np.memmap(directory / "pixels", np.uint8, "r", shape=(size,))
             self.checksums = np.memmap(directory / "checksums", np.uint32, "r", shape=(rows,))
             os.utime(directory)  # used now: the last to be taken away
@@ -138,13 +139,6 @@ class _Files:
         """After it, nothing can be written."""
         for handle in (self.pixel_file, self.checksum_file):
             os.close(handle)
-
-    def write(self, handle: int, content: bytes, offset: int) -> None:
-        """All of it: a system may take less at a time."""
-        os.lseek(handle, offset, os.SEEK_SET)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(handle, view) :]
 
 
 def shrunk(image: Pixels, size: Kept) -> Pixels:
@@ -166,10 +160,3 @@ def side_for(input_side: int, least_share: float, ratio: tuple[float, float] = (
 
 def _checksum(row: NDArray[np.uint8]) -> int:
     return zlib.crc32(np.ascontiguousarray(row).data) or 1
-
-
-def _file(path: Path, size: int) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-    if os.fstat(handle).st_size < size:
-        os.ftruncate(handle, size)
-    return handle

@@ -24,10 +24,6 @@ Resize: TypeAlias = Callable[[Batch, float], Batch]
 """uint8 batch on its device, and the share of the run at its epoch's end, 0..1 → the batch at the size for then."""
 
 
-def nothing(epoch: int) -> None:
-    """Does nothing."""
-
-
 @dataclass(frozen=True)
 class TrainParts:
     """`evaluate` is called after each epoch with the task to judge (that of the average where there is one).
@@ -52,7 +48,7 @@ class TrainParts:
     about: Mapping[str, Any] = field(default_factory=dict)
     sampled: Callable[[int, int], bool] = never  # of which step, of how many, observers get norms
     resize: Resize | None = None  # comes before `prepare`
-    begins: Callable[[int], None] = nothing  # told of each epoch (from 0) before it, with the weights it begins with
+    begins: Callable[[int], None] | None = None  # told of each epoch (from 0), with the weights it begins with
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from plusx.engine.evidence import NonFiniteStepError
 from plusx.engine.interrupt import AbandonedError
 from plusx.engine.losses import check_weights
 from plusx.engine.observer import BeginInfo, EpochInfo, StepInfo, Stopped
-from plusx.engine.parts import Outcome, TrainParts, nothing
+from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.placement import Placement, tuned
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
@@ -170,7 +170,7 @@ class _Run:
         """The steps that are left of the current epoch; what stopped it before its end."""
         state = self.state
         self.stepper.begin_epoch(state.epoch)
-        if self.parts.begins is not nothing:
+        if self.parts.begins is not None:
             self.saver.wait()  # loading processes may begin in any epoch then, and are copies of this one
             self.parts.begins(state.epoch)
         began = time.perf_counter() - state.seconds

@@ -27,7 +27,7 @@ from plusx.engine.journal import Journal
 from plusx.engine.notes import Notes
 from plusx.engine.observer import Observer
 from plusx.engine.pace import Unhurried
-from plusx.engine.parts import Outcome, TrainParts, nothing
+from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.progress import Progress
 from plusx.engine.stage_norms import sampled
 from plusx.engine.sync_norm import synchronised
@@ -277,7 +277,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
 
     notes, journal = Notes(), Journal(job.run.path)
     loader.handling, measuring.handling = Handling(settings.unreadable, notes.add), Handling(tell=notes.add)
-    kept = frozen_maps(settings, made, placement, job)
+    kept = frozen_maps(job, made, placement)
     batches = loader if kept is None else kept.training(loader, prepared, made, notes)
     validation = measuring if kept is None else kept.validation(measuring, prepared, made, notes)
     tell_plan(made, placement, job, console)
@@ -311,7 +311,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             checkpoint_minutes=settings.checkpoint_minutes,
             keep=settings.keep,
             sampled=sampled,
-            begins=nothing if kept is None else kept.begins,
+            begins=None if kept is None else kept.prefix.begin,
             about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
         going_on = job.saved is not None

@@ -1,6 +1,5 @@
 """What comes out of stages that stay as they are is computed once and kept: whether, where, and in how many views."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from plusx.engine.placement import Placement
 from plusx.workflows.building import Design
 from plusx.workflows.contents import comparable, contents
 from plusx.workflows.fit_settings import FitSettings
-from plusx.workflows.kept_directory import MAPS, kept_directory, room_for
+from plusx.workflows.kept_directory import MAPS, kept_directory, place_of, room_for
 from plusx.workflows.loading import preparation, training_batches
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.settling import Job
@@ -82,14 +81,10 @@ class FrozenMaps:
     ) -> Keeping:
         def directory(stages: str) -> Path:
             said = f"{key} {self.prefix.placement} {stages}"
-            return kept_directory() / hashlib.sha256(said.encode()).hexdigest()[:16]
+            return place_of(said)
 
         picture = (input.channels, *input.size)
         return Keeping(directory, images, picture, views, self.settings.seed, prepare, notes.add, self.work)
-
-    def begins(self, epoch: int) -> None:
-        """`epoch` (from 0) is the one under way."""
-        self.prefix.begin(epoch)
 
     def told_in(self, outcome: Outcome, console: Console) -> Outcome:
         """With a note on how much work was saved, if any was."""
@@ -122,7 +117,7 @@ def views_for(settings: FitSettings, prepared: Prepared, made: Design, placement
     """In how many views images are kept; 0 where nothing is: no stage stays for more than an epoch, or a batch is more
     than its images, or there is no room."""
     plan, recipe, stages = made.recipe.plan, made.recipe, made.task.backbone.stages
-    still = [kept_stages(plan, epoch, len(stages)) for epoch in range(plan.epochs)]
+    still = kept_stages(plan, len(stages))
     if not any(still) or settings.frozen_views == 0 or placement.sharded or ranks.world > 1:
         return 0
     mixes = recipe.augment != InTurn() or recipe.mix is not None or recipe.progressive is not None
@@ -157,8 +152,8 @@ def _fitting(settings: FitSettings, prepared: Prepared, made: Design, kept: Sequ
     return max(0, int((MAPS * room_for(settings) - validation) // a_view))
 
 
-def frozen_maps(settings: FitSettings, made: Design, placement: Placement, job: Job) -> FrozenMaps | None:
+def frozen_maps(job: Job, made: Design, placement: Placement) -> FrozenMaps | None:
     """None for no views."""
     if job.views == 0:
         return None
-    return FrozenMaps(Prefix(made.task, made.recipe.plan, placement), job.views, job.side, settings, Work())
+    return FrozenMaps(Prefix(made.task, made.recipe.plan, placement), job.views, job.side, job.settings, Work())

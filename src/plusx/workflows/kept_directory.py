@@ -1,5 +1,6 @@
 """Where maps and images are kept that can be made again, and how much of the disk they may take."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,11 @@ def kept_directory() -> Path:
     except OSError as error:
         raise StorageError(f"{directory} could not be made: {error.strerror or error}.") from error
     return directory
+
+
+def place_of(key: str) -> Path:
+    """The directory of what the key stands for. StorageError where it cannot be made."""
+    return kept_directory() / hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def room_for(settings: FitSettings) -> float:

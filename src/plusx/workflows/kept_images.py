@@ -1,6 +1,5 @@
 """Whether training images are kept decoded, how large, and where."""
 
-import hashlib
 import logging
 import math
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from plusx.data.kept_pixels import KeptPixels, kept_size, side_for
 from plusx.data.transforms import TrainTransformConfig
 from plusx.workflows.building import Design
 from plusx.workflows.contents import comparable, contents
-from plusx.workflows.kept_directory import IMAGES, kept_directory, room_for
+from plusx.workflows.kept_directory import IMAGES, place_of, room_for
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.settling import Job
 
@@ -79,11 +78,9 @@ def kept_pixels(side: int, prepared: Prepared, made: Design) -> KeptPixels | Non
     """None where nothing is kept."""
     if side == 0:
         return None
+    channels = made.shown.channels
     try:
-        base = kept_directory()
+        directory = place_of(f"{FORM} {contents(prepared.digests)} {side} {channels}")
     except StorageError:
         return None
-    channels = made.shown.channels
-    said = f"{FORM} {contents(prepared.digests)} {side} {channels}"
-    directory = base / hashlib.sha256(said.encode()).hexdigest()[:16]
     return KeptPixels(directory, training_sizes(prepared), side, channels)

@@ -124,7 +124,7 @@ def test_a_full_disk_is_said_once_and_the_run_goes_on(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("plusx.engine.frozen.store._write", full)
+    monkeypatch.setattr("plusx.engine.frozen.store.write_at", full)
     task, source, _, (_, notes) = run(tiny, tmp_path / "full")
     assert len(source.read_names) == 80
     assert len(notes) == 1

@@ -5,6 +5,7 @@ epoch. Where only the head learns and it begins with a mean over all places, tha
 """
 
 import hashlib
+from collections import Counter
 
 import torch
 from torch import Tensor
@@ -28,14 +29,15 @@ class Prefix:
     """Of `task` in the epoch under way. `stages`: how many stay as they are and are worth keeping; 0: none."""
 
     def __init__(self, task: Task, plan: Plan, placement: Placement) -> None:
-        self.task, self.plan, self.placement = task, plan, placement
+        self.task, self.placement = task, placement
+        self._kept = kept_stages(plan, len(task.backbone.stages))
         self.stages = 0
         self._at_once = AT_ONCE
         self.key = ""  # of what these stages are
 
     def begin(self, epoch: int) -> None:
         """`epoch` (from 0) is the one under way; the task has the weights with which it begins."""
-        stages = kept_stages(self.plan, epoch, len(self.task.backbone.stages))
+        stages = self._kept[epoch]
         if stages != self.stages:
             self.stages = stages
             self.key = "" if stages == 0 else weights_key(self.task, stages)
@@ -57,10 +59,11 @@ class Prefix:
                 memory.release(self.placement.device)
 
 
-def kept_stages(plan: Plan, epoch: int, stages: int) -> int:
-    """How many of the first `stages` stay as they are in `epoch` and in at least one more; 0 where it does not pay."""
-    still = [stages - plan.learning_stages(at, stages) for at in range(plan.epochs)]
-    return still[epoch] if still.count(still[epoch]) > 1 else 0
+def kept_stages(plan: Plan, stages: int) -> list[int]:
+    """For each epoch, how many of the first `stages` stay as they are in it and in one more at least; else 0."""
+    still = [stages - plan.learning_stages(epoch, stages) for epoch in range(plan.epochs)]
+    epochs = Counter(still)
+    return [count if epochs[count] > 1 else 0 for count in still]
 
 
 def shrunk(task: Task, stages: int, maps: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from plusx.core.errors import StorageError
 from plusx.core.locking import locked
-from plusx.core.storage import write_text
+from plusx.core.storage import open_sized, write_at, write_text
 
 COMMITTED: Final = 64 << 20
 """Bytes after which what was written is brought to the disk, and counts."""
@@ -42,12 +42,13 @@ class MapStore:
 
     def _open(self, about: dict[str, Any]) -> None:
         """Under the lock. Files that fit are never replaced: another process may be at work on them."""
-        if _read(self.directory / "about.json") != about:
-            for name in ("done", "maps"):
-                (self.directory / name).unlink(missing_ok=True)
-        self._done_file = _opened(self.directory / "done", self.rows)
-        self._map_file = _opened(self.directory / "maps", self.rows * self._row_bytes)
-        write_text(self.directory / "about.json", json.dumps(about))
+        fits = _read(self.directory / "about.json") == about
+        for name in () if fits else ("done", "maps"):
+            (self.directory / name).unlink(missing_ok=True)
+        self._done_file = open_sized(self.directory / "done", self.rows)
+        self._map_file = open_sized(self.directory / "maps", self.rows * self._row_bytes)
+        if not fits:
+            write_text(self.directory / "about.json", json.dumps(about))
         self.done = np.fromfile(self.directory / "done", dtype=np.uint8, count=self.rows).astype(bool)
         size = self.rows * self._row_bytes
         self._values = mmap.mmap(self._map_file, size, access=mmap.ACCESS_READ)  # of the open file, whatever its name
@@ -67,7 +68,7 @@ class MapStore:
         try:
             for row, value in zip(rows, values, strict=True):
                 if not self.done[row]:
-                    _write(self._map_file, value.tobytes(), row * self._row_bytes)
+                    write_at(self._map_file, value.tobytes(), row * self._row_bytes)
                     self._pending.append(row)
                     self.done[row] = True
             if len(self._pending) * self._row_bytes >= COMMITTED:
@@ -82,7 +83,7 @@ class MapStore:
         try:
             os.fsync(self._map_file)
             for row in self._pending:
-                _write(self._done_file, b"\1", row)
+                write_at(self._done_file, b"\1", row)
             self._pending = []
         except OSError as error:
             raise self._failed(error) from error
@@ -106,17 +107,3 @@ def _read(path: Path) -> dict[str, Any] | None:
         return {"rows": int(found["rows"]), "shape": [int(one) for one in found["shape"]]}
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-
-
-def _opened(path: Path, size: int) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-    os.ftruncate(handle, max(size, os.fstat(handle).st_size))
-    return handle
-
-
-def _write(handle: int, content: bytes, offset: int) -> None:
-    """All of it: a system may take less at a time."""
-    os.lseek(handle, offset, os.SEEK_SET)
-    view = memoryview(content)
-    while view:
-        view = view[os.write(handle, view) :]
