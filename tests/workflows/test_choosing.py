@@ -9,6 +9,8 @@ from plusx.data.augment.cutmix import CutMix
 from plusx.data.augment.erasing import RandomErasing
 from plusx.data.augment.mixup import Mixup
 from plusx.data.jitter import JitterConfig
+from plusx.engine.optimizers.adamw import AdamW
+from plusx.engine.optimizers.muon import Muon
 from plusx.engine.schedules.step import Step
 from plusx.nn.losses.generalised_cross_entropy import GeneralisedCrossEntropy
 from plusx.nn.losses.logit_adjustment import LogitAdjustment
@@ -34,6 +36,15 @@ def chosen(images: int = 45_000, kind: Kind = "label", pretrained: bool = False,
 )
 def test_the_default_says_why(kind: Kind, pretrained: bool, note: str) -> None:
     assert chosen(kind=kind, pretrained=pretrained).notes == (note,)
+
+
+def test_muon_is_for_one_target_an_image_and_whole_matrices() -> None:
+    adamw = AdamW(rate=1e-3, weight_decay=0.05)
+    assert chosen().recipe.plan.optimizer == Muon(rate=0.03, weight_decay=0.05)
+    assert isinstance(chosen(kind="value").recipe.plan.optimizer, Muon)
+    assert chosen(kind="labels").recipe.plan.optimizer == adamw
+    assert chosen(nproc=2, shard_model=True).recipe.plan.optimizer == adamw
+    assert isinstance(chosen(nproc=2, shard_model=True, optimizer="muon").recipe.plan.optimizer, Muon)
 
 
 def test_what_was_published_nowhere_cannot_be_departed_from() -> None:

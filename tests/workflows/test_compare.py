@@ -82,7 +82,7 @@ def test_one_seed_says_nothing_of_significance(vary: Vary, capsys: Any) -> None:
     assert verdict["welch"] is verdict["paired"] is None
     assert verdict["words"] == (
         "Nothing can be said of significance: A and B each have one seed. Train each with the same three seeds or more "
-        "(--seed 1, --seed 2, ...)."
+        "(--seed 1, --seed 2, ..., each with --split-seed 0: judged on the same images)."
     )
 
 

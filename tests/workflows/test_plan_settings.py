@@ -1,7 +1,5 @@
 """The optimizer that a user names, beside a recipe."""
 
-from dataclasses import replace
-
 import pytest
 
 from plusx.core.errors import InputError
@@ -26,14 +24,6 @@ def test_a_named_optimizer_takes_as_much_of_its_usual_rate_as_the_recipe_of_its_
     assert choose_optimizer(FitSettings(optimizer="adamw"), HALF) == AdamW(rate=5e-4)
     assert choose_optimizer(FitSettings(optimizer="lion"), HALF) == Lion(rate=1.5e-4)
     assert choose_optimizer(FitSettings(optimizer="muon"), HALF) == Muon(rate=0.01, adamw_rate=5e-4)
-
-
-def test_the_default_recipe_needs_no_whole_matrices_where_they_are_divided() -> None:
-    plan = Plan(optimizer=Muon(rate=0.03, weight_decay=0.02))
-    sharded = FitSettings(nproc=2, shard_model=True)
-    assert choose_optimizer(sharded, plan) == AdamW(rate=1.5e-3, weight_decay=0.02)
-    assert choose_optimizer(replace(sharded, optimizer="muon"), plan) is plan.optimizer
-    assert choose_optimizer(replace(sharded, recipe="scratch-small"), plan) is plan.optimizer
 
 
 def test_own_rate_and_decay_go_before() -> None:

@@ -39,7 +39,8 @@ class Choice(NamedTuple):
 def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     """The named recipe, or the default one, for these data, with the user's own settings in place of its."""
     asked = settings.batch_size if isinstance(settings.batch_size, int) else None
-    facts = replace(facts, batch=asked, shown=settings.image_size, epochs=settings.epochs)
+    own = {"batch": asked, "shown": settings.image_size, "epochs": settings.epochs, "sharded": settings.shard_model}
+    facts = replace(facts, **own)
     usual = default_recipe(facts)
     name = usual.name if settings.recipe == "auto" else settings.recipe
     known = about(name)

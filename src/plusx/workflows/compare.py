@@ -138,7 +138,7 @@ def _of_validation(records: Sequence[Record]) -> str:
     if all(len(found) == 1 for found in by_seed.values()):
         return (
             "Every seed drew its own validation images: part of the spread between seeds is theirs. Runs with the same "
-            "seed were judged on the same images."
+            "seed were judged on the same images; with --split-seed 0 all are."
         )
     return "The validation images differ, also between runs with the same seed: part of a difference may be theirs."
 

@@ -25,6 +25,11 @@ class FitSettings(ReadingSettings):
     val_fraction: float = option(
         0.2, "share of the images to validate on, where the data brings no validation split", above=0, below=1
     )
+    split_seed: int | None = option(
+        None,
+        "seed by which these are drawn, so that runs of several seeds have the same; none: --seed",
+        least=0,
+    )
     balance: Literal["none", "weights", "sampling"] = option(
         "none", "against class imbalance: weigh the loss or the draw"
     )

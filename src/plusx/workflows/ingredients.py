@@ -76,7 +76,7 @@ def refuse_others(name: str, model: LoadedModel, other_name: str, other: LoadedM
         if one[SPLIT] != two[SPLIT]:
             more = (
                 " With another split, one was trained on images that judge the other: bring a validation split "
-                "(--split-column, a val folder), or train both with the same --seed."
+                "(--split-column, a val folder), or train both with the same --split-seed."
             )
         raise InputError(f"{name} and {other_name} make no soup; they differ in {'; '.join(differing)}.{more}")
 

@@ -4,9 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from plusx.engine.averages.average import AverageConfig
-from plusx.engine.optimizers.adamw import AdamW
 from plusx.engine.optimizers.lamb import Lamb
-from plusx.engine.optimizers.muon import Muon
 from plusx.engine.optimizers.optimizer import OptimizerConfig
 from plusx.engine.plan import AVERAGES, OPTIMIZERS, SCHEDULES, Plan
 from plusx.engine.schedules.schedule import Schedule
@@ -22,21 +20,15 @@ def choose_optimizer(settings: FitSettings, plan: Plan) -> OptimizerConfig:
     """The recipe's, or the named one; with the user's own rate and weight decay.
 
     A named one of another kind has its own usual settings, and of its usual rate as much as the recipe takes of its
-    own optimizer's: SGD at 0.05, half of 0.1, becomes AdamW at 5e-4, half of 1e-3. Muon of the default recipe, which
-    needs whole matrices, becomes AdamW where these are divided over processes.
+    own optimizer's: SGD at 0.05, half of 0.1, becomes AdamW at 5e-4, half of 1e-3.
     """
     optimizer: Any = plan.optimizer
-    if settings.optimizer is None and settings.recipe == "auto" and settings.shard_model and type(optimizer) is Muon:
-        optimizer = _in_place_of(optimizer, AdamW(weight_decay=optimizer.weight_decay))
     if settings.optimizer is not None and OPTIMIZERS[settings.optimizer] is not type(optimizer):
-        optimizer = _in_place_of(optimizer, OPTIMIZERS[settings.optimizer]())
+        usual = OPTIMIZERS[settings.optimizer]()
+        optimizer = with_rate(usual, float(f"{usual.rate * optimizer.rate / type(optimizer)().rate:.3g}"))
     if settings.weight_decay is not None:
         optimizer = replace(optimizer, weight_decay=settings.weight_decay)
     return optimizer if settings.rate in (None, "auto") else with_rate(optimizer, settings.rate)
-
-
-def _in_place_of(before: Any, usual: OptimizerConfig) -> OptimizerConfig:
-    return with_rate(usual, float(f"{usual.rate * before.rate / type(before)().rate:.3g}"))
 
 
 def choose_sharpness(settings: FitSettings, plan: Plan) -> Sharpness | None:

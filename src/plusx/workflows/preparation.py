@@ -106,7 +106,8 @@ def prepare(
         raise DataError("The data audit has findings and --strict was given:\n" + "\n".join(report.summary()))
     read_so = listing
     readable = with_notes(report.clean(listing), settings)
-    listing = with_validation(readable, settings.val_fraction, settings.seed, report.copies)
+    seed = settings.seed if settings.split_seed is None else settings.split_seed
+    listing = with_validation(readable, settings.val_fraction, seed, report.copies)
     if not listing.splits.get("train"):
         raise DataError(f"No readable image is left to train on, of {report.files}:\n" + "\n".join(report.summary()))
     seen = {target_text(sample.target, listing.classes) for sample in listing.splits["train"]}
@@ -146,7 +147,7 @@ def with_notes(listing: Listing, settings: FitSettings) -> Listing:
     """Says which settings of the validation split have no effect, because the data brings one."""
     if not listing.splits.get("val"):
         return listing
-    useless = {"val_fraction", "group_column", "group_pattern"} & changed_from_default(settings).keys()
+    useless = {"val_fraction", "split_seed", "group_column", "group_pattern"} & changed_from_default(settings).keys()
     notes = [f"{name} has no effect: the data brings a validation split" for name in sorted(useless)]
     return listing.with_splits(listing.splits, *notes)
 

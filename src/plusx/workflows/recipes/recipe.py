@@ -25,7 +25,8 @@ SMALLEST_BATCH = 8
 class Facts:
     """What a recipe may depend on. `images`: of the training split. `size`: of the backbone's usual input, pixels.
     `head`: the one asked for; None: the task's usual. `side`: pixels of a side of the images themselves, None where
-    they were not looked at. `batch`, `shown` (pixels of a side of the input), `epochs`: those that the user asks for.
+    they were not looked at. `sharded`: whether every process holds a part of each matrix. `batch`, `shown` (pixels of a
+    side of the input), `epochs`: those that the user asks for.
     """
 
     images: int
@@ -35,6 +36,7 @@ class Facts:
     head: str | None = None
     pretrained: bool = False
     side: int | None = None
+    sharded: bool = False
     batch: int | None = None
     shown: int | None = None
     epochs: int | None = None
