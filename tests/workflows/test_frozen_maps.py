@@ -69,6 +69,12 @@ def test_a_second_run_takes_what_the_first_has_kept(
     assert json.loads((anew.path / "settings.json").read_text(encoding="utf-8"))["frozen_views"] == 0
 
 
+def test_maps_computed_in_bfloat16(data: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = {**QUICK, "precision": "bf16", "weights": str(start), "strategy": "lp-ft", "epochs": 4}
+    fit(data, **settings, frozen_views=1, out=tmp_path / "run")
+    assert "computed for 30 of 60 pictures" in capsys.readouterr().err
+
+
 def test_other_weights_or_images_have_maps_of_their_own(data: Path, start: Path, tmp_path: Path, cache: Path) -> None:
     settings = {**QUICK, "weights": str(start), "strategy": "head", "epochs": 2}
     fit(data, **settings, out=tmp_path / "a")

@@ -46,11 +46,12 @@ class Prefix:
     def maps(self, batch: Batch) -> Tensor:
         """Of a prepared batch on the task's device; float16."""
         backbone = self.task.backbone
-        with modes.preserved_modes(backbone), self.placement.autocast():
+        with modes.preserved_modes(backbone):
             backbone.eval()
             while True:
                 try:
-                    found = [backbone.through(self.stages, part.images) for part in batch.parts(self._at_once)]
+                    with self.placement.autocast():  # which refuses float16 where it computes in bfloat16
+                        found = [backbone.through(self.stages, part.images) for part in batch.parts(self._at_once)]
                     return torch.cat([shrunk(self.task, self.stages, maps) for maps in found])
                 except Exception as error:
                     if not is_out_of_memory(error) or self._at_once == 1:
