@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 
 from plusx.deploy.export import export
-from plusx.deploy.predictor import OnnxPredictor
+from plusx.deploy.onnx_predictor import OnnxPredictor
 from plusx.weights.create import card_for, create_task
 from side_by_side import interleaved, table
 

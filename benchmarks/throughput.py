@@ -3,7 +3,7 @@
 Training: plusx as `fit` places a network on this machine (half precision and channels last where they are faster),
 with its whole step (normalisation of uint8 images, checks, update), against a bare loop around timm's network: as its
 train.py has it without flags (fp32, contiguous), and with channels last and bf16 turned on by hand. SGD, batches of 32.
-Answers: the exported ONNX file in ONNX Runtime against the eager network in fp32, batches of 1 and of 32.
+Answers: the exported ONNX file in ONNX Runtime and in OpenVINO against the eager network in fp32, batches of 1 and 32.
 The limit: multiply-adds (three times those of an answer for a step) at the rate at which this machine multiplies two
 matrices of 2048 x 2048, in the same precision. What the network does besides convolving is not in it.
 
@@ -26,6 +26,7 @@ from plusx.backbones.count import multiply_adds
 from plusx.core.batch import Batch
 from plusx.core.card import Input
 from plusx.deploy.export import export
+from plusx.deploy.openvino_predictor import OpenVinoPredictor
 from plusx.engine.device import Workload, choose_placement
 from plusx.engine.optimizers.sgd import SGD
 from plusx.engine.placement import Placement
@@ -90,7 +91,13 @@ def answers(name: str, folder: Path, batch: int) -> dict[str, Callable[[], None]
         with torch.inference_mode():
             task(normal)
 
-    return {"eager fp32": eager, "exported": lambda: void(session.run(None, {entry: images}))}
+    fast, half = (OpenVinoPredictor(path, precision=one) for one in ("fp32", "bf16"))
+    return {
+        "eager fp32": eager,
+        "ONNX Runtime": lambda: void(session.run(None, {entry: images})),
+        "OpenVINO": lambda: void(fast.rows(images)),
+        "OpenVINO bf16": lambda: void(half.rows(images)),
+    }
 
 
 def rate_of_products(dtype: torch.dtype, rounds: int = 7) -> float:
@@ -109,13 +116,15 @@ def void(_: object) -> None:
     """A call for its time alone."""
 
 
-def rows(title: str, seconds: Mapping[str, list[float]], images: int, reference: str, limit: float) -> None:
-    """Images/s, the median over rounds of the ratio to `reference`, and the share of the limit."""
+def rows(title: str, seconds: Mapping[str, list[float]], images: int, limits: Mapping[str, float]) -> None:
+    """Images/s, the median over rounds of the ratio to the first, and the share of the limit in bf16 or fp32."""
+    reference = next(iter(seconds))
     for name, times in seconds.items():
         rate = images / statistics.median(times)
         spread = statistics.median(abs(images / one - rate) for one in times)
         ratio = statistics.median(a / b for a, b in zip(seconds[reference], times, strict=True))
-        print(f"| {title} | {name} | {rate:.1f} | {spread:.1f} | {ratio:.2f} | {rate / limit:.0%} |", flush=True)
+        share = rate / limits["bf16" if "bf16" in name or "by hand" in name else "fp32"]
+        print(f"| {title} | {name} | {rate:.1f} | {spread:.1f} | {ratio:.2f} | {share:.0%} |", flush=True)
 
 
 def main() -> None:
@@ -137,12 +146,13 @@ def main() -> None:
             "timm, by hand": timm_step(name, by_hand=True),
             f"plusx ({placement})": step,
         }
-        limit = products[placement.precision] / (3 * cost)
-        rows(f"{name}, training", interleaved(steps, arguments.rounds), BATCH, "timm, as it is", limit)
+        answered = {precision: rate / cost for precision, rate in products.items()}
+        trained = {precision: rate / 3 for precision, rate in answered.items()}
+        rows(f"{name}, training", interleaved(steps, arguments.rounds), BATCH, trained)
         with tempfile.TemporaryDirectory() as folder:
             for batch in (1, 32):
                 found = interleaved(answers(name, Path(folder), batch), 3 * arguments.rounds if batch == 1 else 5)
-                rows(f"{name}, answers, {batch}", found, batch, "eager fp32", products["fp32"] / cost)
+                rows(f"{name}, answers, {batch}", found, batch, answered)
 
 
 if __name__ == "__main__":

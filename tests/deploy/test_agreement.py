@@ -20,7 +20,7 @@ from plusx.deploy import agreement
 from plusx.deploy.agreement import Agreement, compare, export_agreeing
 from plusx.deploy.decoding import decoding_of
 from plusx.deploy.export import Format, export
-from plusx.deploy.predictor import OnnxPredictor
+from plusx.deploy.onnx_predictor import OnnxPredictor
 from plusx.tasks.create import create
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

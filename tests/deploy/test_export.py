@@ -17,7 +17,7 @@ from plusx.core.card import Card
 from plusx.core.errors import InputError, MissingExtraError, StorageError
 from plusx.deploy.export import export
 from plusx.deploy.graph import deployed_copy
-from plusx.deploy.predictor import OnnxPredictor
+from plusx.deploy.onnx_predictor import OnnxPredictor
 from plusx.deploy.runtimes import Runner, open_runner
 from plusx.tasks.create import create
 

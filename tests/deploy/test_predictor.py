@@ -18,7 +18,8 @@ from plusx.backbones.create import build
 from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
 from plusx.core.prediction import Box, BoxesPrediction, LabelPrediction, LabelsPrediction, Prediction, ValuePrediction
-from plusx.deploy.predictor import PIXELS, OnnxPredictor, Predictor, batches, usable_threads
+from plusx.deploy.onnx_predictor import OnnxPredictor
+from plusx.deploy.predictor import PIXELS, Predictor, batches, usable_threads
 from plusx.deploy.torch_predictor import TorchPredictor
 from plusx.tasks.create import create
 
@@ -122,7 +123,9 @@ def test_mode_is_that_of_the_card(exported: Files) -> None:
 def test_a_path_is_found_in_a_locale_that_lacks_its_letters(exported: Files, tmp_path: Path) -> None:
     path = tmp_path / "模型.onnx"
     path.write_bytes(exported("classify").read_bytes())
-    code = "import sys; from plusx.deploy.predictor import OnnxPredictor; print(OnnxPredictor(sys.argv[1]).task_name)"
+    code = (
+        "import sys; from plusx.deploy.onnx_predictor import OnnxPredictor; print(OnnxPredictor(sys.argv[1]).task_name)"
+    )
     variables = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, env=variables)
     assert (done.stdout, done.returncode) == ("classify\n", 0), done.stderr
@@ -218,7 +221,7 @@ def test_threads_are_those_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_torch_is_never_loaded(exported: Files) -> None:
     code = (
         "import sys, numpy\n"
-        "from plusx.deploy.predictor import OnnxPredictor\n"
+        "from plusx.deploy.onnx_predictor import OnnxPredictor\n"
         f"predictor = OnnxPredictor({str(exported('classify'))!r})\n"
         "print(predictor.predict([numpy.zeros((9, 9, 3), numpy.uint8)], ['a'])[0].name)"
     )

@@ -18,7 +18,8 @@ from plusx.core.errors import InputError
 from plusx.core.prediction import MaskPrediction
 from plusx.core.stage import Stage
 from plusx.deploy.export import export
-from plusx.deploy.predictor import OnnxPredictor, Predictor
+from plusx.deploy.onnx_predictor import OnnxPredictor
+from plusx.deploy.predictor import Predictor
 from plusx.deploy.tiling import Tiling, blended, largest, starts
 from plusx.deploy.torch_predictor import TorchPredictor
 from plusx.tasks.create import create

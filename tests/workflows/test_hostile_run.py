@@ -14,7 +14,7 @@ from PIL import Image
 from plusx.core.errors import InputError, PlusxError
 from plusx.core.prediction import MaskPrediction
 from plusx.deploy.metadata import Metadata
-from plusx.deploy.predictor import open_session
+from plusx.deploy.onnx_predictor import open_session
 from plusx.engine.placement import Placement
 from plusx.engine.resume import check_agrees, differences
 from plusx.workflows.convert import convert

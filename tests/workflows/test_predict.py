@@ -23,7 +23,9 @@ from plusx.core.card import Card, Input
 from plusx.core.errors import InputError, StorageError
 from plusx.core.prediction import LabelPrediction, LabelsPrediction, Prediction, ValuePrediction
 from plusx.deploy.export import export
-from plusx.deploy.predictor import OnnxPredictor, Predictor
+from plusx.deploy.onnx_predictor import OnnxPredictor
+from plusx.deploy.openvino_predictor import OpenVinoPredictor
+from plusx.deploy.predictor import Predictor
 from plusx.deploy.torch_predictor import TorchPredictor
 from plusx.tasks.create import create
 from plusx.weights.modelfile import save_model
@@ -151,6 +153,15 @@ class TestOpenPredictor:
     def test_takes_the_exported_file_of_a_run(self, run: Path) -> None:
         assert isinstance(open_predictor(run), OnnxPredictor)
         assert isinstance(open_predictor(str(run / "model.onnx")), OnnxPredictor)
+
+    def test_runs_the_exported_file_elsewhere(self, run: Path) -> None:
+        pytest.importorskip("openvino")
+        found = open_predictor(run, runtime="openvino")
+        assert isinstance(found, OpenVinoPredictor)
+        with pytest.raises(
+            InputError, match=r"model\.safetensors cannot be run with runtime 'openvino', which takes a"
+        ):
+            open_predictor(run / "model.safetensors", runtime="openvino")
 
     def test_takes_the_model_file_where_asked_or_alone(self, run: Path, tmp_path: Path) -> None:
         assert isinstance(open_predictor(run, runtime="torch"), TorchPredictor)

@@ -6,20 +6,20 @@ import warnings
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Literal, TypeAlias
 
 import torch
 from torch.export import Dim, ExportedProgram
 
 from plusx.core.card import Card
-from plusx.core.errors import InputError, MissingExtraError, unknown
+from plusx.core.errors import InputError, unknown
 from plusx.core.storage import replacing
 from plusx.core.task import Task
 from plusx.deploy.decoding import decoding_of
 from plusx.deploy.files import OPENVINO_WEIGHTS, SUFFIXES
 from plusx.deploy.graph import Scored, deployed_copy
 from plusx.deploy.metadata import INPUT, Metadata
+from plusx.deploy.openvino_predictor import import_openvino
 
 Format: TypeAlias = Literal["onnx", "torch", "openvino"]
 
@@ -103,7 +103,7 @@ def _write_torch(program: ExportedProgram, metadata: Metadata, path: Path) -> No
 
 def _write_openvino(program: ExportedProgram, metadata: Metadata, path: Path) -> None:
     """Weights stay in float32: half precision would cost part of the agreement."""
-    openvino = import_openvino()
+    openvino = import_openvino("Export to OpenVINO")
     model = openvino.convert_model(io.BytesIO(_onnx(program, metadata)))
     for key, text in metadata.to_texts().items():
         model.set_rt_info(text, [*key.split(".")])
@@ -113,14 +113,6 @@ def _write_openvino(program: ExportedProgram, metadata: Metadata, path: Path) ->
         for file in (path.with_suffix(OPENVINO_WEIGHTS), path):
             with replacing(file) as temporary:
                 temporary.write_bytes(made.with_suffix(file.suffix).read_bytes())
-
-
-def import_openvino() -> ModuleType:
-    try:
-        import openvino
-    except ImportError:
-        raise MissingExtraError("openvino", "openvino", "Export to OpenVINO") from None
-    return openvino
 
 
 _WRITERS: Mapping[str, Callable[[ExportedProgram, Metadata, Path], None]] = {

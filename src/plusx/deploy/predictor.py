@@ -1,13 +1,12 @@
-"""Predicting with a finished model. `OnnxPredictor` needs onnxruntime, numpy and Pillow, and never loads torch."""
+"""Predicting with a finished model, whatever runs it. Needs numpy alone."""
 
 import copy
 import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, final
+from types import MappingProxyType
+from typing import Any, Literal, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,8 @@ from numpy.typing import NDArray
 from plusx.core.card import Card
 from plusx.core.errors import InputError
 from plusx.core.prediction import MaskPrediction, Prediction
-from plusx.deploy.decoding import decoding_of, predictions
-from plusx.deploy.metadata import INPUT, Metadata
-from plusx.deploy.tiling import WHOLE, Scorer, Tiling, blended, largest, teller, weighted_softmax
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+from plusx.deploy.decoding import decoding_of
+from plusx.deploy.tiling import WHOLE, Scorer, Tiling, blended, teller
 
 Image: TypeAlias = NDArray[np.uint8]
 """H, W, C: RGB, or one grey channel."""
@@ -30,9 +25,6 @@ PIXELS = 2**24
 
 SCORES = 2**26
 """At most this many numbers come out of a model of masks at once, one a pixel and class: 256 MB."""
-
-ERROR = 3
-"""ONNX Runtime's level of logging below which it stays silent."""
 
 
 class Predictor(ABC):
@@ -142,97 +134,9 @@ def batches(shapes: Sequence[tuple[int, ...]], batch_size: int, pixels: int = PI
     return sorted(found)
 
 
-@final
-class OnnxPredictor(Predictor):
-    """An exported ONNX file in ONNX Runtime on the CPU. Preprocessing and decoding are those in the file.
-
-    threads: for one batch; none: OMP_NUM_THREADS, else as many as the process may use.
-    InputError where the file is missing, damaged or was not exported by plusx.
-    """
-
-    def __init__(self, path: Path | str, *, threads: int | None = None) -> None:
-        self.path = Path(path)
-        self.session = open_session(self.path, threads)
-        self.metadata = Metadata.from_texts(self.session.get_modelmeta().custom_metadata_map, self.path)
-        self.card = self.metadata.card
-        self.task_name = self.metadata.task
-        self.config = self.metadata.config
-
-    def outputs(self, images: Image) -> NDArray[Any]:
-        """B, H, W, C uint8 → what `Task.decode` gives for them."""
-        return self._run(self.metadata.output, images)
-
-    def rows(self, images: Image) -> NDArray[Any]:
-        return self.outputs(images)
-
-    def predict_batch(self, images: Image, names: Sequence[str]) -> list[Prediction]:
-        return predictions(self.task_name, self.config, names, self.outputs(images))
-
-    def scorer(self) -> Scorer:
-        if self.metadata.scores:
-            return self
-        if decoding_of(self.task_name).scores is None:
-            return super().scorer()
-        raise InputError(
-            f"{self.path} gives classes without the scores that windows are blended by: an older plusx exported it. "
-            "Export it again with `plusx export RUN`, or take the model file with --runtime torch."
-        )
-
-    def shares(self, images: Image, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """B, H, W, C uint8 → class probabilities (B, K, H, W), times `weights` (H, W)."""
-        return weighted_softmax(self._run(self.metadata.outputs[1], images), weights)
-
-    def held(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        return array
-
-    def chosen(self, sums: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return largest(sums)
-
-    def _run(self, output: str, images: Image) -> NDArray[Any]:
-        """One output; nothing that only others need is computed."""
-        options = onnxruntime().RunOptions()
-        options.only_execute_path_to_fetches = True
-        return np.asarray(self.session.run([output], {INPUT: images}, options)[0])
-
-
-def open_session(path: Path, threads: int | None) -> "InferenceSession":
-    """ONNX Runtime on `path`. Its threads sleep when idle, since others decode images meanwhile, and no memory is kept
-    for the next image, whose size is another: a third less memory at the same speed.
-    """
-    if not path.is_file():
-        raise InputError(f"There is no file {path}. Give the path of an exported model, such as runs/name/model.onnx.")
-    runtime = onnxruntime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads or usable_threads()
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-    options.log_severity_level = ERROR
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return runtime.InferenceSession(_as_runtime_opens(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime has its own classes, derived from nothing narrower
-        raise InputError(f"{path} is damaged or no ONNX file: {error}. Export the model again.") from error
-
-
-def _as_runtime_opens(path: Path) -> str | bytes:
-    """The path; the content where the runtime, which takes all paths for UTF-8, would not find the file."""
-    try:
-        found = sys.platform == "win32" or os.fsencode(path) == str(path).encode()
-    except UnicodeEncodeError:
-        found = False
-    return str(path) if found else path.read_bytes()
-
-
 def usable_threads() -> int:
     """OMP_NUM_THREADS where it is set, else the processors this process may run on."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdecimal() and int(asked) > 0:
         return int(asked)
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def onnxruntime() -> ModuleType:
-    """The library, loaded on first use and told to keep its reports at home (it sends some on Windows)."""
-    import onnxruntime as runtime
-
-    runtime.disable_telemetry_events()
-    return runtime

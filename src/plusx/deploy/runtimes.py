@@ -8,8 +8,10 @@ from typing import TypeAlias
 import torch
 
 from plusx.deploy.decoding import Rows
-from plusx.deploy.export import Format, import_openvino
-from plusx.deploy.predictor import Image, OnnxPredictor
+from plusx.deploy.export import Format
+from plusx.deploy.onnx_predictor import OnnxPredictor
+from plusx.deploy.openvino_predictor import import_openvino
+from plusx.deploy.predictor import Image
 
 Runner: TypeAlias = Callable[[Image], Rows]
 """B, H, W, C uint8 → what `Task.decode` gives."""
@@ -38,7 +40,7 @@ def _open_torch(path: Path) -> Runner:
 
 def _open_openvino(path: Path) -> Runner:
     """OpenVINO would round to bfloat16 on processors that have it, and the preprocessing with it."""
-    openvino = import_openvino()
+    openvino = import_openvino("Export to OpenVINO")
     compiled = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def run(images: Image) -> Rows:

@@ -55,6 +55,7 @@ class Model:
 def load(path: str | os.PathLike[str], *, runtime: Runtime = "auto") -> Model:
     """The model of a run, of its directory, of a model.onnx or of a model.safetensors.
 
-    runtime: of a run directory, "auto" takes the exported file where there is one, "torch" the model file.
+    runtime: of a run directory, "auto" takes the exported file where there is one, "torch" the model file; "openvino"
+    runs the exported file there, "openvino-bf16" in half precision.
     """
     return Model(open_predictor(path, runtime=runtime))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias, Union
 from plusx.core.errors import InputError, PlusxError, StorageError
 from plusx.core.prediction import Box, BoxesPrediction, LabelPrediction, Prediction
 from plusx.deploy.mirroring import Mirroring
-from plusx.deploy.predictor import OnnxPredictor, Predictor, usable_threads
+from plusx.deploy.onnx_predictor import OnnxPredictor
+from plusx.deploy.predictor import Predictor, usable_threads
 from plusx.deploy.tiling import Tile, Tiling
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.options import settings_from
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
     from plusx.core.card import Card
     from plusx.core.task import Task
 
-Runtime: TypeAlias = Literal["auto", "onnx", "torch"]
+Runtime: TypeAlias = Literal["auto", "onnx", "openvino", "openvino-bf16", "torch"]
 Tta: TypeAlias = Literal["none", "flip"]
 Model: TypeAlias = Union[str, os.PathLike[str], Predictor, "tuple[Task, Card]"]
 """A run directory, its model.onnx or model.safetensors; an open `Predictor`; or a task with its card."""
+
+EXPORTED, MODEL = ".onnx", ".safetensors"
+"""How the names of exported files and of model files end."""
 
 WINDOW_BYTES = 2**28
 """Decoded images are given to the model when there are a batch of them, or this much."""
@@ -58,7 +62,8 @@ def predict(
     images: files, folders, patterns, file: URLs, uint8 arrays, PIL images, or an iterable of these. What cannot be read
     is Unreadable in the results, and the rest goes on. workers: threads that decode; none: as the machine has cores.
     top: keep only so many classes in `probabilities`. runtime: of a run directory, "auto" takes the exported file
-    where there is one (it was compared with the model), "torch" the model file. save: a folder for the images with
+    where there is one (it was compared with the model), "torch" the model file; "openvino" runs the exported file
+    there, "openvino-bf16" in half precision. save: a folder for the images with
     what was predicted drawn on them or written below, and for masks as files. threshold: score from which on boxes, or
     labels of several, are shown; none: the model's. tile, overlap: of masks, as in `deploy.tiling.Tiling`.
     tta: "flip": the mean answer to the image and to its mirror image; not of boxes and masks.
@@ -111,18 +116,29 @@ def open_predictor(model: Model, *, runtime: Runtime = "auto") -> Predictor:
         path = _file_of_run(RunDirectory(path), runtime)
     if not path.is_file():
         raise InputError(f"There is no model {path}. Give a run directory, its model.onnx, or its model.safetensors.")
-    if path.suffix == ".onnx" and runtime != "torch":
+    if path.suffix not in (taken := _takes(runtime)):
+        raise InputError(
+            f"{path} cannot be run with runtime {runtime!r}, which takes a file that ends in {' or '.join(taken)}."
+        )
+    return _open_model_file(path) if path.suffix == MODEL else _open_exported(path, runtime)
+
+
+def _takes(runtime: Runtime) -> tuple[str, ...]:
+    """How names of files end that it runs."""
+    return {"auto": (EXPORTED, MODEL), "torch": (MODEL,)}.get(runtime, (EXPORTED,))
+
+
+def _open_exported(path: Path, runtime: Runtime) -> Predictor:
+    if runtime not in ("openvino", "openvino-bf16"):
         return OnnxPredictor(path)
-    if path.suffix == ".safetensors" and runtime != "onnx":
-        return _open_model_file(path)
-    takes = {"auto": ".onnx or .safetensors", "onnx": ".onnx", "torch": ".safetensors"}[runtime]
-    raise InputError(f"{path} cannot be run with runtime {runtime!r}, which takes a file that ends in {takes}.")
+    from plusx.deploy.openvino_predictor import OpenVinoPredictor
+
+    return OpenVinoPredictor(path, precision="bf16" if runtime == "openvino-bf16" else "fp32")
 
 
 def _file_of_run(run: RunDirectory, runtime: Runtime) -> Path:
-    candidates = {"auto": (run.onnx, run.model), "onnx": (run.onnx,), "torch": (run.model,)}[runtime]
-    for file in candidates:
-        if file.is_file():
+    for file in (run.onnx, run.model):
+        if file.suffix in _takes(runtime) and file.is_file():
             return file
     if not run.model.is_file():
         raise run.without_model()
