@@ -73,6 +73,15 @@ def test_groups_settings_and_verdict(six: list[Path], tmp_path: Path) -> None:
     assert "the second is better" in page
 
 
+def test_curves_of_different_losses_are_told(vary: Vary, tmp_path: Path) -> None:
+    runs = [vary("a", 0, 0.8), vary("b", 0, 0.9, losses=["focal"]), vary("c", 0, 0.9, rate=0.2)]
+    said = "Training loss (of different losses: heights are not comparable)"
+    plusx.compare(*runs[:2], report=tmp_path / "losses.html")
+    assert said in (tmp_path / "losses.html").read_text(encoding="utf-8")
+    plusx.compare(runs[0], runs[2], report=tmp_path / "rates.html")
+    assert said not in (tmp_path / "rates.html").read_text(encoding="utf-8")
+
+
 def test_one_seed_says_nothing_of_significance(vary: Vary, capsys: Any) -> None:
     runs = [vary("一", 0, 0.8), vary("again", 0, 0.8, workers=3), vary("other", 0, 0.9, rate=0.2)]
     assert main(["compare", *map(str, runs), "--json"]) == 0

@@ -99,7 +99,8 @@ def test_a_scheduler_may_stop_a_run_and_give_the_same_line_again(tmp_path: Path)
     process = begin(data, run, more=["--workers", "2", "--resume", "auto"])
     _, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, errors
-    assert "note: " not in errors
+    notes = [line for line in errors.splitlines() if line.startswith("note: ")]
+    assert [note for note in notes if not note.startswith("note: Other processes keep this machine busy")] == []
     straight = fit(data, **PYTHON, export=False, out=tmp_path / "straight")
     assert weights_of(run) == weights_of(straight.path)
 

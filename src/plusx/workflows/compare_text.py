@@ -153,11 +153,18 @@ def page_of(made: "Comparison") -> Compared:
             (title, [Curve(index, run.path.name, _points(run, key)) for index, run in _coloured(made.groups)])
             for title, key in (
                 (f"Validation: {metric_name(made.metric)}", f"val/{made.metric}"),
-                ("Training loss", "train/loss"),
+                (_loss_title(made), "train/loss"),
                 ("Learning rate", "train/rate"),
             )
         ],
     )
+
+
+def _loss_title(made: "Comparison") -> str:
+    """Says where the curves are of different losses, whose heights mean nothing beside each other."""
+    names = {*made.asked, *made.resolved}
+    other = names & {"losses", "task · label_smoothing"} or any(name.startswith("task · loss") for name in names)
+    return "Training loss (of different losses: heights are not comparable)" if other else "Training loss"
 
 
 def _best(made: "Comparison") -> Group | None:
