@@ -17,7 +17,7 @@ Files = Callable[[str], Path]
 BFLOAT16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-@pytest.mark.parametrize("name", ["classify", "multilabel", "regress"])
+@pytest.mark.parametrize("name", ["classify", "multilabel"])
 def test_the_answers_of_onnx_runtime(name: str, model: Any, exported: Files) -> None:
     one, other = OnnxPredictor(exported(name)), OpenVinoPredictor(exported(name))
     assert other.metadata == one.metadata
@@ -44,6 +44,11 @@ def test_half_precision_comes_near(model: Any, exported: Files) -> None:
 def test_the_path_may_have_any_letters(exported: Files, tmp_path: Path) -> None:
     shutil.copyfile(exported("classify"), tmp_path / "模型.onnx")
     assert OpenVinoPredictor(tmp_path / "模型.onnx").task_name == "classify"
+
+
+def test_values_would_lose_their_digits(exported: Files) -> None:
+    with pytest.raises(InputError, match=r"runtime openvino is for classify and multilabel; the task of .* is regress"):
+        OpenVinoPredictor(exported("regress"))
 
 
 def test_what_is_no_such_file(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class PredictSettings:
     batch_size: int = option(32, "images per step", least=1)
     workers: int | None = option(None, "threads that decode images; none: as the machine has cores", least=0)
     runtime: Literal["auto", "onnx", "openvino", "openvino-bf16", "torch"] = option(
-        "auto", "auto: the exported file in ONNX Runtime where there is one; openvino: for many images, faster"
+        "auto", "auto: the exported file in ONNX Runtime where there is one; openvino-bf16: half precision, faster"
     )
     out: Path | None = option(None, "file to write to, none: print; of boxes and masks as files a new directory")
     save: Path | None = option(None, "folder for pictures with what was predicted; masks as files of indices too")
