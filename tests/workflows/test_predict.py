@@ -29,8 +29,9 @@ from plusx.deploy.predictor import Predictor
 from plusx.deploy.torch_predictor import TorchPredictor
 from plusx.tasks.create import create
 from plusx.weights.modelfile import save_model
-from plusx.workflows.predict import Runtime, open_predictor, predict, predict_to_text
+from plusx.workflows.predict import open_predictor, predict, predict_to_text
 from plusx.workflows.prediction_text import csv_lines, json_lines, table_lines
+from plusx.workflows.settings import Runtime
 from plusx.workflows.sources import Unreadable
 
 CLASSES = ("rose", "tulip", "daisy", "玫瑰")

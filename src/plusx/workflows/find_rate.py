@@ -8,10 +8,11 @@ from rich.console import Console
 
 from plusx.core.errors import InputError, StorageError
 from plusx.workflows.directory import RunDirectory
-from plusx.workflows.fit import read_and_audit, settle_design, settle_placement
+from plusx.workflows.fit import read_and_audit, settle_design
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.options import settings_from
 from plusx.workflows.origin import refuse_inside
+from plusx.workflows.placing import settle_placement
 from plusx.workflows.rate_finder import FoundRate, found_rate
 from plusx.workflows.rate_settings import RateSettings
 from plusx.workflows.settling import Job, absolute, run_name

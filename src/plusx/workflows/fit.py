@@ -11,14 +11,12 @@ from typing import Any
 from rich.console import Console
 
 from plusx.core.errors import InputError
-from plusx.core.ranks import ALONE as ONE
-from plusx.core.ranks import Ranks
 from plusx.core.task import Task
 from plusx.data.handling import Handling
 from plusx.data.kept_pixels import KeptPixels
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
-from plusx.engine.device import Placement, Workload, candidates, choose_placement, find_device
+from plusx.engine.device import Placement
 from plusx.engine.evaluate import counted
 from plusx.engine.frozen.kept import Kept
 from plusx.engine.group import joined
@@ -51,6 +49,7 @@ from plusx.workflows.kept_images import kept_pixels
 from plusx.workflows.last_touches import KeepsStart, start_file
 from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
 from plusx.workflows.origin import lasting_origin_of
+from plusx.workflows.placing import settle_placement
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
 from plusx.workflows.rate_finder import found_rate, with_rate
 from plusx.workflows.reading import reading_bar
@@ -61,7 +60,7 @@ from plusx.workflows.signature import takes
 from plusx.workflows.starting import check_head, fetch_start
 from plusx.workflows.stopping import said_how_to_go_on, stopped
 from plusx.workflows.telling import tell_audit, tell_plan
-from plusx.workflows.time_limit import WORTH_COMPARING, late
+from plusx.workflows.time_limit import late
 from plusx.workflows.together import check_same, launch, settle_together
 from plusx.workflows.values import Spell
 
@@ -178,49 +177,6 @@ def settle_design(job: Job, prepared: Prepared, team: Team = ALONE) -> Design:
     if job.settings.channels_last == "no":
         found.task.backbone.channels_last = ()
     return found
-
-
-def settle_placement(job: Job, made: Design, prepared: Prepared, ranks: Ranks = ONE) -> Placement:
-    """As the run began, or what is measured to be the fastest here, for one of `ranks` with its share of a batch."""
-    recipe, settings = made.recipe, job.settings
-    if job.saved is not None and not job.moved:
-        return same_placement(job)
-    if settings.shard_model:
-        return sharded_placement(settings)
-    if job.timed is not None and job.timed.clock.left < WORTH_COMPARING:
-        return job.timed.placement
-    steps = recipe.plan.epochs * -(-len(prepared.listing.splits["train"]) // recipe.batch_size)
-    workload = Workload(made.shown.size, -(-recipe.batch_size // ranks.world), steps)
-    words: dict[str, bool | Any] = {"yes": True, "no": False, "auto": "auto"}
-    return choose_placement(
-        made.task,
-        workload,
-        device=settings.device,
-        precision=settings.precision,
-        channels_last=words[settings.channels_last],
-        compile=False if settings.recompute else words[settings.compile],
-    )
-
-
-def sharded_placement(settings: FitSettings) -> Placement:
-    """Plain where nothing else was asked for: the whole network, which the measurement trains, may fit no device."""
-    way = candidates(find_device(settings.device), settings.precision, channels_last=False)[0]
-    if way.device.type == "mps":
-        raise InputError("--shard-model is for CPUs and CUDA, and this would train on mps. Leave it away.")
-    return replace(way, sharded=True, reason=f"{way}, divided over the processes: not measured")
-
-
-def same_placement(job: Job) -> Placement:
-    """As the run began. InputError where its device is not here."""
-    assert job.saved is not None
-    placement = Placement.from_json(job.saved["placement"])
-    try:
-        find_device(str(placement.device))
-    except InputError as error:
-        raise InputError(
-            f"{job.run.path} was trained on {placement.device}. {error} To go on elsewhere: {job.spell('device')} auto."
-        ) from None
-    return placement
 
 
 def begin(job: Job, prepared: Prepared, made: Design, placement: Placement) -> None:

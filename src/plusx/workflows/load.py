@@ -7,7 +7,8 @@ from plusx.core.card import Card
 from plusx.core.errors import DataError
 from plusx.deploy.predictor import Predictor
 from plusx.deploy.tiling import Tile
-from plusx.workflows.predict import Runtime, Tta, open_predictor, predict
+from plusx.workflows.predict import Tta, open_predictor, predict
+from plusx.workflows.settings import Runtime
 from plusx.workflows.sources import Images, Unreadable
 
 

@@ -22,14 +22,13 @@ from plusx.workflows.options import settings_from
 from plusx.workflows.pictures import check_folder, keep
 from plusx.workflows.prediction_files import files_for
 from plusx.workflows.prediction_text import FORMATS
-from plusx.workflows.settings import PredictSettings
+from plusx.workflows.settings import PredictSettings, Runtime
 from plusx.workflows.sources import Images, Read, Unreadable, find_images, read_ahead
 
 if TYPE_CHECKING:
     from plusx.core.card import Card
     from plusx.core.task import Task
 
-Runtime: TypeAlias = Literal["auto", "onnx", "openvino", "openvino-bf16", "torch"]
 Tta: TypeAlias = Literal["none", "flip"]
 Model: TypeAlias = Union[str, os.PathLike[str], Predictor, "tuple[Task, Card]"]
 """A run directory, its model.onnx or model.safetensors; an open `Predictor`; or a task with its card."""
@@ -129,7 +128,7 @@ def _takes(runtime: Runtime) -> tuple[str, ...]:
 
 
 def _open_exported(path: Path, runtime: Runtime) -> Predictor:
-    if runtime not in ("openvino", "openvino-bf16"):
+    if runtime in ("auto", "onnx"):
         return OnnxPredictor(path)
     from plusx.deploy.openvino_predictor import OpenVinoPredictor
 

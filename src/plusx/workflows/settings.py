@@ -5,9 +5,12 @@ Needs no torch, so that `plusx evaluate --help` answers at once.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from plusx.workflows.options import WORKERS, ReadingSettings, option
+
+Runtime: TypeAlias = Literal["auto", "onnx", "openvino", "openvino-bf16", "torch"]
+"""What runs a model."""
 
 TTA = "flip: the mean answer to the image and to its mirror image, in twice the time; not of boxes and masks"
 OVERLAP = "share of a window that the next one shows again; where they overlap their probabilities are blended"
@@ -61,7 +64,7 @@ class PredictSettings:
     tta: Literal["none", "flip"] = option("none", TTA)
     batch_size: int = option(32, "images per step", least=1)
     workers: int | None = option(None, "threads that decode images; none: as the machine has cores", least=0)
-    runtime: Literal["auto", "onnx", "openvino", "openvino-bf16", "torch"] = option(
+    runtime: Runtime = option(
         "auto", "auto: the exported file in ONNX Runtime where there is one; openvino-bf16: half precision, faster"
     )
     out: Path | None = option(None, "file to write to, none: print; of boxes and masks as files a new directory")

@@ -16,8 +16,9 @@ from plusx.engine.placement import Placement
 from plusx.engine.team import ALONE
 from plusx.workflows.building import Design, design
 from plusx.workflows.directory import RunDirectory, create, held
-from plusx.workflows.fit import Voice, begin, run_training, settle_placement
+from plusx.workflows.fit import Voice, begin, run_training
 from plusx.workflows.keeping import with_kept
+from plusx.workflows.placing import settle_placement
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.search_space import Parameter, rounded
 from plusx.workflows.settling import Job

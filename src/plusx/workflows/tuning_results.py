@@ -20,9 +20,10 @@ from plusx.report.tuning_charts import Trial, Tuning
 from plusx.workflows.command import command_of
 from plusx.workflows.directory import RunDirectory, create, held, write_json
 from plusx.workflows.finishing import finish
-from plusx.workflows.fit import Voice, begin, run_training, settle_design, settle_placement
+from plusx.workflows.fit import Voice, begin, run_training, settle_design
 from plusx.workflows.keeping import with_kept
 from plusx.workflows.origin import lasting_origin_of
+from plusx.workflows.placing import settle_placement
 from plusx.workflows.run import Run
 from plusx.workflows.study import Tried, import_optuna
 from plusx.workflows.trials import Search
