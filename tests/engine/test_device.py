@@ -77,12 +77,14 @@ def test_measuring_ends_in_time(
 def test_what_the_machine_becomes_too_busy_to_measure_is_not_concluded(
     tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "SECONDS", 1e-9)
+    for module in (timing, device):
+        monkeypatch.setattr(module, "SECONDS", 1e-9)
+    monkeypatch.setattr(device, "SHARE", 0.0)
     monkeypatch.setattr(timing.Stopwatch, "_fit_batch", lambda watch, way: 0.0)
     assert timing.Stopwatch(tiny.seeded(), (8, 8), 2).speeds(device.candidates(CPU, "fp32")) == {}
     placement = choose_placement(tiny.seeded(), WORK, device="cpu", precision="fp32")
     assert placement.reason == (
-        "fp32 on cpu: steps are too slow here to compare fp32 channels last with it within 5 s; ask for it to try"
+        "fp32 on cpu: steps are too slow here to compare fp32 channels last with it within 1e-09 s; ask for it to try"
     )
 
 
@@ -174,6 +176,23 @@ def test_short_runs_and_given_choices_are_not_measured(tiny: Any, monkeypatch: p
     assert choose_placement(tiny.seeded(), Workload((8, 8), 4, 10), device="cpu", precision="fp32").channels_last
     given = choose_placement(tiny.seeded(), WORK, device="cpu", precision="bf16", channels_last=True, compile=True)
     assert given == Placement(CPU, "bf16", True, True, "bf16, channels last, compiled on cpu: as asked")
+
+
+@pytest.mark.parametrize(("steps", "seconds", "images"), [(None, 5, 2), (10, 5, 2), (200, 16, 6), (9999, 30, 12)])
+def test_long_runs_are_measured_longer_and_with_more_images(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, steps: int | None, seconds: float, images: int
+) -> None:
+    watches: list[timing.Stopwatch] = []
+
+    def speeds(watch: timing.Stopwatch, ways: list[Placement]) -> dict[Placement, Speed]:
+        watch._fit_batch(ways[0])
+        watches.append(watch)
+        return {way: Speed(1.0, 1.0) for way in ways}
+
+    monkeypatch.setattr(device.Stopwatch, "speeds", speeds)
+    monkeypatch.setattr(device.Stopwatch, "seconds_an_image", lambda watch, way: 0.1)
+    choose_placement(tiny.seeded(), Workload((8, 8), 40, steps), device="cpu", precision="fp32")
+    assert [(watch.seconds, watch.batch_size) for watch in watches] == [(seconds, images)]
 
 
 def test_devices_and_precisions_that_are_not_here(tiny: Any) -> None:

@@ -18,6 +18,7 @@ from plusx.engine.timing import SECONDS, Stopwatch
 Auto = Literal["auto"]
 
 WORTH_MEASURING = 20.0  # seconds of training; shorter runs are over before a measurement, of 2 to 10 s, has paid
+SHARE, MOST_SECONDS = 0.02, 30.0  # of a run's seconds the measurement may take, and no more; SECONDS it always may
 CLEARLY = 1.05  # a way's median has to be this much faster than a plainer way's best, to be preferred to it
 COMPILE_SECONDS = 90  # 35 to 95 s were seen for the training step of a ResNet
 COMPILE_GAIN = 1.2  # a cautious guess at how much faster compiled steps are
@@ -41,7 +42,9 @@ def choose_placement(
     channels_last: Auto | bool = "auto",
     compile: Auto | bool = "auto",  # noqa: A002 - the word users write
 ) -> Placement:
-    """The fastest way to train `task` here, measured on copies in less than 10 seconds; what is given is kept.
+    """The fastest way to train `task` here, measured on copies; what is given is kept.
+
+    The measurement takes less than 10 seconds; of long runs a twenty-fifth, and less than a minute.
 
     Runs that take less than WORTH_MEASURING anyhow, by the time of one image, train plainly, and so does what is too
     slow to be compared. (A backbone that is known to be faster in channels last brings its images into it by itself.)
@@ -65,6 +68,7 @@ def choose_placement(
             if whole < WORTH_MEASURING:
                 short = f"some {whole:.0f} s of training are too few to measure what is faster"
                 return replace(plainest, reason=f"{plainest}: {short}")
+            watch.seconds = min(MOST_SECONDS, max(SECONDS, SHARE * whole))
         chosen, rate = _fastest(ways, watch)
         if compile is True:
             return replace(chosen, compile=True, reason=f"{chosen.reason}; compiled as asked")
@@ -121,7 +125,7 @@ def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, float]
         watch.batch_size //= 2  # as training does, which then computes a batch in parts
         speeds = watch.speeds([ways[0], *reversed(ways[1:])])
     if not speeds:
-        slow = f"steps are too slow here to compare {_words(ways[-1])} with it within {SECONDS:g} s; ask for it to try"
+        slow = f"steps are too slow here to compare {_words(ways[-1])} with it within {watch.seconds:g} s; ask for it to try"
         return replace(ways[0], reason=f"{ways[0]}: {slow}"), 0.0
     if not any(speed.best for speed in speeds.values()):
         raise InputError(

@@ -17,8 +17,8 @@ from plusx.core.task import Task
 from plusx.engine import modes
 from plusx.engine.placement import Placement, place, tuned
 
-STEP_SECONDS = 0.2  # aimed at for one measured step
 SECONDS = 5.0  # for the rounds; with the trial and the warming up before them, all is over in less than twice that
+STEPS = 25  # in these seconds: what is aimed at
 LEAST, MOST = 3, 5  # rounds: with fewer than LEAST nothing is concluded
 
 
@@ -33,13 +33,15 @@ class Speed:
 class Stopwatch:
     """Times training steps on random images of `size` (height, width); `batch_size` is what a step will have.
 
-    On a CPU fewer images are taken where that many would take longer than STEP_SECONDS.
+    On a CPU fewer images are taken where of that many no STEPS steps would fit into `seconds`, which all rounds
+    together have.
     """
 
     def __init__(self, task: Task, size: tuple[int, int], batch_size: int) -> None:
         self._task = task
         self._shape = (input_channels(task), *size)
         self.batch_size = batch_size
+        self.seconds = SECONDS
         self._seconds_an_image: float | None = None
 
     def seconds_an_image(self, plainest: Placement) -> float:
@@ -54,22 +56,22 @@ class Stopwatch:
             self._seconds_an_image = math.inf
             if warmed is not None:
                 step, first = warmed
-                self._seconds_an_image = (first if first >= SECONDS / 4 else step.seconds()) / count
+                self._seconds_an_image = (first if first >= self.seconds / 4 else step.seconds()) / count
         return self._seconds_an_image
 
     def speeds(self, ways: Sequence[Placement]) -> dict[Placement, Speed]:
         """Of forward and backward; the less important of `ways` come last, and are left out where a step is slow.
 
         Measured in rounds of one step a way, so that whatever else the machine does meets all of them. Empty where
-        that would take longer than SECONDS.
+        that would take longer than `seconds`.
         """
         step_seconds = self._fit_batch(ways[0])
-        affordable = len(ways) if step_seconds == 0 else int(SECONDS / (LEAST * step_seconds))
+        affordable = len(ways) if step_seconds == 0 else int(self.seconds / (LEAST * step_seconds))
         if affordable < min(2, len(ways)):
             return {}
         warmed = {way: self._warm(way, self.batch_size) for way in ways[:affordable]}
         running = {way: found[0] for way, found in warmed.items() if found is not None}
-        rounds = _rounds(running)
+        rounds = _rounds(running, self.seconds)
         if running and len(rounds) < LEAST:
             return {}
         return {way: self._speed([turn[way] for turn in rounds]) if way in running else Speed(0, 0) for way in warmed}
@@ -82,7 +84,7 @@ class Stopwatch:
         if plainest.device.type != "cpu":
             return 0.0
         seconds = self.seconds_an_image(plainest)
-        self.batch_size = min(self.batch_size, max(2, int(STEP_SECONDS / seconds)))
+        self.batch_size = min(self.batch_size, max(2, int(self.seconds / (STEPS * seconds))))
         return seconds * self.batch_size
 
     def _speed(self, seconds: Sequence[float]) -> Speed:
@@ -102,9 +104,9 @@ class Stopwatch:
         return torch.rand((count, *self._shape), generator=torch.Generator().manual_seed(0))
 
 
-def _rounds(steps: "dict[Placement, _Step]") -> list[dict[Placement, float]]:
+def _rounds(steps: "dict[Placement, _Step]", limit: float) -> list[dict[Placement, float]]:
     """Seconds a way, round by round; a round that does not end in time is left out."""
-    deadline = time.perf_counter() + SECONDS
+    deadline = time.perf_counter() + limit
     rounds: list[dict[Placement, float]] = []
     while len(rounds) < MOST:
         turn: dict[Placement, float] = {}

@@ -4,24 +4,20 @@ import math
 import time
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Any, Final
-
-import torch
+from typing import Final
 
 from plusx.core.batch import Batch, Batches
 from plusx.core.errors import DataError, InputError, LostProcessError, StorageError, unknown
 from plusx.core.task import Task
-from plusx.engine import checkpoint, memory, modes, randomness
+from plusx.engine import modes, randomness
+from plusx.engine.checkpoints import Checkpoints
 from plusx.engine.evidence import NonFiniteStepError
 from plusx.engine.interrupt import AbandonedError
-from plusx.engine.losses import check_weights
 from plusx.engine.observer import BeginInfo, EpochInfo, StepInfo, Stopped
 from plusx.engine.parts import Outcome, TrainParts
 from plusx.engine.placement import Placement, tuned
 from plusx.engine.plan import Plan
 from plusx.engine.position import Position
-from plusx.engine.resume import begin_directory, check_agrees, differences, other_number, reconcile_best
-from plusx.engine.saving import Saver
 from plusx.engine.skipping import check_skipping, skipping_note
 from plusx.engine.stage_norms import StageNorms
 from plusx.engine.state import State
@@ -54,7 +50,7 @@ def train(
     with randomness.sheltered(), modes.preserved_modes(task), modes.preserved_learning(task), tuned(placement):
         randomness.begin(plan.seed)
         run = _Run(Stepper(task, plan, placement, parts.prepare, team), batches, parts)
-        notes = run.restore() if resume else run.make_directory()
+        run.state, notes = run.checkpoints.restore() if resume else run.checkpoints.begin()
         stopped: Stopped | None = None
         try:
             stopped = run.run(notes)
@@ -76,10 +72,7 @@ class _Run:
         stepper.checks_gradients = parts.non_finite == "skip"
         self.steps_per_epoch = math.ceil(len(batches) / self.plan.accumulate)
         self.norms = None if stepper.placement.sharded or not self.team.first else StageNorms(stepper.task)
-        self.saver = Saver(parts.directory, parts.keep)
-        self.saved: tuple[int, int, int] | None = None
-        self.saved_at = time.monotonic()
-        self.checked_at = 0
+        self.checkpoints = Checkpoints(stepper, parts, len(batches))
 
     def run(self, notes: list[str]) -> Stopped:
         self.begin(notes)
@@ -90,9 +83,9 @@ class _Run:
         except (DataError, LostProcessError):  # between two steps: nothing is half done
             self.pass_on_notes()
             if not self.stepper.placement.sharded:  # the others are in the middle of a step
-                self.save()
+                self.checkpoints.save(self.state)
             raise
-        self.saver.wait()
+        self.checkpoints.wait()
         if stopped == "interrupted":
             self.stepper.finish(self.stepper.task)
         else:
@@ -110,51 +103,19 @@ class _Run:
         cut = "interrupted" if self.team.any(self.parts.interrupt.requested) else self.train_epoch()
         if cut is None and not self.judge():
             cut = "interrupted"
-        self.save()
+        self.checkpoints.save(self.state)
         return cut
 
     def end(self, stopped: Stopped | None) -> None:
         """However the run ended: what was to be saved is on the disk, or it is said why not."""
         try:
-            self.saver.wait()
+            self.checkpoints.wait()
         except StorageError as error:
             self.note(str(error))
         finally:
             for observer in self.parts.observers:
                 observer.on_end(stopped)
             del self.stepper.tell  # a circle: the processes that load would live until Python looks for one
-
-    def make_directory(self) -> list[str]:
-        self.team.decided(lambda: begin_directory(self.parts.directory))
-        return []
-
-    def restore(self) -> list[str]:
-        """Takes up the newest checkpoint; returns what the user should know about it."""
-        found = self.team.decided(self.found)
-        if found is None:
-            return ["Nothing was saved yet: the run begins anew."]
-        content, state, notes = found
-        self.stepper.load_state_dict(content)
-        self.state = State.from_json(state)
-        self.saved = self.state.position
-        randomness.restore(content["random"])
-        parts = [] if (size := self.stepper.micro_batch) is None else [memory.goes_on_note(size)]
-        return [*notes, *parts]
-
-    def found(self) -> tuple[dict[str, Any], dict[str, Any], list[str]] | None:
-        """The newest checkpoint, the state in it as far as its best weights are there, and notes; None without one."""
-        directory = self.parts.directory
-        if not directory.is_dir():
-            raise InputError(f"{directory} does not exist: expected the checkpoints of the run that is to go on.")
-        if not checkpoint.exists(directory):
-            return None
-        checkpoint.make(directory)
-        content, notes = checkpoint.newest(directory)
-        check_agrees(content, self.facts())
-        state = State.from_json(content["state"])
-        lost = reconcile_best(directory, content, state)
-        changed = [*differences(content, self.stepper.placement), *other_number(content, self.team.ranks)]
-        return content, state.to_json(), [*notes, *changed, *lost]
 
     def begin(self, notes: list[str]) -> None:
         state = self.state
@@ -163,25 +124,26 @@ class _Run:
         for text in notes:
             self.note(text)
         if state.step == 0:
-            self.save()
-            self.saver.wait()  # a directory that cannot be written to fails now, not after an epoch
+            self.checkpoints.save(state)
+            self.checkpoints.wait()  # a directory that cannot be written to fails now, not after an epoch
 
     def train_epoch(self) -> Stopped | None:
         """The steps that are left of the current epoch; what stopped it before its end."""
         state = self.state
         self.stepper.begin_epoch(state.epoch)
         if self.parts.begins is not None:
-            self.saver.wait()  # loading processes may begin in any epoch then, and are copies of this one
+            self.checkpoints.wait()  # loading processes may begin in any epoch then, and are copies of this one
             self.parts.begins(state.epoch)
         began = time.perf_counter() - state.seconds
         for window in self.windows():
             self.pass_on_notes()
             self.step(window)
-            self.saver.check()
+            self.checkpoints.look()
             state.seconds = time.perf_counter() - began
             if (cut := self.cut()) is not None:
                 return cut
-            self.save_if_due()
+            if self.checkpoints.due():
+                self.checkpoints.save(state)
         return None
 
     def cut(self) -> Stopped | None:
@@ -228,8 +190,8 @@ class _Run:
     def judge(self) -> bool:
         """Evaluates, notes whether these are the best weights, and closes the epoch; False when interrupted."""
         state = self.state
-        self.check()
-        self.saver.wait()  # loading processes are copies of this one: none begins while a thread writes
+        self.checkpoints.check(state.step)
+        self.checkpoints.wait()  # loading processes are copies of this one: none begins while a thread writes
         with randomness.sheltered():
             self.stepper.end_epoch(state.epoch, self.batches)
         try:
@@ -300,52 +262,9 @@ class _Run:
             if text is not None:
                 self.note(text)
 
-    def save_if_due(self) -> None:
-        minutes = self.parts.checkpoint_minutes
-        if minutes is None:
-            return
-        due = time.monotonic() - self.saved_at >= 60 * minutes
-        if self.team.any(due) if self.stepper.placement.sharded else due:  # the clocks of members differ
-            self.save()
-
-    def check(self) -> None:
-        """Once for every step that may be kept: the weights are finite."""
-        if self.checked_at != self.state.step:
-            check_weights(self.stepper.task, self.state.step)
-            self.checked_at = self.state.step
-
-    def save(self) -> None:
-        """Unless this very state was saved."""
-        if (position := self.state.position) == self.saved:
-            return
-        self.check()
-        if self.team.first:
-            self.saver.save(self.content())
-        elif self.stepper.placement.sharded:
-            self.stepper.state_dict()  # the first has a part of it alone
-        self.saved, self.saved_at = position, time.monotonic()
-
-    def content(self) -> dict[str, Any]:
-        return {**self.stepper.state_dict(), **self.facts()}
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "plan": self.plan.to_json(),
-            "placement": self.stepper.placement.to_json(),
-            "threads": torch.get_num_threads(),
-            "batches": len(self.batches),
-            "primary": self.parts.primary,
-            "state": self.state.to_json(),
-            "random": randomness.capture(),
-            "about": dict(self.parts.about),
-            "world": self.team.ranks.world,
-        }
-
     def load_best(self) -> None:
         """The task's weights become the best ones: those of `best.pt`, or the last ones where nothing was evaluated."""
-        best = None
-        if self.state.best_epoch and self.team.first:
-            best = checkpoint.read(self.parts.directory / checkpoint.BEST)["task"]
+        best = self.checkpoints.best() if self.state.best_epoch and self.team.first else None
         self.stepper.finish(self.stepper.judged, best)
 
     def outcome(self, stopped: Stopped) -> Outcome:
