@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: env demo test lint types layers tests bench format constraints clean
+.PHONY: env demo test lint types layers tests bench bench-quick format constraints clean
 
 env: $(READY)
 
@@ -34,6 +34,10 @@ tests: $(READY)
 # Speed beside timm, torchvision and fastai (where it is installed); a quiet machine, half an hour.
 bench: $(READY)
 	$(BIN)/python benchmarks/suite.py
+
+# A minute of ratios beside the last results; it fails at nothing.
+bench-quick: $(READY)
+	$(BIN)/python -W ignore benchmarks/quick.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -33,14 +33,14 @@ from plusx.report.drawing import Drawing
 from plusx.report.scales import Scale, logarithmic
 from plusx.tasks.create import create
 from plusx.workflows.fit_settings import FitSettings
-from plusx.workflows.plan_settings import choose_optimizer
+from plusx.workflows.plan_settings import named_optimizer
 
 DOCS = Path(__file__).parent.parent / "docs"
 EPOCHS, BATCH = 12, 64
 BASE = Plan(epochs=EPOCHS, optimizer=SGD(rate=0.05, weight_decay=5e-4), schedule=Cosine(warmup=0.1))
 NAMES: tuple[Any, ...] = ("sgd", "adamw", "lamb", "lion", "muon", "rmsprop")
 TITLES = {"sgd": "SGD", "adamw": "AdamW", "lamb": "LAMB", "lion": "Lion", "muon": "Muon", "rmsprop": "RMSprop (TF)"}
-PLANS = {TITLES[name]: replace(BASE, optimizer=choose_optimizer(FitSettings(optimizer=name), BASE)) for name in NAMES}
+PLANS = {TITLES[name]: replace(BASE, optimizer=named_optimizer(FitSettings(optimizer=name), BASE)) for name in NAMES}
 PLANS["SGD + SAM 0.05"] = replace(BASE, sharpness=Sharpness(0.05))
 PLANS["SGD + Lookahead"] = replace(BASE, lookahead=Lookahead())
 STYLE = """

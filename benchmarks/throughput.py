@@ -2,7 +2,8 @@
 
 Training: plusx as `fit` places a network on this machine (half precision and channels last where they are faster),
 with its whole step (normalisation of uint8 images, checks, update), against a bare loop around timm's network: as its
-train.py has it without flags (fp32, contiguous), and with channels last and bf16 turned on by hand. SGD, batches of 32.
+train.py has it without flags (fp32, contiguous), and with channels last and bf16 turned on by hand; and against Keras
+on torch (`compile`, `train_on_batch`) where it has the network. SGD, batches of 32.
 Answers: the exported ONNX file in ONNX Runtime and in OpenVINO against the eager network in fp32, batches of 1 and 32.
 The limit: multiply-adds (three times those of an answer for a step) at the rate at which this machine multiplies two
 matrices of 2048 x 2048, in the same precision. What the network does besides convolving is not in it.
@@ -11,6 +12,7 @@ Run: python benchmarks/throughput.py [--rounds 7] [--models resnet18 resnet50 mo
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -39,13 +41,15 @@ from side_by_side import interleaved
 
 SIDE, BATCH = 224, 32
 TIMM = {"mobilenet_v2": "mobilenetv2_100"}
+KERAS = {"resnet50": "ResNet50", "mobilenet_v2": "MobileNetV2"}
+STEPS = 10_000  # of a run long enough for `fit` to measure as long as it ever does
 CLASSES = tuple(map(str, range(1000)))
 
 
 def own_step(name: str) -> tuple[Callable[[], None], Placement]:
     """The step of `fit`, and where it was placed."""
     task = create_task(name, "classify", {"classes": CLASSES})
-    placement = choose_placement(task, Workload((SIDE, SIDE), BATCH), device="cpu", compile=False)
+    placement = choose_placement(task, Workload((SIDE, SIDE), BATCH, STEPS), device="cpu", compile=False)
     stepper = Stepper(task, Plan(optimizer=SGD(rate=1e-3)), placement, preparation(Input()))
     stepper.begin_epoch(0)
     images = torch.randint(0, 256, (BATCH, 3, SIDE, SIDE), dtype=torch.uint8)
@@ -70,6 +74,17 @@ def timm_step(name: str, *, by_hand: bool) -> Callable[[], None]:
         optimizer.step()
 
     return step
+
+
+def keras_step(name: str) -> Callable[[], None]:
+    """As its guides have it, on torch."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    model = getattr(keras.applications, KERAS[name])(weights=None)
+    model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), "sparse_categorical_crossentropy")
+    images, targets = np.random.default_rng(0).random((BATCH, SIDE, SIDE, 3), dtype=np.float32), np.arange(BATCH)
+    return lambda: void(model.train_on_batch(images, targets))
 
 
 def answers(name: str, folder: Path, batch: int) -> dict[str, Callable[[], None]]:
@@ -146,6 +161,8 @@ def main() -> None:
             "timm, by hand": timm_step(name, by_hand=True),
             f"plusx ({placement})": step,
         }
+        if name in KERAS:
+            steps["Keras on torch"] = keras_step(name)
         answered = {precision: rate / cost for precision, rate in products.items()}
         trained = {precision: rate / 3 for precision, rate in answered.items()}
         rows(f"{name}, training", interleaved(steps, arguments.rounds), BATCH, trained)

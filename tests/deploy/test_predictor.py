@@ -70,6 +70,7 @@ def test_boxes_are_shown_from_another_threshold_on() -> None:
     def boxes(predictor: TorchPredictor) -> tuple[Box, ...]:
         (found,) = predictor.predict([image], ["it"])
         assert isinstance(found, BoxesPrediction)
+        assert found.size == (50, 60)
         return found.boxes
 
     every = boxes(usual.with_threshold(0.001))

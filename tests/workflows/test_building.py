@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from pictures import COLOURS, colour_folder, picture
 from plusx.backbones.catalogue import architecture
 from plusx.core.card import Card, Input
 from plusx.core.errors import InputError
 from plusx.core.sample import Listing
-from plusx.data.transforms import EvalTransform
+from plusx.data.transforms import EvalTransform, TrainTransformConfig
 from plusx.weights.create import create_model
 from plusx.weights.header import read_header
 from plusx.weights.modelfile import load_model, save_model
-from plusx.workflows.building import Sizes, choose_build, choose_input, design, later_size, sized
+from plusx.workflows.building import Sizes, choose_build, choose_input, design, design_again, later_size, sized
 from plusx.workflows.fit import fit
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.preparation import read_listing
@@ -52,6 +53,21 @@ def test_where_targets_have_places_all_of_the_image_is_shown() -> None:
     assert choose_input(PUBLISHED, FitSettings(image_fit="squash"), RECIPE, facts).fit == "squash"
     with pytest.raises(InputError, match="--image-fit crop would hide parts of the images; boxes and masks take pad"):
         choose_input(PUBLISHED, FitSettings(image_fit="crop"), RECIPE, facts)
+
+
+def test_a_run_that_goes_on_crops_as_it_began(tmp_path: Path) -> None:
+    """BiT-HyperRule goes by the size of the images."""
+    data = colour_folder(tmp_path / "data", 4)
+    torch.save(create_model("resnet20", classes=10).state_dict(), tmp_path / "resnet20.pth")
+    settings = FitSettings(model="resnet20", weights=str(tmp_path / "resnet20.pth"), recipe="bit-hyperrule", workers=0)
+    listing, small = read_listing(data, settings), frozenset({(32, 32)})
+    with_splits = listing.with_splits({"train": listing.splits["train"], "val": listing.splits["train"]})
+    made = design(settings, with_splits, small)
+    saved = {"card": made.card.to_json(), "start": made.start, "plan": made.recipe.plan.to_json(), "batch_size": 8}
+    again = design_again(settings, with_splits, {**saved, "task": {"name": "classify"}}, small)
+    assert isinstance(made.recipe.transform, TrainTransformConfig)
+    assert again.recipe.transform == made.recipe.transform
+    assert made.recipe.transform.scale[0] == pytest.approx(0.64)
 
 
 def test_the_size_at_which_images_are_seen_later() -> None:

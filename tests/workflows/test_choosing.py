@@ -1,5 +1,7 @@
 """Which recipe is taken, what is changed in it, and what is said of that."""
 
+from typing import Any
+
 import pytest
 
 from plusx.core.errors import InputError
@@ -59,8 +61,8 @@ def test_as_published_nothing_is_said() -> None:
 def test_what_stops_it_from_being_the_recipe_is_said_in_one_line() -> None:
     made, notes = chosen(recipe="paper", epochs=50, batch_size=32, weight_decay=0.01, crop=0.9, image_size=96)
     assert notes == (
-        "paper was published with 120 epochs, batches of 256, weight decay 0.0001, crops of 0.6; this run has 50 "
-        "epochs, batches of 32, weight decay 0.01, crops of 0.9: do not expect its published score",
+        "paper was published with 120 epochs, batches of 256, 224 pixels, weight decay 0.0001, crops of 0.6; this run "
+        "has 50 epochs, batches of 32, 96 pixels, weight decay 0.01, crops of 0.9: do not expect its published score",
         "rate 0.1 → 0.0125: batches of 32 instead of 256 (SGD: in proportion)",
     )
     assert made.plan.optimizer.rate == 0.0125
@@ -69,10 +71,36 @@ def test_what_stops_it_from_being_the_recipe_is_said_in_one_line() -> None:
 
 def test_another_optimizer_is_said_with_both_rates() -> None:
     _, (said,) = chosen(recipe="paper", optimizer="lamb", sam=0.05, batch_size=256)
-    assert "SGD at 0.1, no SAM; this run has Lamb at 0.005, SAM" in said
+    assert "SGD at 0.1, no SAM; this run has Lamb at 0.005, SAM 0.05" in said
     few = chosen(optimizer="lamb", batch_size=16).notes
     assert len(few) == 2
     assert few[1].startswith("LAMB with steps of 16 images")
+
+
+def test_a_named_optimizer_follows_the_batch_by_its_own_rule() -> None:
+    made, notes = chosen(60, recipe="tv2", optimizer="adamw")
+    assert made.plan.optimizer.rate == pytest.approx(5e-3 * (8 / 1024) ** 0.5)
+    assert notes[-1].endswith("(AdamW: by the square root of the ratio)")
+    made, notes = chosen(600, recipe="a1", optimizer="sgd")
+    assert made.plan.optimizer.rate == pytest.approx(0.1 * 64 / 2048)
+    assert chosen(600, recipe="paper", optimizer="sgd").notes == chosen(600, recipe="paper").notes
+
+
+@pytest.mark.parametrize(
+    ("settings", "published", "here"),
+    [
+        ({"sam": 0.1}, "SAM 0.5", "SAM 0.1"),
+        ({"progressive": 0.7}, "images that grow from 0.5", "images that grow from 0.7"),
+        ({"schedule": "constant"}, "schedule Cosine", "schedule Constant"),
+        ({"average": "swa"}, "average Ema", "average Swa"),
+        ({"flip": False}, "flips 0.5", "flips 0"),
+        ({"frozen_epochs": 2, "pretrained": True}, "frozen epochs 0", "frozen epochs 2"),
+    ],
+)
+def test_every_departure_is_said(settings: dict[str, Any], published: str, here: str) -> None:
+    (said,) = [text for text in chosen(recipe="mosaic-medium", **settings).notes if "was published with" in text]
+    before, _, after = said.partition("; this run has ")
+    assert (published in before, here in after) == (True, True), said
 
 
 def test_a_head_alone_on_random_weights_is_said() -> None:

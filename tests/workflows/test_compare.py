@@ -73,6 +73,14 @@ def test_groups_settings_and_verdict(six: list[Path], tmp_path: Path) -> None:
     assert "the second is better" in page
 
 
+def test_one_difference_for_every_seed_is_said(vary: Vary) -> None:
+    low = [vary(f"low-{seed}", seed, 0.9 + 0.02 * seed) for seed in range(2)]
+    high = [vary(f"high-{seed}", seed, 0.91 + 0.02 * seed, rate=0.2) for seed in range(2)]
+    [verdict] = compare(*low, *high).verdicts
+    assert (verdict.paired, verdict.welch is None) == (None, False)
+    assert verdict.words == "The difference is the same for every seed: a paired test has no spread to go by."
+
+
 def test_curves_of_different_losses_are_told(vary: Vary, tmp_path: Path) -> None:
     runs = [vary("a", 0, 0.8), vary("b", 0, 0.9, losses=["focal"]), vary("c", 0, 0.9, rate=0.2)]
     said = "Training loss (of different losses: heights are not comparable)"

@@ -145,6 +145,28 @@ def test_in_how_many_views(prepared: Prepared, start: Path, given: dict[str, Any
     assert views_for(settings, prepared, made, replace(CPU, sharded=True), Ranks(0, 1)) == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "0 are kept, as no stage stays as it is for more than an epoch"),
+        ({"strategy": "head", "augment": "trivial"}, "0 are kept, as policies such as RandAugment are drawn for a"),
+        ({"strategy": "head", "recipe": "scratch-small"}, "0 are kept, as images are mixed or changed"),
+        ({"strategy": "head", "cache_limit": 1e-9}, "0 are kept, as the disk has no room for more"),
+        ({"strategy": "head", "epochs": 3}, "3 are kept, as in fewer epochs do stages stay"),
+        ({"strategy": "head", "epochs": 4}, ""),
+    ],
+)
+def test_views_that_were_asked_for_in_vain_are_warned_of(
+    prepared: Prepared, start: Path, given: dict[str, Any], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    values: dict[str, Any] = {"model": "resnet20", "weights": str(start), "frozen_views": 4, "epochs": 6, **given}
+    settings = FitSettings(**values)
+    made = design(settings, prepared.listing, prepared.audit.sizes)
+    views_for(settings, prepared, made, CPU, Ranks(0, 1))
+    assert len(caplog.records) == bool(why)
+    assert all(record.message.startswith(f"--frozen-views 4: {why}") for record in caplog.records)
+
+
 def test_several_processes_cannot_go_on_with_kept_maps(data: Path, start: Path, tmp_path: Path) -> None:
     run = fit(data, **QUICK, weights=str(start), strategy="head", epochs=2, out=tmp_path / "run")
     with pytest.raises(InputError, match=r"cannot go on with several\. Leave --nproc away\."):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def test_every_class_has_a_file_of_its_own(tmp_path: Path) -> None:
 def test_what_cannot_be_drawn_or_kept(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.png: a mask of 120×80 pixels for an image of 120×70\. Give the image"):
         draw(GREY[:70], MaskPrediction.of("a.png", CLASSES, MASK))
+    with pytest.raises(InputError, match=r"boxes in an image of 120×80 pixels for an image of 120×70\. Give the image"):
+        draw(GREY[:70], replace(BOXES, size=(80, 120)))
     (tmp_path / "old.png").touch()
     with pytest.raises(InputError, match=r"exists and is not empty\. Give a new folder with --save, or empty it"):
         check_folder(tmp_path)

@@ -1,5 +1,7 @@
 """The optimizer that a user names, beside a recipe."""
 
+from dataclasses import replace
+
 import pytest
 
 from plusx.core.errors import InputError
@@ -13,23 +15,24 @@ from plusx.engine.plan import Plan
 from plusx.engine.sharpness import Sharpness
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.options import settings_from
-from plusx.workflows.plan_settings import choose_optimizer, choose_sharpness, plan_notes
+from plusx.workflows.plan_settings import choose_sharpness, named_optimizer, plan_notes, tuned_optimizer
 
 HALF = Plan(optimizer=SGD(rate=0.05, weight_decay=5e-4))
 
 
 def test_a_named_optimizer_takes_as_much_of_its_usual_rate_as_the_recipe_of_its_own() -> None:
-    assert choose_optimizer(FitSettings(), HALF) is HALF.optimizer
-    assert choose_optimizer(FitSettings(optimizer="sgd"), HALF) is HALF.optimizer
-    assert choose_optimizer(FitSettings(optimizer="adamw"), HALF) == AdamW(rate=5e-4)
-    assert choose_optimizer(FitSettings(optimizer="lion"), HALF) == Lion(rate=1.5e-4)
-    assert choose_optimizer(FitSettings(optimizer="muon"), HALF) == Muon(rate=0.01, adamw_rate=5e-4)
+    assert named_optimizer(FitSettings(), HALF) is HALF.optimizer
+    assert named_optimizer(FitSettings(optimizer="sgd"), HALF) is HALF.optimizer
+    assert named_optimizer(FitSettings(optimizer="adamw"), HALF) == AdamW(rate=5e-4)
+    assert named_optimizer(FitSettings(optimizer="lion"), HALF) == Lion(rate=1.5e-4)
+    assert named_optimizer(FitSettings(optimizer="muon"), HALF) == Muon(rate=0.01, adamw_rate=5e-4)
 
 
 def test_own_rate_and_decay_go_before() -> None:
     settings = FitSettings(optimizer="lion", rate=3e-4, weight_decay=0.1)
-    assert choose_optimizer(settings, HALF) == Lion(rate=3e-4, weight_decay=0.1)
-    assert choose_optimizer(FitSettings(rate=0.2), HALF) == SGD(rate=0.2, weight_decay=5e-4)
+    named = replace(HALF, optimizer=named_optimizer(settings, HALF))
+    assert tuned_optimizer(settings, named) == Lion(rate=3e-4, weight_decay=0.1)
+    assert tuned_optimizer(FitSettings(rate=0.2), HALF) == SGD(rate=0.2, weight_decay=5e-4)
 
 
 def test_sam_is_a_radius_and_0_switches_it_off() -> None:

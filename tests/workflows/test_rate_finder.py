@@ -58,8 +58,17 @@ def test_what_has_no_place_in_it(data: Path, tmp_path: Path) -> None:
         find_rate(data, rate=0.1)
     with pytest.raises(InputError, match=r"one process: leave --nproc and --shard-model away"):
         find_rate(data, nproc=2)
+    with pytest.raises(InputError, match=r"--time-limit has no place here: it chooses network and image size"):
+        find_rate(data, time_limit="1m")
+    with pytest.raises(InputError, match=r"--overwrite has no place here: two files are written, and no run is"):
+        find_rate(data, overwrite=True, out=tmp_path / "rates")
     with pytest.raises(InputError, match=r"out"):
         find_rate(data, model="resnet20", out=data / "rates")
+
+
+def test_the_batch_that_is_found_is_tested(data: Path, tmp_path: Path, capsys: Any) -> None:
+    find_rate(data, model="resnet20", workers=0, device="cpu", steps=20, batch_size="auto", out=tmp_path / "rates")
+    assert "batch size " in capsys.readouterr().err
 
 
 def test_a_run_with_the_rate_that_was_found(data: Path, tmp_path: Path, capsys: Any) -> None:
@@ -70,7 +79,7 @@ def test_a_run_with_the_rate_that_was_found(data: Path, tmp_path: Path, capsys: 
     plan = Plan.from_json(saved["plan"])
     assert plan.optimizer.rate == found["suggestion"]
     assert (plan.schedule, plan.average) == (OneCycle(), Swa())
-    assert f"rate {found['suggestion']:g} for SGD (middle of the longest fall" in capsys.readouterr().err
+    assert f"rate {found['suggestion']:g} for Muon (middle of the longest fall" in capsys.readouterr().err
     figures = json.loads((run.path / "metrics.json").read_text(encoding="utf-8"))
     assert figures["nll"] == pytest.approx(min(epoch["val/nll"] for epoch in run.history), rel=1e-3)
     assert len(fit(resume=run.path, epochs=3).history) == 3

@@ -27,6 +27,8 @@ def test_what_was_given_is_not_searched() -> None:
     assert names(scratch_small(Facts(100, "label", 3, 224)), given=given) == "weight_decay crop colour"
     strategy = names(finetune(Facts(100, "label", 3, 224)), pretrained=True, given=frozenset({"strategy"}))
     assert "frozen_epochs" not in strategy
+    anchored = names(finetune(Facts(100, "label", 3, 224)), pretrained=True, given=frozenset({"l2_sp"}))
+    assert "weight_decay" not in anchored
 
 
 def test_the_recipes_own_values_lie_within() -> None:

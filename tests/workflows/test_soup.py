@@ -66,9 +66,9 @@ def test_greedily_over_the_checkpoints_of_one_run(runs: list[Path], tmp_path: Pa
 def test_what_shaped_the_training_alone_may_differ(runs: list[Path]) -> None:
     one, other = (load_model(model_file(runs[0])) for _ in range(2))
     assert isinstance(other.task, Classify)
-    other.task.settings = replace(other.task.settings, label_smoothing=0.2)
+    other.task.settings = replace(other.task.settings, label_smoothing=0.2, dropout=0.1)
     refuse_others("a", one, "b", other)
-    other.task.settings = replace(other.task.settings, label_smoothing=0.0, loss=Focal(gamma=3))
+    other.task.settings = replace(other.task.settings, label_smoothing=0.0, dropout=0.0, loss=Focal(gamma=3))
     with pytest.raises(InputError, match=r"no soup; they differ in task · loss: none → name focal, gamma 3"):
         refuse_others("a", one, "b", other)
 

@@ -61,6 +61,10 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"strategy": "gradual"}, r"--strategy gradual trains a head on what a network has learnt already, and no wei"),
         ({"l2_sp": 0.1}, r"--l2-sp pulls the weights to those that a network has learnt already, and none are named"),
         (
+            {"l2_sp": 0.1, "weight_decay": 0.05},
+            r"--l2-sp takes the place of weight decay: .* Leave --weight-dec",
+        ),
+        (
             {"strategy": "head", "frozen_epochs": 2},
             r"--strategy head has no epochs in which .*-epochs is 2\. Leave one",
         ),

@@ -11,7 +11,7 @@ from plusx.engine.plan import Plan
 from plusx.workflows.choosing import choose_recipe
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.recipes.recipe import Facts
-from plusx.workflows.strategies import phase_notes
+from plusx.workflows.strategies import least_epochs, phase_notes
 
 FACTS = Facts(images=200, kind="label", classes=3, size=224, pretrained=True)
 
@@ -46,6 +46,27 @@ def test_epochs_for_the_head_are_the_users() -> None:
         InputError, match=r"--strategy lp-ft trains the head first .* 2 epochs or more, and this run has 1"
     ):
         plan(strategy="lp-ft", epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "least"),
+    [
+        ({}, 1),
+        ({"strategy": "lp-ft"}, 2),
+        ({"wise": 0.5}, 2),
+        ({"frozen_epochs": 3}, 3),
+        ({"warmup_epochs": 2}, 3),  # after one of the head
+        ({"strategy": "all", "warmup_epochs": 2}, 2),
+    ],
+)
+def test_epochs_without_which_it_cannot_be_trained(settings: dict[str, Any], least: int) -> None:
+    asked = FitSettings(**settings)
+    made = plan(**settings)
+    assert least_epochs(asked, made) == least
+    assert plan(**settings, epochs=least).epochs == least
+    if least > 1:
+        with pytest.raises(InputError):
+            plan(**settings, epochs=least - 1)
 
 
 def test_the_anchor_is_the_users() -> None:

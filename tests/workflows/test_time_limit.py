@@ -43,6 +43,7 @@ def test_the_highest_rung_on_which_the_recipes_epochs_fit(monkeypatch: pytest.Mo
     found = chosen(monkeypatch, prepared, 600, 1e-3)
     assert (found.settings.model, found.settings.image_size) == ("resnet18", 64)
     assert found.settings.epochs == 120  # three times those of the recipe
+    assert found.fits
     assert found.reason == (
         "resnet18 at 64 pixels for 120 epochs in 10:00 min: the largest candidate for which the recipe's 40 fit"
     )
@@ -52,7 +53,16 @@ def test_the_quickest_with_fewer_where_they_do_not_fit(monkeypatch: pytest.Monke
     found = chosen(monkeypatch, prepared, 30, 0.01, model="resnet18", image_size=64)
     assert 1 < (found.settings.epochs or 0) < 40
     assert "the quickest candidate, and not more of the recipe's 40 fit" in found.reason
-    assert "and only" in chosen(monkeypatch, prepared, 60, 0.5).reason
+    short = chosen(monkeypatch, prepared, 60, 0.5)
+    assert "and only" in short.reason
+    assert (short.settings.epochs, short.fits) == (1, False)
+
+
+def test_no_fewer_epochs_than_can_be_trained(monkeypatch: pytest.MonkeyPatch, prepared: Prepared) -> None:
+    found = chosen(monkeypatch, prepared, 60, 0.2, model="resnet18", image_size=32, warmup_epochs=9.0)
+    assert found.settings.epochs == 9
+    assert "and no fewer than its phases need, of which " in found.reason
+    assert not found.fits
 
 
 def test_epochs_that_were_asked_for_are_kept(monkeypatch: pytest.MonkeyPatch, prepared: Prepared) -> None:
@@ -69,8 +79,10 @@ def test_no_time_at_all_is_said_with_what_is_needed(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_late_run_says_how_to_go_on() -> None:
-    said = late(3, FitSettings(epochs=9, time_limit=Seconds(60)), Path("runs/a b"))
+    settings = FitSettings(epochs=9, time_limit=Seconds(60))
+    said = late(3, settings, Path("runs/a b"), fits=True)
     assert said.startswith("Stopped after 3 of 9 epochs: this machine is slower")
+    assert "slower" not in late(3, settings, Path("runs/a b"), fits=False)
     assert said.endswith("To train the rest, without a limit: plusx fit --resume 'runs/a b'")
 
 

@@ -41,7 +41,7 @@ class Prediction:
 
         image: a path, uint8 array or PIL image; without it the file called `name`. font: a file for class names that
         Pillow's own font, ASCII alone, cannot draw. InputError where there is no such file, and for an image of
-        another size than the mask.
+        another size than the one that was predicted on, where boxes or a mask would lie in wrong places.
         """
         if image is None and not Path(self.name).is_file():
             raise InputError(
@@ -108,10 +108,12 @@ class Box:
 
 @dataclass(frozen=True)
 class BoxesPrediction(Prediction):
-    """The objects that were found, the surest first. classes: all that the model knows, in their order."""
+    """The objects that were found, the surest first. classes: all that the model knows, in their order. size: (height,
+    width) of the image, where it is known."""
 
     boxes: tuple[Box, ...]
     classes: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
 
     @staticmethod
     def of(

@@ -104,7 +104,7 @@ def compare(
     if not agreement.holds:
         for suffix in {path.suffix, ".bin"} if to == "openvino" else {path.suffix}:
             path.with_suffix(suffix).unlink(missing_ok=True)
-        raise DisagreementError(_text(agreement, path))
+        raise DisagreementError(_text(agreement, path, to))
     return agreement
 
 
@@ -134,9 +134,10 @@ def _batches(images: Iterable[Image]) -> Iterator[Image]:
             yield np.stack([window[index] for index in indices])
 
 
-def _text(agreement: Agreement, path: Path) -> str:
+def _text(agreement: Agreement, path: Path, to: Format) -> str:
+    runtime = {"onnx": "torch and onnxruntime", "openvino": "torch and openvino", "torch": "torch"}[to]
     return (
         f"The exported file does not give the model's results: {agreement}; at least {LEAST_AGREEMENT:.1%} and at most "
         f"{TOLERANCE} are allowed. {path.name} was not kept. Use the model file instead, and please report this with "
-        "the versions of torch and onnxruntime."
+        f"the version of {runtime}."
     )

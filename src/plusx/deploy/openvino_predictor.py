@@ -1,4 +1,5 @@
-"""Exported files in OpenVINO, which computes in half precision where the processor does: several times as fast."""
+"""Exported files in OpenVINO; in half precision, where that is asked for and the processor has it, several times as
+fast."""
 
 from pathlib import Path
 from types import ModuleType

@@ -5,6 +5,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeAlias, final
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from plusx.core.card import Card
 from plusx.core.errors import InputError
-from plusx.core.prediction import MaskPrediction, Prediction
+from plusx.core.prediction import BoxesPrediction, MaskPrediction, Prediction
 from plusx.deploy.decoding import decoding_of
 from plusx.deploy.tiling import WHOLE, Scorer, Tiling, blended, teller
 
@@ -86,7 +87,8 @@ class Predictor(ABC):
         for indices in batches([image.shape for image in images], batch_size, self._pixels()):
             if (window := windows[indices[0]]) is None:
                 batch = np.stack([images[index] for index in indices])
-                found.update(zip(indices, self.predict_batch(batch, [names[i] for i in indices]), strict=True))
+                answers = self.predict_batch(batch, [names[i] for i in indices])
+                found.update(zip(indices, (_sized(one, images[indices[0]]) for one in answers), strict=True))
             else:
                 for i in indices:
                     found[i] = self._predict_tiled(images[i], names[i], window, tiling.overlap, batch_size)
@@ -120,6 +122,13 @@ class Predictor(ABC):
                 f"{name}: found an array of {image.dtype} and shape {image.shape}; the model takes uint8 of shape "
                 f"(height, width, {channels}). Read images with plusx.data.images.read_image(..., {self.mode!r})."
             )
+
+
+def _sized(prediction: Prediction, image: Image) -> Prediction:
+    """Boxes know how large the image is in which they lie, as masks do."""
+    if isinstance(prediction, BoxesPrediction):
+        return replace(prediction, size=(image.shape[0], image.shape[1]))
+    return prediction
 
 
 def batches(shapes: Sequence[tuple[int, ...]], batch_size: int, pixels: int = PIXELS) -> list[list[int]]:

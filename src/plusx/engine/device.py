@@ -12,6 +12,7 @@ import torch
 from plusx.core.errors import InputError
 from plusx.core.task import Task
 from plusx.engine import randomness
+from plusx.engine.memory import LESS
 from plusx.engine.placement import Placement, Precision
 from plusx.engine.timing import SECONDS, Stopwatch
 
@@ -41,10 +42,11 @@ def choose_placement(
     precision: Auto | Precision = "auto",
     channels_last: Auto | bool = "auto",
     compile: Auto | bool = "auto",  # noqa: A002 - the word users write
+    seconds: float = MOST_SECONDS,
 ) -> Placement:
     """The fastest way to train `task` here, measured on copies; what is given is kept.
 
-    The measurement takes less than 10 seconds; of long runs a twenty-fifth, and less than a minute.
+    The measurement takes less than 10 seconds; of long runs a twenty-fifth, and less than twice `seconds`.
 
     Runs that take less than WORTH_MEASURING anyhow, by the time of one image, train plainly, and so does what is too
     slow to be compared. (A backbone that is known to be faster in channels last brings its images into it by itself.)
@@ -68,7 +70,7 @@ def choose_placement(
             if whole < WORTH_MEASURING:
                 short = f"some {whole:.0f} s of training are too few to measure what is faster"
                 return replace(plainest, reason=f"{plainest}: {short}")
-            watch.seconds = min(MOST_SECONDS, max(SECONDS, SHARE * whole))
+            watch.seconds = min(seconds, max(SECONDS, SHARE * whole))
         chosen, rate = _fastest(ways, watch)
         if compile is True:
             return replace(chosen, compile=True, reason=f"{chosen.reason}; compiled as asked")
@@ -119,18 +121,18 @@ def native_precisions(device: torch.device) -> list[Precision]:
 
 def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, float]:
     """The clearly fastest way and its images/s; the plainest, and 0, where a step is too slow to compare ways."""
-    asked = watch.batch_size
     speeds = watch.speeds([ways[0], *reversed(ways[1:])])  # the likeliest to win comes second
     while speeds and not any(speed.best for speed in speeds.values()) and watch.batch_size > 1:
         watch.batch_size //= 2  # as training does, which then computes a batch in parts
         speeds = watch.speeds([ways[0], *reversed(ways[1:])])
     if not speeds:
-        slow = f"steps are too slow here to compare {_words(ways[-1])} with it within {watch.seconds:g} s; ask for it to try"
+        other, limit = _words(ways[-1]), f"{watch.seconds:g} s"
+        slow = f"steps are too slow here to compare {other} with it within {limit}; ask for it to try"
         return replace(ways[0], reason=f"{ways[0]}: {slow}"), 0.0
     if not any(speed.best for speed in speeds.values()):
         raise InputError(
-            f"A batch of {asked} images does not fit into the memory of {ways[0].device}. Take a smaller "
-            "batch size and, to keep the step the same, accumulate more batches."
+            f"Not even one image fits into the memory of {ways[0].device}, beside what other programs hold there. "
+            f"{LESS}."
         )
     chosen = ways[0]
     for way in ways[1:]:

@@ -59,11 +59,7 @@ def found_batch_size(settings: FitSettings, listing: Listing, made: Design, plac
 
 
 def resized(made: Design, found: Found, settings: FitSettings) -> tuple[Design, str]:
-    """With the batch size that was found, and the rate that goes with it; and by which rule, in words.
-
-    SGD: in proportion (Goyal et al. 2017, section 2.1). Those that divide by the size of the gradients: by the square
-    root (Krizhevsky 2014, section 5; Malladi et al. 2022).
-    """
+    """With the batch size that was found and the rate that goes with it by `recipes.scaling`; and the rule in words."""
     plan, times = made.recipe.plan, found.size / (found.usual or found.size)
     made = replace(made, recipe=replace(made.recipe, batch_size=found.size))
     if settings.rate is not None:

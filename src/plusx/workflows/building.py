@@ -147,16 +147,19 @@ def card_of(settings: FitSettings, network: str, build: Mapping[str, Any], origi
     return Card(name=settings.model, architecture=network, build=build, licence=licence)
 
 
-def design_again(settings: FitSettings, listing: Listing, saved: Mapping[str, Any]) -> Design:
+def design_again(
+    settings: FitSettings, listing: Listing, saved: Mapping[str, Any], sizes: Sizes = frozenset()
+) -> Design:
     """The design of a run that goes on, with random weights: those of its checkpoint take their place.
 
     Nothing is downloaded, and the file that it started from may be gone. saved: what its settings.json holds; card and
-    plan are taken from there, with the epochs and the patience of `settings`.
+    plan are taken from there, with the epochs and the patience of `settings`. sizes: as `design` was given them.
     """
     with foreign(lambda reason: InputError(f"The run's settings.json is damaged ({reason}). Begin a new run.")):
         card, start, plan = Card.from_json(saved["card"]), saved["start"], Plan.from_json(saved["plan"])
     name = task_name(settings, listing)
-    facts = facts_of(listing, architecture(card.architecture).size, pretrained=start != RANDOM)
+    usual, head = architecture(card.architecture).size, saved["task"].get("head", settings.head)
+    facts = facts_of(listing, usual, head=head, pretrained=start != RANDOM, side=side_of(sizes))
     recipe, _ = choose_recipe(settings, facts)
     plan = replace(plan, epochs=settings.epochs or plan.epochs, patience=settings.patience)
     recipe = replace(recipe, plan=plan, batch_size=saved["batch_size"])

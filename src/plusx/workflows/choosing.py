@@ -12,10 +12,11 @@ from plusx.workflows.augmenting import choose_augment, choose_pixels, choose_pro
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.plan_settings import (
     choose_average,
-    choose_optimizer,
     choose_schedule,
     choose_sharpness,
+    named_optimizer,
     plan_notes,
+    tuned_optimizer,
 )
 from plusx.workflows.recipes.catalogue import About, about
 from plusx.workflows.recipes.default import default_recipe
@@ -45,11 +46,12 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     name = usual.name if settings.recipe == "auto" else settings.recipe
     known = about(name)
     published = made_for(known, facts)
-    fitted = published
-    if known.batch is not None:
-        fitted = for_batch(published, facts, settings.accumulate, known.least_steps)
+    optimizer = named_optimizer(settings, published.plan)
+    fitted = begun = replace(published, plan=replace(published.plan, optimizer=optimizer))
+    if known.batch is not None:  # by the rule of the optimizer that is named
+        fitted = for_batch(begun, facts, settings.accumulate, known.least_steps)
     elif asked is not None:
-        fitted = replace(published, batch_size=asked)
+        fitted = replace(begun, batch_size=asked)
     recipe = with_own(fitted, settings)
     pixels = choose_pixels(settings.augment, recipe.pixels, facts.kind)
     sizes = choose_progressive(settings.progressive, recipe.progressive, facts.kind)
@@ -62,9 +64,8 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     found = departures(known, published, recipe, facts)
     if found and known.batch is not None:  # what was put together here was published nowhere
         notes.append(told(known, found))
-    moved = published.plan.optimizer.rate != fitted.plan.optimizer.rate
-    if moved and settings.rate is None and settings.optimizer is None:
-        notes.append(scaled_in_words(published, fitted, facts))
+    if begun.plan.optimizer.rate != fitted.plan.optimizer.rate and settings.rate is None:
+        notes.append(scaled_in_words(begun, fitted, facts))
     return Choice(recipe, (*notes, *warnings))
 
 
@@ -105,7 +106,7 @@ def with_own(recipe: Recipe, settings: FitSettings) -> Recipe:
         "accumulate": settings.accumulate if settings.accumulate > 1 else recipe.plan.accumulate,
         "frozen_norm": keeps_statistics(settings, recipe.plan),
         "seed": settings.seed,
-        "optimizer": choose_optimizer(settings, recipe.plan),
+        "optimizer": tuned_optimizer(settings, recipe.plan),
         "sharpness": choose_sharpness(settings, recipe.plan),
         "schedule": choose_schedule(settings, paced(recipe.plan, epochs)),
         "average": choose_average(settings, recipe.plan),

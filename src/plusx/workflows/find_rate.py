@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from plusx.core.errors import InputError, StorageError
+from plusx.workflows.batch_size import found_batch_size, resized
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.fit import read_and_audit, settle_design
 from plusx.workflows.fit_settings import FitSettings
@@ -39,12 +40,20 @@ class RateFound:
 def find_rate(data: Any, *, validation_data: Any = None, **settings: Any) -> RateFound:
     """Train a copy of the network for a few steps of rising learning rate on `data`, and suggest one.
 
-    Settings are those of `fit`; what it would train is what is tested. InputError where the loss never falls.
+    Settings are those of `fit`; what it would train is what is tested. InputError where the loss never falls, and for
+    settings that have no place here.
     """
     options = settings_from(RateSettings, settings)
     if options.rate is not None or options.resume is not None:
         word = "--resume" if options.rate is None else "--rate"
         raise InputError(f"{word} has no place here: the test goes through all rates, from the start. Leave it away.")
+    if options.time_limit is not None:
+        raise InputError(
+            "--time-limit has no place here: it chooses network and image size, and the test is of those that are "
+            "named. Leave it away."
+        )
+    if options.overwrite:
+        raise InputError("--overwrite has no place here: two files are written, and no run is. Leave it away.")
     if options.nproc > 1 or options.shard_model:
         raise InputError("The test runs in one process: leave --nproc and --shard-model away.")
     place = options.out or Path("runs") / run_name(data, "rate")
@@ -59,7 +68,7 @@ def find_rate(data: Any, *, validation_data: Any = None, **settings: Any) -> Rat
 def fit_settings(options: RateSettings) -> FitSettings:
     """What is trained."""
     base = {field.name: getattr(options, field.name) for field in fields(FitSettings)}
-    return absolute(FitSettings(**base | {"time_limit": None, "out": None, "overwrite": False}))
+    return absolute(FitSettings(**base | {"out": None}))
 
 
 def tested(job: Job, steps: int) -> FoundRate:
@@ -72,4 +81,8 @@ def tested(job: Job, steps: int) -> FoundRate:
         raise StorageError(f"{job.run.path} could not be created: {error.strerror}. Give another --out.") from error
     made = settle_design(job, prepared)
     placement = settle_placement(job, made, prepared)
+    if job.settings.batch_size == "auto":
+        size = found_batch_size(job.settings, prepared.listing, made, placement)
+        made, _ = resized(made, size, job.settings)
+        console.print(f"{size}", highlight=False)
     return found_rate(job.settings, prepared.listing, made, placement, console, steps)

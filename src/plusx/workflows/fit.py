@@ -123,7 +123,11 @@ def begin_and_finish(job: Job, prepared: Prepared, made: Design, placement: Plac
         when = f"after step {outcome.steps_done}; everything is saved"
         raise stopped(job.run, str(voice.interrupt), when, terminated=voice.interrupt.terminated)
     if outcome.stopped == "late":
-        console.print(late(outcome.epochs_done, job.settings, job.run.path), highlight=False, markup=False)
+        console.print(
+            late(outcome.epochs_done, job.settings, job.run.path, fits=job.timed is None or job.timed.fits),
+            highlight=False,
+            markup=False,
+        )
     with said_how_to_go_on(job.run, "while results were written; the training is saved"):
         run = team.decided(lambda: finish(job.run, prepared, made, placement, outcome, job.settings))
     team.leave_result(run.to_json())
@@ -170,7 +174,7 @@ def settle_design(job: Job, prepared: Prepared, team: Team = ALONE) -> Design:
     """From the weights it starts with; for a run that goes on, whose weights are in its checkpoint, without them."""
     made = team.decided(lambda: job.saved is not None and checkpoint.exists(job.run.checkpoints))
     if job.saved is not None and made:
-        found = design_again(job.settings, prepared.listing, job.saved)
+        found = design_again(job.settings, prepared.listing, job.saved, prepared.audit.sizes)
     else:
         found = design(job.settings, prepared.listing, prepared.audit.sizes)
     goal(found.task, job.settings.metric)

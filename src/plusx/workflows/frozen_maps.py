@@ -1,5 +1,6 @@
 """What comes out of stages that stay as they are is computed once and kept: whether, where, and in how many views."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from plusx.workflows.kept_directory import MAPS, kept_directory, place_of, room_
 from plusx.workflows.loading import preparation, training_batches
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.settling import Job
+
+log = logging.getLogger("plusx")
 
 VIEWS: Final = 4
 """Ways in which an image is shown to stages that stay, where more than the head learns after them."""
@@ -114,30 +117,55 @@ def settle_views(job: Job, prepared: Prepared, made: Design, placement: Placemen
 
 
 def views_for(settings: FitSettings, prepared: Prepared, made: Design, placement: Placement, ranks: Ranks) -> int:
-    """In how many views images are kept; 0 where nothing is: no stage stays for more than an epoch, or a batch is more
-    than its images, or there is no room."""
-    plan, recipe, stages = made.recipe.plan, made.recipe, made.task.backbone.stages
-    still = kept_stages(plan, len(stages))
-    if not any(still) or settings.frozen_views == 0 or placement.sharded or ranks.world > 1:
+    """In how many views images are kept; 0 where nothing is. Views that were asked for in vain are warned of."""
+    stages = len(made.task.backbone.stages)
+    still = kept_stages(made.recipe.plan, stages)
+    if settings.frozen_views == 0:
         return 0
-    mixes = recipe.augment != InTurn() or recipe.mix is not None or recipe.progressive is not None
-    again = recipe.repeats > 1 or settings.balance == "sampling"
-    anew = isinstance(plan.average, Swa)  # statistics are taken over training images
-    known = all(map(comparable, prepared.listing.splits["train"]))  # others may be cut anew each time
-    if prepared.listing.kind in DENSE or mixes or again or anew or not known:
-        return 0
+    why = _hindrance(settings, prepared, made, still)
+    if placement.sharded or ranks.world > 1:
+        why = "one process keeps maps, of a whole network"
+    views = 0 if why else _wanted(settings, still, stages)
+    if views > 1 and made.recipe.pixels:
+        views, why = 0, "policies such as RandAugment are drawn for a batch at once: one view can be kept, or none"
+    found = min(views, _fitting(settings, prepared, made, [one for one in set(still) if one])) if views else 0
+    if settings.frozen_views is not None and found < settings.frozen_views:
+        room = "the disk has no room for more: see --cache-limit and PLUSX_CACHE"
+        least = why or ("in fewer epochs do stages stay as they are" if views < settings.frozen_views else room)
+        log.warning("--frozen-views %d: %d are kept, as %s", settings.frozen_views, found, least)
+    return found
+
+
+def _hindrance(settings: FitSettings, prepared: Prepared, made: Design, still: Sequence[int]) -> str | None:
+    """Why maps cannot stand for images; `still`: stages that stay and have stayed, epoch by epoch."""
+    recipe, train = made.recipe, prepared.listing.splits["train"]
+    if not any(still):
+        return "no stage stays as it is for more than an epoch (--strategy head, lp-ft, --frozen-epochs)"
+    if prepared.listing.kind in DENSE:
+        return "boxes and masks move with the image"
+    if recipe.augment != InTurn() or recipe.mix is not None:
+        return "images are mixed or changed after their crop, anew each time"
+    if recipe.progressive is not None:
+        return "images grow while the network learns"
+    if recipe.repeats > 1 or settings.balance == "sampling":
+        return "images come several times in an epoch"
+    if isinstance(recipe.plan.average, Swa):
+        return "SWA takes its statistics over the training images"
+    if not all(map(comparable, train)):
+        return "nobody knows whether images of a data set of one's own are the same each time"
+    return None
+
+
+def _wanted(settings: FitSettings, still: Sequence[int], stages: int) -> int:
+    """As asked for; else one for a head alone on all `stages`, and `VIEWS` elsewhere, each coming twice at least."""
     longest = max(still.count(one) for one in set(still) if one)
-    if settings.frozen_views is None:
-        changes = (settings.augment, settings.crop, settings.colour) != (None, None, None)
-        head = set(still) <= {0, len(stages)} and not changes
-        views = 1 if head else min(VIEWS, longest // 2)  # each comes twice at least
-        if views == 1 and not head:
-            return 0
-    else:
-        views = min(settings.frozen_views, longest)
-    if views > 1 and recipe.pixels:  # which are drawn for a batch at once
-        return 0
-    return min(views, _fitting(settings, prepared, made, [one for one in set(still) if one]))
+    if settings.frozen_views is not None:
+        return min(settings.frozen_views, longest)
+    changes = (settings.augment, settings.crop, settings.colour) != (None, None, None)
+    if set(still) <= {0, stages} and not changes:
+        return 1
+    views = min(VIEWS, longest // 2)
+    return views if views > 1 else 0
 
 
 def _fitting(settings: FitSettings, prepared: Prepared, made: Design, kept: Sequence[int]) -> int:

@@ -95,6 +95,8 @@ def _words(
 ) -> str:
     decides = tests[1] if same_seeds else tests[0]
     if decides is None:
+        if same_seeds and tests[0] is not None:
+            return "The difference is the same for every seed: a paired test has no spread to go by."
         return "The seeds do not differ at all: there is no spread to test against."
     if not decides.significant:
         return "Seeds alone could explain this difference (p ≥ 0.05)."

@@ -84,7 +84,7 @@ def refuse_others(name: str, model: LoadedModel, other_name: str, other: LoadedM
 SPLIT: Final = "images and their split"
 """A digest, which says nothing to anybody when it is printed."""
 
-FREE: Final = ("classes", "label_smoothing", "class_weights")
+FREE: Final = ("classes", "label_smoothing", "class_weights", "positive_weights", "dropout")
 """Of a task: what stands elsewhere, and what shaped a training but neither the network nor how it is read."""
 
 

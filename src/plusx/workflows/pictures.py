@@ -39,8 +39,8 @@ def draw(image: ImageSource, prediction: Prediction, *, font: Path | None = None
     in a caption.
 
     image: a path, array or PIL image, as `predict` takes them. font: a file for class names that Pillow's own font,
-    ASCII alone, cannot draw; without it they are drawn as #index. InputError for an image of another size than the
-    mask.
+    ASCII alone, cannot draw; without it they are drawn as #index. InputError for an image of another size than
+    the one that was predicted on.
     """
     return drawn(read_image(image, "RGB"), prediction, _classes_of(prediction), font)
 
@@ -54,26 +54,28 @@ def drawn(
     lettering = Lettering(tuple(classes), font)
     match prediction:
         case BoxesPrediction():
+            _check_size(pixels, prediction, prediction.size)
             index = {name: number for number, name in enumerate(classes)}
             boxes = [Found((b.x1, b.y1, b.x2, b.y2), index[b.label], b.score) for b in prediction.boxes]
             return draw_boxes(pixels, boxes, lettering)
         case MaskPrediction():
-            _check_size(pixels, prediction)
+            _check_size(pixels, prediction, prediction.mask.shape)
             quiet = frozenset(index for index, name in enumerate(classes) if name == BACKGROUND)
             return draw_mask(pixels, prediction.mask, lettering, quiet=quiet)
         case MasksPrediction():
-            _check_size(pixels, prediction)
+            _check_size(pixels, prediction, prediction.masks.shape[1:])
             return draw_masks(pixels, prediction.masks, lettering)
     index = {name: number for number, name in enumerate(classes)}
     return draw_caption(pixels, [(index[name], said) for name, said in _said(prediction)], lettering)
 
 
-def _check_size(pixels: NDArray[np.uint8], prediction: MaskPrediction | MasksPrediction) -> None:
-    mask = prediction.mask if isinstance(prediction, MaskPrediction) else prediction.masks[0]
-    if mask.shape != pixels.shape[:2]:
-        (height, width), (rows, columns) = pixels.shape[:2], mask.shape
+def _check_size(pixels: NDArray[np.uint8], prediction: Prediction, size: tuple[int, ...] | None) -> None:
+    """size: (height, width) of what was predicted on."""
+    if size is not None and size != pixels.shape[:2]:
+        (height, width), (rows, columns) = pixels.shape[:2], size
+        what = "boxes in an image" if isinstance(prediction, BoxesPrediction) else "a mask"
         raise InputError(
-            f"{prediction.name}: a mask of {columns}×{rows} pixels for an image of {width}×{height}. Give the image "
+            f"{prediction.name}: {what} of {columns}×{rows} pixels for an image of {width}×{height}. Give the image "
             "that was predicted on."
         )
 

@@ -5,7 +5,19 @@ from typing import Any
 
 from plusx.core.errors import InputError
 from plusx.core.ranks import ALONE, Ranks
-from plusx.engine.device import Placement, Workload, candidates, choose_placement, find_device
+from plusx.engine.device import (
+    MOST_SECONDS,
+    Auto,
+    Placement,
+    Precision,
+    Workload,
+    candidates,
+    choose_placement,
+    find_device,
+    native_precisions,
+)
+from plusx.engine.plan import Plan
+from plusx.engine.timing import SECONDS
 from plusx.workflows.building import Design
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.preparation import Prepared
@@ -29,10 +41,19 @@ def settle_placement(job: Job, made: Design, prepared: Prepared, ranks: Ranks = 
         made.task,
         workload,
         device=settings.device,
-        precision=settings.precision,
+        precision=precision_for(settings, recipe.plan),
         channels_last=words[settings.channels_last],
         compile=False if settings.recompute else words[settings.compile],
+        seconds=MOST_SECONDS if job.timed is None else SECONDS,
     )
+
+
+def precision_for(settings: FitSettings, plan: Plan) -> Auto | Precision:
+    """The one asked for; none in 16 bits is tried by itself where the plan cannot be trained in it."""
+    half = settings.precision == "auto" and plan.sharpness is not None
+    if half and "fp16" in native_precisions(find_device(settings.device)):
+        return "fp32"
+    return settings.precision
 
 
 def sharded_placement(settings: FitSettings) -> Placement:

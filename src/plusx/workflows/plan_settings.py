@@ -16,16 +16,22 @@ LAMB_FROM: Final = 64
 """Images of a step below which LAMB is not what it was made for."""
 
 
-def choose_optimizer(settings: FitSettings, plan: Plan) -> OptimizerConfig:
-    """The recipe's, or the named one; with the user's own rate and weight decay.
+def named_optimizer(settings: FitSettings, plan: Plan) -> OptimizerConfig:
+    """The recipe's, or the named one.
 
     A named one of another kind has its own usual settings, and of its usual rate as much as the recipe takes of its
     own optimizer's: SGD at 0.05, half of 0.1, becomes AdamW at 5e-4, half of 1e-3.
     """
     optimizer: Any = plan.optimizer
-    if settings.optimizer is not None and OPTIMIZERS[settings.optimizer] is not type(optimizer):
-        usual = OPTIMIZERS[settings.optimizer]()
-        optimizer = with_rate(usual, float(f"{usual.rate * optimizer.rate / type(optimizer)().rate:.3g}"))
+    if settings.optimizer is None or OPTIMIZERS[settings.optimizer] is type(optimizer):
+        return optimizer
+    usual = OPTIMIZERS[settings.optimizer]()
+    return with_rate(usual, float(f"{usual.rate * optimizer.rate / type(optimizer)().rate:.3g}"))
+
+
+def tuned_optimizer(settings: FitSettings, plan: Plan) -> OptimizerConfig:
+    """The plan's, with the user's own rate and weight decay."""
+    optimizer: Any = plan.optimizer
     if settings.weight_decay is not None:
         optimizer = replace(optimizer, weight_decay=settings.weight_decay)
     return optimizer if settings.rate in (None, "auto") else with_rate(optimizer, settings.rate)

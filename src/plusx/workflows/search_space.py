@@ -74,9 +74,12 @@ _ROWS: tuple[tuple[Callable[[Known], bool], Callable[[Known], Parameter]], ...] 
 
 
 def search_space(known: Known, given: AbstractSet[str]) -> tuple[Parameter, ...]:
-    """The rows that apply, but for the settings that the user gave; a strategy decides what learns when."""
+    """The rows that apply, but for the settings that the user gave; a strategy decides what learns when, and
+    L2-SP is in the place of weight decay."""
     if not given.isdisjoint(("strategy", "wise")):
         given = given | {"frozen_epochs"}
+    if "l2_sp" in given:
+        given = given | {"weight_decay"}
     found = (parameter(known) for applies, parameter in _ROWS if applies(known))
     return tuple(one for one in found if one.name not in given)
 

@@ -34,6 +34,17 @@ def with_phases(settings: FitSettings, plan: Plan, epochs: int) -> dict[str, Any
     return found
 
 
+def least_epochs(settings: FitSettings, plan: Plan) -> int:
+    """Epochs that the phases and the warm-up of `plan`, which is of `settings`, need; at most its own."""
+    for epochs in range(1, plan.epochs):
+        try:
+            replace(plan, epochs=epochs, **with_phases(settings, plan, epochs))
+        except InputError:
+            continue
+        return epochs
+    return plan.epochs
+
+
 def keeps_statistics(settings: FitSettings, plan: Plan) -> bool:
     """Whether the backbone's BatchNorms keep the statistics they start with."""
     if settings.norm is None:
@@ -84,6 +95,11 @@ def check_strategy(settings: FitSettings, pretrained: bool) -> None:
         raise InputError(
             "--wise auto measures eleven networks when the training is over, for which --time-limit leaves no time. "
             "Take --wise 0.5, or leave one of them away."
+        )
+    if settings.l2_sp and settings.weight_decay:
+        raise InputError(
+            "--l2-sp takes the place of weight decay: it pulls to the weights that training starts from, where decay "
+            "pulls to 0. Leave --weight-decay away, or --l2-sp."
         )
     if settings.test_size is not None and settings.time_limit is not None:
         raise InputError("--time-limit chooses the size of images itself: leave it or --test-size away.")

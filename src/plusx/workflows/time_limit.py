@@ -26,6 +26,7 @@ from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.ladder import ladder
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.probing import Costs, probe, probed_placements
+from plusx.workflows.strategies import least_epochs
 
 MOST: Final = 3.0  # times the recipe's epochs
 SPARE: Final = 0.9  # of the time for training is planned with: a few steps are quicker than a run's
@@ -40,11 +41,13 @@ MARGIN: Final = 1.5  # of all that follows training
 
 @dataclass(frozen=True)
 class Rung:
-    """One candidate: what it costs as it was `measured`, and how many epochs fit; below 1 where not one does."""
+    """One candidate: what it costs as it was `measured`, and how many epochs fit; below 1 where not one does. `least`:
+    those that it cannot do without."""
 
     settings: FitSettings
     measured: Placement
     usual: int  # epochs of the recipe
+    least: int
     costs: Costs
     after: float  # seconds that follow training
     fitting: float
@@ -52,13 +55,15 @@ class Rung:
 
 @dataclass(frozen=True)
 class Timed:
-    """Settings in which nothing is left to the clock, and the reason, in one line."""
+    """Settings in which nothing is left to the clock, and the reason, in one line. `fits`: whether all epochs were
+    expected to end in time."""
 
     settings: FitSettings
     reason: str
     costs: Costs
     clock: Clock
     measured: Placement
+    fits: bool
 
     @property
     def placement(self) -> Placement:
@@ -104,7 +109,8 @@ def weigh(settings: FitSettings, prepared: Prepared, clock: Clock, placement: Pl
     after = after_training(settings, listing, costs)
     seconds = costs.epoch(len(listing.splits["train"]), len(listing.splits["val"]))
     usual = settings.epochs or made.recipe.plan.epochs
-    return Rung(settings, placement, usual, costs, after, max(0.0, SPARE * (clock.left - after) / seconds))
+    fitting = max(0.0, SPARE * (clock.left - after) / seconds)
+    return Rung(settings, placement, usual, least_epochs(settings, made.recipe.plan), costs, after, fitting)
 
 
 def after_training(settings: FitSettings, listing: Listing, costs: Costs) -> float:
@@ -136,12 +142,13 @@ def check_time(settings: FitSettings, after: float, clock: Clock) -> None:
 def settled(rung: Rung, clock: Clock) -> Timed:
     """With epochs, unless the user gave them."""
     settings = rung.settings
-    fitting = max(1, min(math.floor(rung.fitting), round(MOST * rung.usual)))
+    fitting = max(rung.least, min(math.floor(rung.fitting), round(MOST * rung.usual)))
     epochs = settings.epochs or fitting
     side = f" at {settings.image_size} pixels" if settings.image_size else ""
     reason = f"{settings.model}{side} for {epochs} epoch{'s' if epochs > 1 else ''} in {duration(clock.limit)}: "
     reason += why(rung, settings.epochs is not None)
-    return Timed(replace(settings, epochs=epochs), reason, rung.costs, clock, rung.measured)
+    fits = epochs <= rung.fitting
+    return Timed(replace(settings, epochs=epochs), reason, rung.costs, clock, rung.measured, fits)
 
 
 def why(rung: Rung, asked: bool) -> str:
@@ -150,15 +157,18 @@ def why(rung: Rung, asked: bool) -> str:
         return f"the quickest candidate, and only {rung.fitting:.0%} of an epoch fits"
     if asked:
         return f"as many as asked for, and {rung.fitting:.3g} fit"
+    if rung.fitting < rung.least:
+        return f"the quickest candidate, and no fewer than its phases need, of which {rung.fitting:.3g} fit"
     if rung.fitting < rung.usual:
         return f"the quickest candidate, and not more of the recipe's {rung.usual} fit"
     return f"the largest candidate for which the recipe's {rung.usual} fit"
 
 
-def late(done: int, settings: FitSettings, run: Path) -> str:
-    """What to say of a run whose time was up."""
+def late(done: int, settings: FitSettings, run: Path, *, fits: bool) -> str:
+    """What to say of a run whose time was up. fits: whether it was expected to end in time."""
+    why = "this machine is slower than it was measured to be, and the" if fits else "the"
     return (
-        f"Stopped after {done} of {settings.epochs} epochs: this machine is slower than it was measured to be, and the "
-        f"time limit of {settings.time_limit} s comes first. The best weights so far are kept. To train the rest, "
-        f"without a limit: plusx fit --resume {shlex.quote(str(run))}"
+        f"Stopped after {done} of {settings.epochs} epochs: {why} time limit of {settings.time_limit} s comes first. "
+        f"The best weights so far are kept. To train the rest, without a limit: plusx fit --resume "
+        f"{shlex.quote(str(run))}"
     )

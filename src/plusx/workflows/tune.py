@@ -125,8 +125,9 @@ def measured(settings: FitSettings, prepared: Prepared, clock: Clock) -> Timed:
     if clock.left <= rung.after:
         least = duration(2 * (clock.limit - clock.left + rung.after))
         raise InputError(f"The time limit leaves no time for trials. Give at least --time-limit {least} here.")
-    epochs = settings.epochs or max(1, min(rung.usual, int(rung.fitting / WANTED)))
-    return Timed(replace(settings, epochs=epochs), "a trial of plusx tune", rung.costs, clock, rung.measured)
+    epochs = settings.epochs or max(rung.least, min(rung.usual, int(rung.fitting / WANTED)))
+    timed, fits = replace(settings, epochs=epochs), epochs <= rung.fitting
+    return Timed(timed, "a trial of plusx tune", rung.costs, clock, rung.measured, fits)
 
 
 def ended(study: "Study", search: Search, metric: str, *, finishing: bool, console: Console) -> Tuned:

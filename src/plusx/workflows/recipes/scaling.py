@@ -1,8 +1,9 @@
 """A recipe's rate for another batch than the published one, by the rule of its optimizer.
 
-Linear, for SGD: Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.1. Square root, for optimizers that
-divide by the size of the gradient: You et al. 2020, "Large Batch Optimization for Deep Learning" (LAMB); Malladi et al.
-2022, "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms" (Adam, RMSprop).
+Linear, for SGD: Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.1. Square root, for LAMB: You et al.
+2020, "Large Batch Optimization for Deep Learning"; for Adam: Malladi et al. 2022, "On the SDEs and Scaling Rules for
+Adaptive Gradient Algorithms". These say the same of RMSprop, with which timm's recipes scale linearly all the
+same; theirs are the published ones.
 """
 
 import math
