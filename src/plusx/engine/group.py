@@ -18,7 +18,6 @@ from plusx.core.task import Metrics, Task
 from plusx.engine.membership import Membership, end_with_parent, of_environment
 from plusx.engine.network import Network, Parallel
 from plusx.engine.placement import Placement
-from plusx.engine.sharding import Sharded
 from plusx.engine.team import ALONE, Team
 
 T = TypeVar("T")
@@ -70,7 +69,11 @@ class Group(Team):
         self._calls = 0
 
     def network(self, task: Task, placement: Placement) -> Network:
-        return Sharded(task, placement) if placement.sharded else Parallel(task, placement, self.any)
+        if not placement.sharded:
+            return Parallel(task, placement, self.any)
+        from plusx.engine.sharding import Sharded  # FSDP takes more than a second to import
+
+        return Sharded(task, placement)
 
     def own(self, placement: Placement) -> Placement:
         if placement.device.type != "cuda":

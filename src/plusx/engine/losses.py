@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from plusx.core.batch import Batch
 from plusx.core.errors import NonFiniteLossError
@@ -88,9 +87,7 @@ def check_weights(task: Task, step: int) -> None:
 
     Of a sharded task each process looks at its own part.
     """
-    held = {
-        name: tensor.to_local() if isinstance(tensor, DTensor) else tensor for name, tensor in task.state_dict().items()
-    }
+    held = {name: getattr(tensor, "to_local", lambda own=tensor: own)() for name, tensor in task.state_dict().items()}
     tensors = {name: tensor for name, tensor in held.items() if tensor.is_floating_point()}
     finite = torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).tolist()
     bad = [name for name, good in zip(tensors, finite, strict=True) if not good]

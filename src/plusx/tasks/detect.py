@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from plusx.core.backbone import Backbone, Features
 from plusx.core.errors import InputError, unknown
 from plusx.core.prediction import BoxesPrediction, Prediction
-from plusx.core.task import TASKS, Task
+from plusx.core.task import Task
 from plusx.core.view import View
 from plusx.nn.detection.best import best
 from plusx.nn.detection.faster_rcnn import FasterRCNN, FasterRCNNConfig
@@ -160,6 +160,3 @@ def head_of(name: str | None) -> Head:
 def create(backbone: Backbone, config: Mapping[str, Any]) -> Task:
     """`Detect` from JSON values."""
     return Detect(backbone, settings.read(DetectConfig, "detect", config))
-
-
-TASKS.register("detect")(create)

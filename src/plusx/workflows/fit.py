@@ -12,13 +12,10 @@ from rich.console import Console
 
 from plusx.core.errors import InputError
 from plusx.core.task import Task
-from plusx.data.handling import Handling
-from plusx.data.kept_pixels import KeptPixels
 from plusx.engine import checkpoint
 from plusx.engine.crowding import crowding_hint
 from plusx.engine.device import Placement
 from plusx.engine.evaluate import counted
-from plusx.engine.frozen.kept import Kept
 from plusx.engine.group import joined
 from plusx.engine.interrupt import Interrupt, terminating
 from plusx.engine.journal import Journal
@@ -43,11 +40,9 @@ from plusx.workflows.environment import audit_cache, environment
 from plusx.workflows.explaining import check_together, explained
 from plusx.workflows.finishing import finish
 from plusx.workflows.fit_settings import FitSettings
-from plusx.workflows.frozen_maps import frozen_maps
-from plusx.workflows.keeping import with_kept
-from plusx.workflows.kept_images import kept_pixels
+from plusx.workflows.keeping import sources, with_kept
 from plusx.workflows.last_touches import KeepsStart, start_file
-from plusx.workflows.loading import measuring_batches, preparation, resizing, training_batches
+from plusx.workflows.loading import preparation, resizing
 from plusx.workflows.origin import lasting_origin_of
 from plusx.workflows.placing import settle_placement
 from plusx.workflows.preparation import Prepared, names_in, prepare, read_listing, write_down
@@ -229,24 +224,16 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
     """The training itself, to its end or until it is stopped from outside."""
     team, console, interrupt = voice.team, voice.console, voice.interrupt
     card, recipe, settings = made.card, made.recipe, job.settings
-    pixels = kept_pixels(job.side, prepared, made)
-    loader = training_batches(prepared.listing, made.shown, recipe, settings, team.ranks, kept=pixels)
-    size, workers = recipe.batch_size, settings.workers
-    measuring = measuring_batches(prepared.listing, "val", card.input, size, workers, team.ranks)
-    measure = preparation(card.input)
-
-    notes, journal = Notes(), Journal(job.run.path)
-    loader.handling, measuring.handling = Handling(settings.unreadable, notes.add), Handling(tell=notes.add)
-    kept = frozen_maps(job, made, placement)
-    batches = loader if kept is None else kept.training(loader, prepared, made, notes)
-    validation = measuring if kept is None else kept.validation(measuring, prepared, made, notes)
+    measure, notes, journal = preparation(card.input), Notes(), Journal(job.run.path)
     tell_plan(made, placement, job, console)
     primary, higher_is_better = goal(made.task, settings.metric)
     together = synchronised(made.task) if settings.sync_norm and team.ranks.world > 1 else nullcontext()
     keeping = ()
     if settings.wise is not None:
         keeping = (KeepsStart(made.task, recipe.plan.frozen_epochs, start_file(job.run)),)
-    with interrupt, together, explained(job.run.path, team.ranks):
+    reading = sources(job, prepared, made, placement, team.ranks, notes)
+    with interrupt, together, explained(job.run.path, team.ranks), reading as source:
+        validation, maps = source.validation, source.maps
         watched = interrupt.watching(validation) if team.ranks.world == 1 else validation  # none leaves the others
 
         def judge(task: Task) -> dict[str, float]:
@@ -271,14 +258,9 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             checkpoint_minutes=settings.checkpoint_minutes,
             keep=settings.keep,
             sampled=sampled,
-            begins=None if kept is None else kept.prefix.begin,
+            begins=None if maps is None else maps.prefix.begin,
             about={"settings": json.loads(json.dumps(kept_settings(settings), default=str))},
         )
-        going_on = job.saved is not None
-        try:
-            outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
-        finally:
-            for one in (pixels, batches, validation):
-                if isinstance(one, KeptPixels | Kept):
-                    one.close()
-    return outcome if kept is None else kept.told_in(outcome, console)
+        going_on, batches = job.saved is not None, source.training
+        outcome = train(made.task, batches, recipe.plan, placement, parts=parts, resume=going_on, team=team)
+    return outcome if maps is None else maps.told_in(outcome, console)

@@ -82,15 +82,15 @@ def check_head(settings: FitSettings, task: str) -> None:
 
     task: "auto" where the data have not been seen; then whatever any task has will do.
     """
-    every = dict.fromkeys(head for found in HEADS_OF.values() for head in found)
-    if task == "auto" and settings.head is not None and settings.head not in every:
-        raise unknown("head", settings.head, every)
-    check_losses(task, settings.losses)
-    if task in HEADS_OF:
-        if settings.head in every and settings.head not in HEADS_OF[task]:
-            its = next(other for other, heads in HEADS_OF.items() if settings.head in heads)
+    if settings.head is not None and (task == "auto" or task in HEADS_OF):
+        its = next((other for other, heads in HEADS_OF.items() if settings.head in heads), None)
+        if task == "auto" and its is None:
+            raise unknown("head", settings.head, dict.fromkeys(head for heads in HEADS_OF.values() for head in heads))
+        if task in HEADS_OF and its is not None and settings.head not in HEADS_OF[task]:
             known = ", ".join(HEADS_OF[task])
             raise InputError(f"--head {settings.head} is of the task {its}; here it is {task}, whose heads are {known}")
+    check_losses(task, settings.losses)
+    if task in HEADS_OF:
         config = {"classes": ["any"], **head_config(task, settings)}
         origin = card_for(settings.model, settings.weights)
         network = architecture(origin.architecture if origin else settings.model)
