@@ -59,6 +59,7 @@ def test_the_version_is_that_of_the_package(words: list[str], capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("words", "text"),
     [
+        (["train", "--help"], "Unknown verb 'train'. Did you mean fit?\nSee plusx --help.\n"),
         (["fti"], "Unknown verb 'fti'. Did you mean fit, find-rate, tune?\nSee plusx --help.\n"),
         (["help", "modles"], "Unknown verb 'modles'. Did you mean models, labels, compare?\nSee plusx --help.\n"),
         (["--epochs", "3"], "Unknown option '--epochs'. The verb comes first: plusx VERB --epochs ...\n"),

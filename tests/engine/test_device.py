@@ -84,7 +84,8 @@ def test_what_the_machine_becomes_too_busy_to_measure_is_not_concluded(
     assert timing.Stopwatch(tiny.seeded(), (8, 8), 2).speeds(device.candidates(CPU, "fp32")) == {}
     placement = choose_placement(tiny.seeded(), WORK, device="cpu", precision="fp32")
     assert placement.reason == (
-        "fp32 on cpu: steps are too slow here to compare fp32 channels last with it within 1e-09 s; ask for it to try"
+        "fp32 on cpu: steps are too slow here to compare fp32 channels last with it within 1e-09 s; name a precision "
+        "to have it"
     )
 
 

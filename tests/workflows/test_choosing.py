@@ -83,6 +83,7 @@ def test_a_named_optimizer_follows_the_batch_by_its_own_rule() -> None:
     assert notes[-1].endswith("(AdamW: by the square root of the ratio)")
     made, notes = chosen(600, recipe="a1", optimizer="sgd")
     assert made.plan.optimizer.rate == pytest.approx(0.1 * 64 / 2048)
+    assert notes[-1].startswith("rate 0.1 (that of SGD in its place) → 0.00313: batches of 64 instead of 2048")
     assert chosen(600, recipe="paper", optimizer="sgd").notes == chosen(600, recipe="paper").notes
 
 

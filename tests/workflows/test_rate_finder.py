@@ -49,7 +49,7 @@ def test_a_curve_and_a_suggestion(data: Path, tmp_path: Path) -> None:
     assert values["suggestion"] == found.rate
     assert len(values["rates"]) == len(values["losses"]) <= 40
     assert ElementTree.fromstring(found.picture.read_text(encoding="utf-8")).tag.endswith("svg")
-    assert "Train with: plusx fit ... --rate " in found.lines()[-1]
+    assert "Train with: plusx fit ... --optimizer muon --rate " in found.lines()[-1]
     assert sorted(path.name for path in data.rglob("*")) == before
 
 

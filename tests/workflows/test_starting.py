@@ -144,3 +144,9 @@ def test_a_home_directory_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch:
 def test_recomputing_a_compiled_network(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--compile yes and --recompute exclude each other"):
         fit(tmp_path, compile="yes", recompute=True)
+
+
+def test_a_run_directory_stands_for_the_weights_in_it(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model.safetensors").touch()
+    assert absolute(FitSettings(weights=str(tmp_path / "run"))).weights == str(tmp_path / "run" / "model.safetensors")

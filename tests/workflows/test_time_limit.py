@@ -73,7 +73,7 @@ def test_epochs_that_were_asked_for_are_kept(monkeypatch: pytest.MonkeyPatch, pr
 
 def test_no_time_at_all_is_said_with_what_is_needed(monkeypatch: pytest.MonkeyPatch, prepared: Prepared) -> None:
     with pytest.raises(
-        InputError, match=r"^--time-limit 0.01 leaves no time to train.* Give at least .* --no-export\.$"
+        InputError, match=r"^--time-limit 0.01 s leaves no time to train.* Give at least .* --no-export\.$"
     ):
         chosen(monkeypatch, prepared, 0.01, 1e-3)
 

@@ -92,12 +92,27 @@ def overview() -> str:
     )
 
 
+ELSEWHERE: Final = {
+    "train": "fit",
+    "finetune": "fit",
+    "fine-tune": "fit",
+    "val": "evaluate",
+    "validate": "evaluate",
+    "test": "evaluate",
+    "infer": "predict",
+    "audit": "check",
+    "search": "tune",
+}
+"""What other tools call a verb."""
+
+
 def _verb(name: str) -> Verb:
     if name in VERBS:
         return VERBS[name]
     if name.startswith("-"):
         raise UsageError(f"Unknown option {name!r}. The verb comes first: plusx VERB {name} ...")
-    raise UsageError(f"Unknown verb {name!r}. Did you mean {', '.join(nearest(name, VERBS))}?")
+    meant = [ELSEWHERE[name]] if name in ELSEWHERE else nearest(name, VERBS)
+    raise UsageError(f"Unknown verb {name!r}. Did you mean {', '.join(meant)}?")
 
 
 def _fail(error: BaseException, words: Sequence[str], debug: bool) -> int:

@@ -126,8 +126,8 @@ def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, float]
         watch.batch_size //= 2  # as training does, which then computes a batch in parts
         speeds = watch.speeds([ways[0], *reversed(ways[1:])])
     if not speeds:
-        other, limit = _words(ways[-1]), f"{watch.seconds:g} s"
-        slow = f"steps are too slow here to compare {other} with it within {limit}; ask for it to try"
+        other, limit = _words(ways[-1]), f"{watch.seconds:.2g} s"
+        slow = f"steps are too slow here to compare {other} with it within {limit}; name a precision to have it"
         return replace(ways[0], reason=f"{ways[0]}: {slow}"), 0.0
     if not any(speed.best for speed in speeds.values()):
         raise InputError(

@@ -65,7 +65,7 @@ def choose_recipe(settings: FitSettings, facts: Facts) -> Choice:
     if found and known.batch is not None:  # what was put together here was published nowhere
         notes.append(told(known, found))
     if begun.plan.optimizer.rate != fitted.plan.optimizer.rate and settings.rate is None:
-        notes.append(scaled_in_words(begun, fitted, facts))
+        notes.append(scaled_in_words(published, begun, fitted, facts))
     return Choice(recipe, (*notes, *warnings))
 
 
@@ -76,14 +76,16 @@ def made_for(known: About, facts: Facts) -> Recipe:
     return mapped(RECIPES[known.name](replace(facts, kind=known.made_for[0])), facts)
 
 
-def scaled_in_words(published: Recipe, fitted: Recipe, facts: Facts) -> str:
-    """Why the rate is not the published one."""
-    before, after = published.plan.optimizer, fitted.plan.optimizer
+def scaled_in_words(published: Recipe, begun: Recipe, fitted: Recipe, facts: Facts) -> str:
+    """Why the rate is not the published one, or not that of the optimizer which is named instead."""
+    before, after = begun.plan.optimizer, fitted.plan.optimizer
+    other = type(published.plan.optimizer) is not type(before)
+    usual = f" (that of {type(before).__name__} in its place)" if other else ""
     size, passes = fitted.batch_size, fitted.plan.accumulate
     batch = f"{size}" if passes == 1 else f"{size * passes} in {passes} passes"
     filled = "" if facts.batch is not None else f", as {facts.images} images fill"
     return (
-        f"rate {before.rate:.3g} → {after.rate:.3g}: batches of {batch} instead of {step_of(published)}{filled} "
+        f"rate {before.rate:.3g}{usual} → {after.rate:.3g}: batches of {batch} instead of {step_of(published)}{filled} "
         f"({type(after).__name__}: {rule_of(after).words})"
     )
 

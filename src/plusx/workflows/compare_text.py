@@ -1,7 +1,7 @@
 """A comparison of runs as lines, as JSON and as the facts of its page. Needs no torch."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from plusx.report.comparing import Compared, Curve, Row
 from plusx.report.drawing import width_of
@@ -13,6 +13,9 @@ from plusx.workflows.significance import Difference
 
 if TYPE_CHECKING:
     from plusx.workflows.compare import Comparison
+
+
+WIDEST: Final = 40  # characters of a setting's value in a terminal
 
 
 def lines_of(made: "Comparison") -> Iterator[str]:
@@ -42,7 +45,13 @@ def _settings(made: "Comparison") -> Iterator[str]:
     for title, rows in (("Settings that differ:", made.asked), ("What they came to:", made.resolved)):
         if rows:
             yield title
-            yield from table([("", *names), *((name, *map(in_words, row)) for name, row in rows.items())])
+            said = ((name, *(_short(in_words(value)) for value in row)) for name, row in rows.items())
+            yield from table([("", *names), *said])
+
+
+def _short(words: str) -> str:
+    """No column of a terminal is wider for one long value: the page has all of it."""
+    return words if len(words) <= WIDEST else f"{words[: WIDEST - 1]}…"
 
 
 def in_words(value: Any) -> str:

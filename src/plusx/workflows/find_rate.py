@@ -23,17 +23,19 @@ from plusx.workflows.starting import check_start
 
 @dataclass(frozen=True)
 class RateFound:
-    """`rate`: the suggestion. `steep`: where the loss falls fastest. `picture`, `values`: the files with the curve."""
+    """`rate`: the suggestion. `steep`: where the loss falls fastest. `picture`, `values`: the files with the curve.
+    `words`: what `fit` takes it by, with the optimizer whose rate it is."""
 
     rate: float
     steep: float
     picture: Path
     values: Path
     text: str
+    words: str
 
     def lines(self) -> list[str]:
         """What to print."""
-        return [self.text, f"Curve: {self.picture}", f"Train with: plusx fit ... --rate {self.rate:g}"]
+        return [self.text, f"Curve: {self.picture}", f"Train with: plusx fit ... {self.words}"]
 
 
 @takes(RateSettings)
@@ -62,7 +64,8 @@ def find_rate(data: Any, *, validation_data: Any = None, **settings: Any) -> Rat
     check_start(job.settings)
     found = tested(job, options.steps)
     picture, values = found.write(place)
-    return RateFound(found.rate, found.sweep.steep, picture, values, str(found))
+    words = f"--optimizer {found.word} --rate {found.rate:g}"
+    return RateFound(found.rate, found.sweep.steep, picture, values, str(found), words)
 
 
 def fit_settings(options: RateSettings) -> FitSettings:

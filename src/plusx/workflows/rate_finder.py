@@ -15,6 +15,7 @@ from plusx.core.sample import Listing
 from plusx.core.storage import write_text
 from plusx.engine import randomness
 from plusx.engine.placement import Placement, tuned
+from plusx.engine.plan import OPTIMIZERS
 from plusx.engine.position import Position
 from plusx.engine.rate_range import LOWEST, STEPS, Sweep, sweep
 from plusx.engine.step import Stepper
@@ -49,6 +50,11 @@ class FoundRate:
         )
 
     @property
+    def word(self) -> str:
+        """Of `--optimizer`."""
+        return next(name for name, kind in OPTIMIZERS.items() if kind.__name__ == self.optimizer)
+
+    @property
     def doubt(self) -> str:
         """What speaks against the suggestion; empty where nothing does."""
         if 1 / FAR <= self.rate / self.usual <= FAR:
@@ -79,6 +85,7 @@ def found_rate(
     plan = replace(made.recipe.plan.without_phases(), average=None)
     recipe = replace(made.recipe, plan=plan)
     source = training_batches(listing, made.shown, recipe, settings)
+    console.print(f"up to {steps} steps of rising rate, in about {SECONDS:.0f} s at most", highlight=False)
     with randomness.sheltered(), tuned(placement), reading_bar(console, "looking for the rate") as told:
         randomness.begin(plan.seed)
         stepper = Stepper(copy.deepcopy(made.task), plan, placement, preparation(made.card.input, recipe))

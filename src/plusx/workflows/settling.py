@@ -40,12 +40,15 @@ class Job:
 
 
 def absolute(settings: FitSettings) -> FitSettings:
-    """With whole paths, so that the run can go on from any directory."""
+    """With whole paths, so that the run can go on from any directory; a run directory as weights is its model file."""
     changes: dict[str, Any] = {
         name: path.resolve() for name in ("exclude", "weights_dir") if (path := getattr(settings, name))
     }
-    if settings.weights is not None and (file := Path(settings.weights).expanduser()).is_file():
-        changes["weights"] = str(file.resolve())
+    if settings.weights is not None:
+        file = Path(settings.weights).expanduser()
+        file = RunDirectory(file).model if file.is_dir() else file
+        if file.is_file():
+            changes["weights"] = str(file.resolve())
     return replace(settings, **changes)
 
 

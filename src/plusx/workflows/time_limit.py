@@ -134,8 +134,8 @@ def check_time(settings: FitSettings, after: float, clock: Clock) -> None:
     needed = clock.limit - clock.left + after
     other = ", or leave the exported file away with --no-export" if settings.export else ""
     raise InputError(
-        f"--time-limit {settings.time_limit} leaves no time to train: what comes before and after takes about "
-        f"{duration(needed)} here. Give at least {duration(2 * needed)}{other}."
+        f"--time-limit {settings.time_limit:g} s leaves no time to train: what comes before and after takes about "
+        f"{duration(needed)} here, as busy as it is now. Give at least {duration(2 * needed)}{other}."
     )
 
 
