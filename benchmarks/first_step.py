@@ -52,9 +52,9 @@ def cold(words: list[str], cache: Path | None = None) -> Callable[[], None]:
             environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
             environment["XDG_CACHE_HOME"] = str(cache or empty)
             out = ["--out", f"{empty}/run"] if "fit" in words else []
-            subprocess.run(
-                [sys.executable, "-W", "ignore", *words, *out], check=True, capture_output=True, env=environment
-            )
+            command = [sys.executable, "-W", "ignore", *words, *out]
+            quiet = subprocess.DEVNULL  # loading processes would hold a pipe open for seconds after the first step
+            subprocess.run(command, check=True, stdout=quiet, stderr=quiet, env=environment)
 
     return run
 
