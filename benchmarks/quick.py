@@ -60,11 +60,12 @@ def answers(folder: Path) -> Pair:
     card, task = card_for("resnet18", "imagenet"), create_task("resnet18", "classify", {"classes": ("a", "b")}).eval()
     assert card is not None
     export(task, card, folder / "model.onnx")
-    predictor, image, normal = OnnxPredictor(folder / "model.onnx"), np.zeros((224, 224, 3), np.uint8), torch.zeros(1)
+    predictor = OnnxPredictor(folder / "model.onnx")
+    image, normal = np.zeros((224, 224, 3), np.uint8), torch.zeros(1, 3, 224, 224)
 
     def eager() -> None:
         with torch.inference_mode():
-            task(normal.expand(1, 3, 224, 224))
+            task(normal)
 
     return lambda: void(predictor.predict([image], ["image"])), eager
 

@@ -87,7 +87,8 @@ def check_weights(task: Task, step: int) -> None:
 
     Of a sharded task each process looks at its own part.
     """
-    held = {name: getattr(tensor, "to_local", lambda own=tensor: own)() for name, tensor in task.state_dict().items()}
+    state = task.state_dict()
+    held = {name: value.to_local() if hasattr(value, "to_local") else value for name, value in state.items()}
     tensors = {name: tensor for name, tensor in held.items() if tensor.is_floating_point()}
     finite = torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).tolist()
     bad = [name for name, good in zip(tensors, finite, strict=True) if not good]

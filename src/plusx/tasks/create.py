@@ -1,15 +1,15 @@
 """Every task by name. Importing this file is what fills `core.task.TASKS`."""
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-from typing import Any, Final, final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from plusx.core.backbone import Backbone
 from plusx.core.sample import Kind
 from plusx.core.task import TASKS, Task
 from plusx.tasks import classify, multilabel, multilabel_segment, regress, segment
 
-__all__ = ["HEADS_OF", "TASK_OF_KIND", "classify", "create", "multilabel", "multilabel_segment", "regress", "segment"]
+__all__ = ["TASK_OF_KIND", "WITH_HEADS", "classify", "create", "multilabel", "multilabel_segment", "regress"]
+__all__ += ["segment"]
 
 TASK_OF_KIND: Mapping[Kind, str] = {
     "label": "classify",
@@ -22,37 +22,18 @@ TASK_OF_KIND: Mapping[Kind, str] = {
 """Which task learns which kind of target."""
 
 
+WITH_HEADS: Final = ("detect", "segment", "multilabel-segment")
+"""Tasks whose targets have a place in the image: several heads learn them."""
+
+
 @TASKS.register("detect")
 def _detect(backbone: Backbone, config: Mapping[str, Any]) -> Task:
     return _module("detect").create(backbone, config)
 
 
-@final
-class _Heads(Mapping[str, Mapping[str, Any]]):
-    """Those of boxes are imported when they are asked for."""
-
-    _modules: Final = {"detect": "detect", "segment": "segment", "multilabel-segment": "segment"}
-
-    def __getitem__(self, task: str) -> Mapping[str, Any]:
-        return _module(self._modules[task]).HEADS
-
-    def __contains__(self, task: object) -> bool:
-        return task in self._modules
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-
-HEADS_OF: Final[Mapping[str, Mapping[str, Any]]] = _Heads()
-"""Task whose targets have a place in the image → its heads by name."""
-
-
-def _module(name: str) -> Any:
-    """tasks.detect brings torchvision's operations along, which take a second or two to import."""
-    return import_module(f"plusx.tasks.{name}")
+def heads_of(task: str) -> Mapping[str, Any]:
+    """By name, of one of `WITH_HEADS`."""
+    return _module(task).HEADS
 
 
 def create(name: str, backbone: Backbone, config: Mapping[str, Any]) -> Task:
@@ -68,9 +49,13 @@ def output_stride(name: str, head: str | None) -> int:
 
     InputError with the nearest names for an unknown head.
     """
-    match name:
-        case "segment" | "multilabel-segment":
-            return segment.head_of(head).output_stride
-        case "detect":
-            return _module("detect").head_of(head).output_stride
-    return 32
+    return _module(name).head_of(head).output_stride if name in WITH_HEADS else 32
+
+
+def _module(task: str) -> Any:
+    """Where the heads of one of `WITH_HEADS` are."""
+    if task != "detect":
+        return segment
+    from plusx.tasks import detect  # torchvision's operations take a second or two to import
+
+    return detect

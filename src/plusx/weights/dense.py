@@ -20,7 +20,7 @@ from plusx.weights.vocabularies import dense_vocabulary
 
 LOG: Final = logging.getLogger("plusx")
 
-TASKS: Final = tuple(tasks.HEADS_OF)
+TASKS: Final = tasks.WITH_HEADS
 
 
 @dataclass(frozen=True)

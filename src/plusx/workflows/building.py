@@ -18,7 +18,7 @@ from plusx.core.task import Task
 from plusx.data.images import printable
 from plusx.engine.plan import Plan
 from plusx.nn.group_norm import GROUPS, grouped
-from plusx.tasks.create import HEADS_OF, TASK_OF_KIND, create, output_stride
+from plusx.tasks.create import TASK_OF_KIND, WITH_HEADS, create, output_stride
 from plusx.weights.create import card_for, create_model, create_task
 from plusx.weights.dense import continued
 from plusx.weights.download import fetch
@@ -113,7 +113,7 @@ def begun(
 ) -> Task:
     """The task on the backbone that training starts from, with the head of the weights where that fits."""
     classes = config.get("classes", config.get("columns"))
-    if name in HEADS_OF:
+    if name in WITH_HEADS:
         model, weights = start_weights(settings, origin)
         return create_task(model, name, config, weights=weights, **changes)
     loaded = load_start(settings, origin, name, classes, changes)
@@ -125,7 +125,7 @@ def begun(
 def own_config(settings: FitSettings, name: str) -> tuple[Mapping[str, Any], int | None]:
     """What the weights' own head says of the task `name`, and the output stride before it; nothing where it has none or
     another head is asked for."""
-    if name not in HEADS_OF:
+    if name not in WITH_HEADS:
         return {}, None
     return continued(settings.model, settings.weights, name, {} if settings.head is None else {"head": settings.head})
 
@@ -167,7 +167,7 @@ def design_again(
     backbone.recompute = settings.recompute
     regularise(backbone, card.architecture, recipe)
     config = task_config(name, listing, recipe, settings)
-    if name in HEADS_OF:  # with what the weights said of their head
+    if name in WITH_HEADS:  # with what the weights said of their head
         config = {**{key: value for key, value in saved["task"].items() if key != "name"}, **config}
     return Design(create(name, backbone, config), card, recipe, start, train_size=saved.get("train_size"))
 

@@ -131,8 +131,8 @@ def views_for(settings: FitSettings, prepared: Prepared, made: Design, placement
     found = min(views, _fitting(settings, prepared, made, [one for one in set(still) if one])) if views else 0
     if settings.frozen_views is not None and found < settings.frozen_views:
         room = "the disk has no room for more: see --cache-limit and PLUSX_CACHE"
-        least = why or ("in fewer epochs do stages stay as they are" if views < settings.frozen_views else room)
-        log.warning("--frozen-views %d: %d are kept, as %s", settings.frozen_views, found, least)
+        why = why or ("in fewer epochs do stages stay as they are" if views < settings.frozen_views else room)
+        log.warning("--frozen-views %d: %d are kept, as %s", settings.frozen_views, found, why)
     return found
 
 

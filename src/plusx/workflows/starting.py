@@ -10,7 +10,7 @@ from plusx.backbones.catalogue import architecture
 from plusx.backbones.create import build
 from plusx.core.errors import InputError, unknown
 from plusx.engine.device import candidates, compiler, find_device
-from plusx.tasks.create import HEADS_OF, create
+from plusx.tasks.create import WITH_HEADS, create, heads_of
 from plusx.weights.create import card_for, check_model
 from plusx.weights.download import fetch, local_path
 from plusx.weights.resolve import published_card
@@ -82,15 +82,15 @@ def check_head(settings: FitSettings, task: str) -> None:
 
     task: "auto" where the data have not been seen; then whatever any task has will do.
     """
-    if settings.head is not None and (task == "auto" or task in HEADS_OF):
-        its = next((other for other, heads in HEADS_OF.items() if settings.head in heads), None)
+    if settings.head is not None and (task == "auto" or task in WITH_HEADS):
+        its = next((other for other in WITH_HEADS if settings.head in heads_of(other)), None)
         if task == "auto" and its is None:
-            raise unknown("head", settings.head, dict.fromkeys(head for heads in HEADS_OF.values() for head in heads))
-        if task in HEADS_OF and its is not None and settings.head not in HEADS_OF[task]:
-            known = ", ".join(HEADS_OF[task])
+            raise unknown("head", settings.head, dict.fromkeys(head for one in WITH_HEADS for head in heads_of(one)))
+        if task in WITH_HEADS and its is not None and settings.head not in heads_of(task):
+            known = ", ".join(heads_of(task))
             raise InputError(f"--head {settings.head} is of the task {its}; here it is {task}, whose heads are {known}")
     check_losses(task, settings.losses)
-    if task in HEADS_OF:
+    if task in WITH_HEADS:
         config = {"classes": ["any"], **head_config(task, settings)}
         origin = card_for(settings.model, settings.weights)
         network = architecture(origin.architecture if origin else settings.model)
