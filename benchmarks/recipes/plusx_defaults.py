@@ -12,11 +12,11 @@ from recipes.job import Job, Predict, main
 from recipes.sets import table
 
 
-def train(job: Job, epochs: int) -> Predict:
-    """All that the verb does but the export: audit, validation split, evaluation, report."""
+def train(job: Job, epochs: int, **words: Any) -> Predict:
+    """All that the verb does but the export: audit, split, evaluation, report. `words`: more of its settings."""
     file = job.work / "train.csv"
     table(job.contest, file)
-    words: dict[str, Any] = {} if job.weights is None else {"weights": str(job.weights)}
+    words |= {} if job.weights is None else {"weights": str(job.weights)}
     separator = {"separator": ";"} if job.contest.kind == "multilabel" else {}
     words |= {} if job.recipe is None else {"recipe": job.recipe}
     run = plusx.fit(

@@ -41,12 +41,17 @@ def killed_before_rename(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterat
         yield renamed
 
 
-def run(tiny: Any, directory: Path, *, resume: bool = False) -> Any:
+def run(tiny: Any, directory: Path, *, resume: bool = False, tied: bool = False) -> Any:
+    """`tied`: the metric says nothing, and another decides, which gets better with every epoch."""
+
     def judge(task: Any) -> dict[str, float]:
-        return evaluate(task, tiny.batches(shuffle=False), tiny.cpu, tiny.prepare)
+        found = evaluate(task, tiny.batches(shuffle=False), tiny.cpu, tiny.prepare)
+        moved = sum(float((one - two).abs().sum()) for one, two in zip(task.parameters(), start, strict=True))
+        return found | ({"top-1": 0.5, "nll": -moved} if tied else {})
 
     task, listener = tiny.seeded(dropout=0.3), tiny.listener()
-    parts = tiny.parts(directory, listener, prepare=tiny.mix, evaluate=judge, primary="top-1", keep=3)
+    start = [value.detach().clone() for value in task.parameters()]
+    parts = tiny.parts(directory, listener, prepare=tiny.mix, evaluate=judge, primary="top-1", tie="nll", keep=3)
     outcome = train(task, tiny.batches(12), PLAN, tiny.cpu, parts=parts, resume=resume)
     return task, outcome, listener
 
@@ -61,33 +66,34 @@ def ending(directory: Path, task: Any, outcome: Any) -> Any:
     return raw, history, (outcome.best_metric, outcome.best_epoch), (best["metric"], best["epoch"])
 
 
-def test_killed_before_any_rename(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("tied", [False, True])
+def test_killed_before_any_rename(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tied: bool) -> None:
     with killed_before_rename(10**6, monkeypatch) as renamed:
-        task, outcome, _ = run(tiny, tmp_path / "whole")
+        task, outcome, _ = run(tiny, tmp_path / "whole", tied=tied)
+    assert not tied or outcome.best_epoch == PLAN.epochs
     expected = ending(tmp_path / "whole", task, outcome)
     assert checkpoint.BEST in {path.name for path in renamed}
     for number in range(1, len(renamed) + 1):
         directory = tmp_path / str(number)
         with killed_before_rename(number, monkeypatch), pytest.raises(Killed):
-            run(tiny, directory)
-        task, outcome, _ = run(tiny, directory, resume=True)
+            run(tiny, directory, tied=tied)
+        task, outcome, _ = run(tiny, directory, resume=True, tied=tied)
         assert ending(directory, task, outcome) == expected, (
             f"killed before {renamed[number - 1].name}, rename {number}"
         )
 
 
-def test_best_weights_ahead_of_the_state_that_is_left(
-    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("tied", [False, True])
+def test_best_weights_ahead_of_the_state_that_is_left(tiny: Any, tmp_path: Path, tied: bool) -> None:
     """The newest states were damaged after `best.pt` was written: its epoch is made once more."""
-    task, outcome, _ = run(tiny, tmp_path / "whole")
+    task, outcome, _ = run(tiny, tmp_path / "whole", tied=tied)
     expected = ending(tmp_path / "whole", task, outcome)
     for torn in (1, 2):
         directory = tmp_path / str(torn)
-        run(tiny, directory)
+        run(tiny, directory, tied=tied)
         for path in checkpoint.kept(directory)[:torn]:
             path.write_bytes(path.read_bytes()[:-100])
-        task, outcome, listener = run(tiny, directory, resume=True)
+        task, outcome, listener = run(tiny, directory, resume=True, tied=tied)
         assert sum("Skipped and renamed" in note for note in listener.notes) == torn
         assert ending(directory, task, outcome) == expected
 

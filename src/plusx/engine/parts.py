@@ -28,9 +28,10 @@ Resize: TypeAlias = Callable[[Batch, float], Batch]
 class TrainParts:
     """`evaluate` is called after each epoch with the task to judge (that of the average where there is one).
 
-    It returns metric name → value; `primary` names the one that best weights and patience go by. Without `evaluate`
-    the last weights are the best. `directory` gets `best.pt` and the newest `keep` states: `last.pt`, `previous.pt` and
-    so on. `about`: what each checkpoint also says of the run, as plain values.
+    It returns metric name → value; `primary` names the one that best weights and patience go by, `tie` the one that
+    decides between epochs in which that is the same: less of it is better, and not every task has it. Without
+    `evaluate` the last weights are the best. `directory` gets `best.pt` and the newest `keep` states: `last.pt`,
+    `previous.pt` and so on. `about`: what each checkpoint also says of the run, as plain values.
     """
 
     prepare: Prepare
@@ -38,6 +39,7 @@ class TrainParts:
     evaluate: Callable[[Task], dict[str, float]] | None = None
     primary: str = ""
     higher_is_better: bool = True
+    tie: str = ""
     observers: Sequence[Observer] = ()
     interrupt: Interrupt = field(default_factory=Interrupt)
     notes: Notes = field(default_factory=Notes)  # of the parts around the loop: told to the observers, and kept

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Final
 
@@ -198,7 +198,7 @@ class _Run:
             metrics = self.evaluate()
         except AbandonedError:
             return False
-        best = bool(metrics) and self.is_better(metrics[self.parts.primary])
+        best = bool(metrics) and self.is_better(metrics)
         epoch = state.epoch + 1
         values = {"epoch": float(epoch), "step": float(state.step), **state.means(), "train/rate": self.rate()}
         values |= {f"val/{name}": value for name, value in metrics.items()}
@@ -221,13 +221,22 @@ class _Run:
             raise unknown("metric", self.parts.primary, metrics)
         return metrics
 
-    def is_better(self, metric: float) -> bool:
-        best = self.state.best_metric
+    def is_better(self, metrics: Mapping[str, float]) -> bool:
+        metric, best = metrics[self.parts.primary], self.state.best_metric
         if math.isnan(metric):
             return False
         if (metric, self.state.epoch + 1) == (best, self.state.best_epoch):  # an epoch that is done once more
             return True
+        if metric == best:
+            return self.is_better_otherwise(metrics)
         return best is None or (metric > best if self.parts.higher_is_better else metric < best)
+
+    def is_better_otherwise(self, metrics: Mapping[str, float]) -> bool:
+        """Where the metric is that of the best epoch so far."""
+        tie, history = self.parts.tie, self.state.history
+        if tie not in metrics or len(history) < self.state.best_epoch:  # best.pt is ahead of the states that are left
+            return False
+        return metrics[tie] < history[self.state.best_epoch - 1].get(f"val/{tie}", -math.inf)
 
     def out_of_patience(self) -> bool:
         """Counted from the best epoch, and not before all stages learn that ever will."""

@@ -250,6 +250,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             evaluate=judge,
             primary=primary,
             higher_is_better=higher_is_better,
+            tie="nll",
             observers=(Progress(console), journal, *keeping, *voice.watchers) if team.first else (),
             interrupt=interrupt,
             notes=notes,
