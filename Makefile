@@ -33,7 +33,7 @@ tests: $(READY)
 
 # Speed beside timm, torchvision and fastai (where it is installed); a quiet machine, half an hour.
 bench: $(READY)
-	$(BIN)/python benchmarks/suite.py
+	$(BIN)/python benchmarks/suite.py --into benchmarks/RESULTS.md
 
 # A minute of ratios beside the last results; it fails at nothing.
 bench-quick: $(READY)

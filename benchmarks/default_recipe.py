@@ -97,17 +97,15 @@ def main() -> None:
     alternatives = {"the default": (None, None)}
     alternatives |= {f"without {part}": (part, None) for part in parts} | {name: (None, name) for name in names}
     one = partial(run, SETS[arguments.set](arguments.shared), arguments.epochs)
-    print("| set, epochs | what | score | spread | mean s |\n|---|---|---|---|---|", flush=True)
+    print("| set, epochs | what | score | spread | of each seed | mean s |\n|---|---|---|---|---|---|", flush=True)
     for what, (part, recipe) in alternatives.items():
         with default_without(part, arguments.weights is not None):
             runs = [one(seed, arguments.weights, recipe) for seed in range(arguments.seeds)]
         scores, seconds = zip(*runs, strict=True)
         spread = statistics.stdev(scores) if len(scores) > 1 else float("nan")
-        where = f"{arguments.set}, {arguments.epochs}"
-        print(
-            f"| {where} | {what} | {statistics.mean(scores):.2f} | {spread:.2f} | {statistics.mean(seconds):.0f} |",
-            flush=True,
-        )
+        cells = [f"{arguments.set}, {arguments.epochs}", what, f"{statistics.mean(scores):.2f}", f"{spread:.2f}"]
+        cells += [" ".join(f"{one:.1f}" for one in scores), f"{statistics.mean(seconds):.0f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

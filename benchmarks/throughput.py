@@ -3,7 +3,8 @@
 Training: plusx as `fit` places a network on this machine (half precision and channels last where they are faster),
 with its whole step (normalisation of uint8 images, checks, update), against a bare loop around timm's network: as its
 train.py has it without flags (fp32, contiguous), and with channels last and bf16 turned on by hand; and against Keras
-on torch (`compile`, `train_on_batch`) where it has the network. SGD, batches of 32.
+on torch and on JAX (`compile`, `train_on_batch`) where it has the network and PEERS_PYTHON, an interpreter, has the
+library. SGD, batches of 32.
 Answers: the exported ONNX file in ONNX Runtime and in OpenVINO against the eager network in fp32, batches of 1 and 32.
 The limit: multiply-adds (three times those of an answer for a step) at the rate at which this machine multiplies two
 matrices of 2048 x 2048, in the same precision. What the network does besides convolving is not in it.
@@ -14,10 +15,14 @@ Run: python benchmarks/throughput.py [--rounds 7] [--models resnet18 resnet50 mo
 import argparse
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +46,8 @@ from side_by_side import interleaved
 
 SIDE, BATCH = 224, 32
 TIMM = {"mobilenet_v2": "mobilenetv2_100"}
+HERE = Path(__file__).parent
+BACKENDS = ("torch", "jax")
 KERAS = {"resnet50": "ResNet50", "mobilenet_v2": "MobileNetV2"}
 STEPS = 10_000  # of a run long enough for `fit` to measure as long as it ever does
 CLASSES = tuple(map(str, range(1000)))
@@ -76,15 +83,43 @@ def timm_step(name: str, *, by_hand: bool) -> Callable[[], None]:
     return step
 
 
-def keras_step(name: str) -> Callable[[], None]:
-    """As its guides have it, on torch."""
-    os.environ["KERAS_BACKEND"] = "torch"
-    import keras
+@contextmanager
+def keras_steps(name: str) -> Iterator[dict[str, Callable[[], None]]]:
+    """A step on each backend that can be imported; nothing where Keras has no such network."""
+    steps = {}
+    with ExitStack() as stack:
+        for backend in BACKENDS if name in KERAS else ():
+            command = [os.environ.get("PEERS_PYTHON", sys.executable), "-W", "ignore", str(HERE / "keras_step.py")]
+            worker = stack.enter_context(
+                subprocess.Popen(
+                    [*command, KERAS[name], str(BATCH)],
+                    env=os.environ | {"KERAS_BACKEND": backend},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+            )
+            if waited(worker) == "ready":
+                steps[f"Keras on {backend}"] = partial(asked, worker)
+            else:
+                print(f"Keras on {backend} does not run here", file=sys.stderr)
+        yield steps
 
-    model = getattr(keras.applications, KERAS[name])(weights=None)
-    model.compile(keras.optimizers.SGD(1e-3, momentum=0.9), "sparse_categorical_crossentropy")
-    images, targets = np.random.default_rng(0).random((BATCH, SIDE, SIDE, 3), dtype=np.float32), np.arange(BATCH)
-    return lambda: void(model.train_on_batch(images, targets))
+
+def waited(worker: "subprocess.Popen[str]") -> str:
+    """The next of its words; none where it has ended. Others it may say are passed over."""
+    assert worker.stdout is not None
+    return next((line.strip() for line in worker.stdout if line.strip() in ("ready", "done")), "")
+
+
+def asked(worker: "subprocess.Popen[str]") -> None:
+    """A step."""
+    assert worker.stdin is not None
+    worker.stdin.write("step\n")
+    worker.stdin.flush()
+    if waited(worker) != "done":
+        raise RuntimeError("Keras ended in the middle of a step: run benchmarks/keras_step.py to see why.")
 
 
 def answers(name: str, folder: Path, batch: int) -> dict[str, Callable[[], None]]:
@@ -161,11 +196,10 @@ def main() -> None:
             "timm, by hand": timm_step(name, by_hand=True),
             f"plusx ({placement})": step,
         }
-        if name in KERAS:
-            steps["Keras on torch"] = keras_step(name)
         answered = {precision: rate / cost for precision, rate in products.items()}
         trained = {precision: rate / 3 for precision, rate in answered.items()}
-        rows(f"{name}, training", interleaved(steps, arguments.rounds), BATCH, trained)
+        with keras_steps(name) as more:
+            rows(f"{name}, training", interleaved(steps | more, arguments.rounds), BATCH, trained)
         with tempfile.TemporaryDirectory() as folder:
             for batch in (1, 32):
                 found = interleaved(answers(name, Path(folder), batch), 3 * arguments.rounds if batch == 1 else 5)

@@ -116,7 +116,7 @@ def table(contest: Contest, file: Path) -> None:
 def said(contest: Contest, target: Target) -> str:
     """The target in words."""
     if isinstance(target, list):
-        return ";".join(name for name, there in zip(contest.classes, target, strict=True) if there)
+        return ";".join(name for name, there in zip(contest.classes, target, strict=True) if there) or ";"
     return contest.classes[target] if contest.kind == "classify" and isinstance(target, int) else str(target)
 
 

@@ -30,8 +30,19 @@ def lines_of(made: "Comparison") -> Iterator[str]:
         yield from _scores(group, made.metric)
     for one in made.verdicts:
         yield from _verdict(one, made.metric)
+    yield from _advice(made)
     if len(made.verdicts) > 1:
         yield f"{len(made.verdicts)} comparisons were made: one of 20 is below p 0.05 by chance alone."
+
+
+def _advice(made: "Comparison") -> list[str]:
+    """Where a group has too few seeds to compare it."""
+    if made.verdicts and any(len(group.by_seed(made.metric)) == 1 for group in made.groups):
+        return [
+            "To know more, train each with the same three seeds or more (--seed 1, --seed 2, ..., each with "
+            "--split-seed 0: judged on the same images)."
+        ]
+    return []
 
 
 def _counted(count: int, one: str, many: str) -> str:
@@ -149,7 +160,7 @@ def page_of(made: "Comparison") -> Compared:
         about="" if best is None else f"{metric_name(made.metric)}, mean of {best.name}, the best",
         metric=metric_name(made.metric),
         groups=[group.name for group in made.groups],
-        warnings=made.warnings,
+        warnings=(*made.warnings, *_advice(made)),
         tables=[
             (title, [Row(name, tuple(map(in_words, row))) for name, row in rows.items()])
             for title, rows in (("Settings that differ", made.asked), ("What they came to", made.resolved))

@@ -84,10 +84,7 @@ def verdict(first: Group, second: Group, metric: str, higher_is_better: bool) ->
 
 def _too_few(names: Sequence[str]) -> str:
     have = f"{names[0]} has" if len(names) == 1 else f"{' and '.join(names)} each have"
-    return (
-        f"Nothing can be said of significance: {have} one seed. Train each with the same three seeds or more "
-        "(--seed 1, --seed 2, ..., each with --split-seed 0: judged on the same images)."
-    )
+    return f"Nothing can be said of significance: {have} one seed."
 
 
 def _words(

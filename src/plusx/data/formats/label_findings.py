@@ -4,15 +4,18 @@ from collections.abc import Iterator, Sequence
 
 from plusx.core.errors import DataError
 from plusx.core.finding import Finding
+from plusx.core.sample import Kind
 from plusx.data.formats.format import Entry
 from plusx.data.formats.labels import is_integer, is_missing, is_number, label_type
 
 
-def unlabelled(entries: Sequence[Entry]) -> Iterator[Finding]:
+def unlabelled(entries: Sequence[Entry], kind: Kind) -> Iterator[Finding]:
     """Images without a label: an empty cell, NaN, n/a."""
+    advice = "Write the label there, or leave the image out. It is left out."
+    if kind == "labels":
+        advice = "Write its classes there, or a lone separator (;) where it has none of them. It is left out."
     for entry in entries:
         if is_missing(entry.label):
-            advice = "Write the label there, or leave the image out. It is left out."
             message = f"{entry.where}: it has no label ({entry.label!r})"
             yield Finding("no-label", "warning", message, advice, entry.name, entry.split, excluded=(entry.name,))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from plusx.core.errors import DataError
+from plusx.core.finding import Finding
 from plusx.core.masks import LazyMask, Mask, Masks
 from plusx.core.sample import Kind, Listing, Sample, Samples, kept
 from plusx.core.targets import Label, Labels, Target, Value
@@ -44,16 +45,16 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
     found = replace(found, entries=_without_excluded(found, options, notes))
     labelled = [entry for entry in found.entries if not is_missing(entry.label)]
     _note_unlabelled(found.entries, len(labelled), notes)
-    findings = [*found.findings, *unlabelled(found.entries)]
     labelled = _grouped(labelled, options.group_pattern, notes)
     kind = options.kind or found.kind
     _check_boxes(kind, found.kind, name)
+    strange = list[Finding]()
     if kind is None:
         labelled, strange = (labelled, []) if options.broken == "error" else of_one_type(labelled)
-        findings += strange
         kind, labelled = _decided(labelled, options, len(labelled) < len(found.entries), notes)
     elif kind == "labels":
         labelled = _taken_apart(labelled, options.separator, notes)
+    findings = [*found.findings, *unlabelled(found.entries, kind), *strange]
     if options.separator and (kind != "labels" or not any(isinstance(entry.label, str) for entry in found.entries)):
         notes.append(f"separator {options.separator!r} has no effect: the labels are not lists in text")
     if kind == "boxes":
