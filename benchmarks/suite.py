@@ -71,7 +71,7 @@ def put_into(file: Path, head: str, sections: Mapping[str, str]) -> None:
             f"{file} has no place for the page: expected the lines {MARKS[0].strip()} and {MARKS[1].strip()}"
         )
     kept = {text.split(None, 1)[0]: f"### {text}" for text in last.split("### ")[1:]}
-    whole = {name: f"{text.strip()}\n" for name, text in (kept | sections).items()}
+    whole = {name: f"{text.strip()}\n" for name, text in {**kept, **sections}.items()}
     page = "\n".join([head, *(whole[name] for name in BENCHMARKS if name in whole)])
     file.write_text(f"{before}{begin}{page}{end}{after}", encoding="utf-8")
 

@@ -4,8 +4,9 @@ import itertools
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 
@@ -34,6 +35,14 @@ class Workload:
     steps: int | None = None
 
 
+class Known(Protocol):
+    """What was measured before, of the same work on the same CPU: the fastest of some ways."""
+
+    def found(self, ways: Sequence[Placement]) -> Placement | None: ...
+
+    def keep(self, ways: Sequence[Placement], fastest: Placement) -> None: ...
+
+
 def choose_placement(
     task: Task,
     workload: Workload,
@@ -43,8 +52,10 @@ def choose_placement(
     channels_last: Auto | bool = "auto",
     compile: Auto | bool = "auto",  # noqa: A002 - the word users write
     seconds: float = MOST_SECONDS,
+    known: Known | None = None,
 ) -> Placement:
-    """The fastest way to train `task` here, measured on copies; what is given is kept.
+    """The fastest way to train `task` here, measured on copies; what is given is kept. On a CPU what is `known` is not
+    measured again.
 
     The measurement takes less than 10 seconds; of long runs a twenty-fifth, and less than twice `seconds`.
 
@@ -63,6 +74,9 @@ def choose_placement(
     may_compile = compile == "auto" and plainest.device.type == "cuda" and compiler() is not None
     if len(ways) == 1 and not may_compile:
         return replace(plainest, reason=f"{plainest}: as asked")
+    known = known if plainest.device.type == "cpu" else None
+    if known is not None and (found := known.found(ways)) is not None:
+        return replace(found, compile=compile is True)
     watch = Stopwatch(task, workload.size, workload.batch_size)
     with randomness.sheltered():
         if workload.steps is not None:
@@ -72,6 +86,8 @@ def choose_placement(
                 return replace(plainest, reason=f"{plainest}: {short}")
             watch.seconds = min(seconds, max(SECONDS, SHARE * whole))
         chosen, rate = _fastest(ways, watch)
+        if known is not None and rate > 0:
+            known.keep(ways, chosen)
         if compile is True:
             return replace(chosen, compile=True, reason=f"{chosen.reason}; compiled as asked")
         return _compiled_if_it_pays(chosen, rate, workload, watch) if may_compile and rate > 0 else chosen

@@ -20,6 +20,7 @@ from plusx.engine.plan import Plan
 from plusx.engine.timing import SECONDS
 from plusx.workflows.building import Design
 from plusx.workflows.fit_settings import FitSettings
+from plusx.workflows.kept_placement import KeptPlacement
 from plusx.workflows.preparation import Prepared
 from plusx.workflows.settling import Job
 from plusx.workflows.time_limit import WORTH_COMPARING
@@ -45,6 +46,7 @@ def settle_placement(job: Job, made: Design, prepared: Prepared, ranks: Ranks = 
         channels_last=words[settings.channels_last],
         compile=False if settings.recompute else words[settings.compile],
         seconds=MOST_SECONDS if job.timed is None else SECONDS,
+        known=KeptPlacement(made.task, workload),
     )
 
 

@@ -1,0 +1,99 @@
+"""What was measured of how a network trains fastest counts for the next run like it, and for no other."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from plusx.engine import device
+from plusx.engine.device import Workload, candidates, choose_placement
+from plusx.engine.placement import Placement
+from plusx.engine.timing import Speed
+from plusx.weights.create import create_task
+from plusx.workflows import kept_placement
+from plusx.workflows.kept_placement import DAYS, KeptPlacement
+
+LONG = Workload((32, 32), 4, 10_000)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def measurements(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[Placement]]:
+    """Ways that were measured, in order; channels last is the fastest. Nothing else runs on this machine."""
+    made: list[list[Placement]] = []
+
+    def speeds(watch: object, ways: list[Placement]) -> dict[Placement, Speed]:
+        made.append(list(ways))
+        return {way: Speed(1.0 + way.channels_last, 1.0 + way.channels_last) for way in ways}
+
+    monkeypatch.setenv("PLUSX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(device.Stopwatch, "speeds", speeds)
+    monkeypatch.setattr(device.Stopwatch, "seconds_an_image", lambda watch, way: 1.0)
+    monkeypatch.setattr(kept_placement, "crowding_hint", lambda device: None)
+    return made
+
+
+def choose(task: Any, workload: Workload = LONG, **asked: Any) -> Placement:
+    return choose_placement(task, workload, device="cpu", known=KeptPlacement(task, workload), **asked)
+
+
+def network(classes: int = 3) -> Any:
+    return create_task("resnet20", "classify", {"classes": tuple(map(str, range(classes)))})
+
+
+def test_the_second_run_measures_nothing(measurements: list[Any]) -> None:
+    first = choose(network(), precision="fp32")
+    second = choose(network(), Workload((32, 32), 4, 1), precision="fp32")  # also where it would not be worth it
+    assert len(measurements) == 1
+    assert first.channels_last
+    assert not second.differs(first)
+    assert second.reason == f"{first.reason}, measured on {date.today()}"
+
+
+@pytest.mark.parametrize(
+    ("classes", "workload", "asked"),
+    [
+        (4, LONG, {"precision": "fp32"}),
+        (3, Workload((64, 64), 4, 10_000), {"precision": "fp32"}),
+        (3, Workload((32, 32), 8, 10_000), {"precision": "fp32"}),
+        (3, LONG, {"precision": "bf16"}),
+    ],
+)
+def test_another_network_size_batch_or_precision_is_measured(
+    measurements: list[Any], classes: int, workload: Workload, asked: Any
+) -> None:
+    choose(network(), precision="fp32")
+    choose(network(classes), workload, **asked)
+    assert len(measurements) == 2
+
+
+def test_it_is_measured_again_after_a_month_and_where_the_file_is_damaged(
+    measurements: list[Any], tmp_path: Path
+) -> None:
+    task, ways = network(), candidates(CPU, "fp32")
+    choose(task, precision="fp32")
+    [file] = (tmp_path / "cache" / "placements").iterdir()
+    known, said = KeptPlacement(task, LONG), json.loads(file.read_text(encoding="utf-8"))
+    today = date.today()
+    for day, counts in ((today - timedelta(days=DAYS - 1), True), (today - timedelta(days=DAYS), False)):
+        file.write_text(json.dumps({**said, "day": day.isoformat()}), encoding="utf-8")
+        assert (known.found(ways) is not None) == counts
+    for text in ("", "{}", "[]", json.dumps({**said, "day": "yesterday"}), json.dumps({**said, "placement": {}})):
+        file.write_text(text, encoding="utf-8")
+        assert known.found(ways) is None
+
+
+def test_nothing_is_kept_of_a_busy_machine_or_without_a_place(
+    measurements: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_placement, "crowding_hint", lambda device: "Other processes keep this machine busy.")
+        choose(network(), precision="fp32")
+    (tmp_path / "cache").rmdir()
+    (tmp_path / "cache").write_text("no directory")
+    choose(network(), precision="fp32")
+    choose(network(), precision="fp32")
+    assert len(measurements) == 3
