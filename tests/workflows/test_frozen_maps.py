@@ -58,7 +58,10 @@ def test_a_second_run_takes_what_the_first_has_kept(
 ) -> None:
     settings = {**QUICK, "weights": str(start), "strategy": "head", "epochs": 3}
     first = fit(data, **settings, out=tmp_path / "a")
-    assert "computed for 30 of 90 pictures (67% saved); their maps are kept in" in capsys.readouterr().err
+    assert (
+        "computed for 30 of 90 pictures (67% saved); what came out of them is kept for the next run in"
+        in capsys.readouterr().err
+    )
     assert len(list((cache / "kept").iterdir())) == 2  # of training and of validation images
     second = fit(data, **settings, out=tmp_path / "b")
     assert "computed for 0 of 90 pictures (100% saved)" in capsys.readouterr().err

@@ -95,8 +95,8 @@ class FrozenMaps:
         if shown == computed:
             return outcome
         said = (
-            f"stages that stayed as they are were computed for {computed} of {shown} pictures "
-            f"({1 - computed / shown:.0%} saved); their maps are kept in {kept_directory()}"
+            f"frozen stages were computed for {computed} of {shown} pictures "
+            f"({1 - computed / shown:.0%} saved); what came out of them is kept for the next run in {kept_directory()}"
         )
         console.print(said, highlight=False, markup=False)
         note = {"epoch": outcome.epochs_done, "step": outcome.steps_done, "text": said}
