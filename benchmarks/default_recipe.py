@@ -66,7 +66,10 @@ def default_without(part: str | None, pretrained: bool) -> Any:
     whole = RECIPES[name]
 
     def without(facts: Facts) -> Recipe:
-        return PARTS[part](whole(facts))
+        recipe = PARTS[part](whole(facts))
+        if recipe == whole(facts):
+            raise SystemExit(f"{name} has no {part} here to leave out")
+        return recipe
 
     return patch.dict(RECIPES._entries, {name: without})
 

@@ -1,8 +1,8 @@
 """All benchmarks of speed that need no data but the project's own or ../shared, one after the other, as one page.
 
-Prints the page, and writes it where --out says: machine, versions, and for each benchmark its command and tables. What
+Prints the page, and writes it where --out says: for each benchmark its command, machine, versions and tables. What
 a benchmark compares, how often, and what limit it stands beside, its own first lines say. With --into the page takes
-the place of the last one in that file, between its two marks; benchmarks that did not run now keep their last tables.
+the place of the last one in that file, between its two marks; benchmarks that do not run now keep their last tables.
 
 Run: python benchmarks/suite.py [--only loading throughput ...] [--out bench.md] [--into benchmarks/RESULTS.md]
 """
@@ -10,18 +10,22 @@ Run: python benchmarks/suite.py [--only loading throughput ...] [--out bench.md]
 import argparse
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 
+from plusx.core.storage import write_text
+
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared" / "data"
-LIBRARIES = ("torch", "torchvision", "timm", "fastai", "keras", "onnxruntime", "pillow", "simplejpeg")
+LIBRARIES = ("torch", "torchvision", "timm", "onnxruntime", "pillow", "simplejpeg")
+PEERS = ("fastai", "keras", "jax")
 BENCHMARKS = {
     "first_answer": [],
     "loading": ["--rounds", "7"],
@@ -34,23 +38,31 @@ NEED_SHARED = ("loading", "frozen_maps", "first_step")
 MARKS = ("<!-- written by make bench: begin -->\n", "<!-- written by make bench: end -->\n")
 
 
-def machine() -> list[str]:
-    """Lines that say where this was measured."""
-    lines = [f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"]
-    for name in LIBRARIES:
-        try:
-            lines.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            lines.append(f"{name} not installed")
-    return lines
+def machine() -> str:
+    """Where this was measured, and with what."""
+    where = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    python = os.environ.get("PEERS_PYTHON", sys.executable)
+    return ", ".join([where, *versions(sys.executable, LIBRARIES), *versions(python, PEERS)])
 
 
-def section(name: str, words: list[str], console: Console) -> str:
-    """What the benchmark printed, or why it did not run."""
+def versions(python: str, libraries: Sequence[str]) -> list[str]:
+    """Of the libraries that this interpreter has."""
+    script = (
+        "import sys\nfrom importlib.metadata import PackageNotFoundError, version\n"
+        "for name in sys.argv[1:]:\n    try:\n        print(name, version(name))\n"
+        "    except PackageNotFoundError:\n        print('no', name)"
+    )
+    done = subprocess.run([python, "-c", script, *libraries], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def section(name: str, words: list[str], console: Console) -> tuple[str, bool]:
+    """What the benchmark printed, or why it did not run; and whether it ran."""
     shown = [word.replace(str(SHARED), "../shared/data") for word in words]
-    title = f"### {name}\n\n`{' '.join(['python', f'benchmarks/{name}.py', *shown])}`\n"
+    command = f"`{' '.join(['python', f'benchmarks/{name}.py', *shown])}`"
+    title = f"### {name}\n\n{command}, {date.today()}: {machine()}.\n"
     if name in NEED_SHARED and not SHARED.is_dir():
-        return f"{title}\nNot run: it needs ../shared/data.\n"
+        return f"{title}\nNot run: it needs ../shared/data.\n", False
     began = time.perf_counter()
     with console.status(f"{name} ..."):
         done = subprocess.run(
@@ -58,22 +70,26 @@ def section(name: str, words: list[str], console: Console) -> str:
         )
     took = time.perf_counter() - began
     if done.returncode:
-        return f"{title}\nFailed after {took:.0f} s: {(done.stderr.splitlines() or ['without a word'])[-1]}\n"
-    return f"{title}\n{done.stdout.strip()}\n\n{took:.0f} s\n"
+        return f"{title}\nFailed after {took:.0f} s: {(done.stderr.splitlines() or ['without a word'])[-1]}\n", False
+    return f"{title}\n{done.stdout.strip()}\n\n{took:.0f} s\n", True
 
 
-def put_into(file: Path, head: str, sections: Mapping[str, str]) -> None:
-    """Replaces what stands between the marks; sections of other benchmarks stay."""
+def parts(file: Path) -> tuple[str, dict[str, str], str]:
+    """What stands before, the sections by name, and what stands after."""
     before, begin, rest = file.read_text(encoding="utf-8").partition(MARKS[0])
     last, end, after = rest.partition(MARKS[1])
     if not (begin and end):
-        raise SystemExit(
-            f"{file} has no place for the page: expected the lines {MARKS[0].strip()} and {MARKS[1].strip()}"
-        )
-    kept = {text.split(None, 1)[0]: f"### {text}" for text in last.split("### ")[1:]}
-    whole = {name: f"{text.strip()}\n" for name, text in {**kept, **sections}.items()}
-    page = "\n".join([head, *(whole[name] for name in BENCHMARKS if name in whole)])
-    file.write_text(f"{before}{begin}{page}{end}{after}", encoding="utf-8")
+        raise SystemExit(f"{file} has no place for the page: expected the lines {' and '.join(map(str.strip, MARKS))}")
+    found = re.split(r"(?m)^### ", last)[1:]
+    return before, {text.split(None, 1)[0]: f"### {text}" for text in found}, after
+
+
+def put_into(file: Path, sections: Mapping[str, str]) -> None:
+    """Replaces what stands between the marks; sections of other benchmarks stay."""
+    before, last, after = parts(file)
+    whole = {name: f"{text.strip()}\n" for name, text in {**last, **sections}.items()}
+    page = "\n".join(["## The suite\n", *(whole[name] for name in BENCHMARKS if name in whole)])
+    write_text(file, f"{before}{MARKS[0]}{page}{MARKS[1]}{after}")
 
 
 def main() -> None:
@@ -83,15 +99,17 @@ def main() -> None:
     parser.add_argument("--into", type=Path)
     arguments = parser.parse_args()
     console = Console(stderr=True)
-    head = f"## The suite\n\n`make bench`: {', '.join(machine())}.\n"
-    sections: dict[str, str] = {}
+    if arguments.into is not None:
+        parts(arguments.into)  # it has a place for the page, or nothing is measured
+    texts = []
     for number, name in enumerate(arguments.only, start=1):
         console.print(f"{number} of {len(arguments.only)}: {name}")
-        sections[name] = section(name, BENCHMARKS[name], console)
-        print(sections[name], flush=True)
-        arguments.out.write_text("\n".join([head, *sections.values()]), encoding="utf-8")
-        if arguments.into is not None:
-            put_into(arguments.into, head, sections)
+        text, ran = section(name, BENCHMARKS[name], console)
+        print(text, flush=True)
+        texts.append(text)
+        arguments.out.write_text("\n".join(texts), encoding="utf-8")
+        if ran and arguments.into is not None:
+            put_into(arguments.into, {name: text})
     console.print(f"written: {arguments.into or arguments.out}")
 
 

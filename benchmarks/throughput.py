@@ -103,7 +103,7 @@ def keras_steps(name: str) -> Iterator[dict[str, Callable[[], None]]]:
             if waited(worker) == "ready":
                 steps[f"Keras on {backend}"] = partial(asked, worker)
             else:
-                print(f"Keras on {backend} does not run here", file=sys.stderr)
+                print(f"| {name}, training | Keras on {backend} | does not run here | | | |", flush=True)
         yield steps
 
 

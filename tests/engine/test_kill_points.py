@@ -98,6 +98,29 @@ def test_best_weights_ahead_of_the_state_that_is_left(tiny: Any, tmp_path: Path,
         assert ending(directory, task, outcome) == expected
 
 
+def test_of_equal_epochs_the_best_is_found_again_where_its_state_is_lost(tiny: Any, tmp_path: Path) -> None:
+    """`best.pt` is of the fourth epoch, and the states that are left know the first two, which have the same metric."""
+
+    def go(directory: Path, *, resume: bool = False) -> Any:
+        nll = iter([1.0, 2.0, 3.0, 0.5][2 if resume else 0 :])
+
+        def judge(task: Any) -> dict[str, float]:
+            return {"score": 0.5, "nll": next(nll)}
+
+        task = tiny.seeded()
+        parts = tiny.parts(directory, evaluate=judge, primary="score", tie="nll", keep=3)
+        plan = Plan(epochs=4, optimizer=SGD(rate=0.05), average=Ema(0.9), seed=3)
+        return task, train(task, tiny.batches(12), plan, tiny.cpu, parts=parts, resume=resume)
+
+    expected = ending(tmp_path / "whole", *go(tmp_path / "whole"))
+    go(tmp_path / "torn")
+    for path in checkpoint.kept(tmp_path / "torn")[:2]:
+        path.write_bytes(path.read_bytes()[:-100])
+    task, outcome = go(tmp_path / "torn", resume=True)
+    assert outcome.best_epoch == 4
+    assert ending(tmp_path / "torn", task, outcome) == expected
+
+
 def test_best_weights_that_are_gone_are_made_from_a_state_that_holds_them(tiny: Any, tmp_path: Path) -> None:
     task, outcome, _ = run(tiny, tmp_path)
     expected = ending(tmp_path, task, outcome)

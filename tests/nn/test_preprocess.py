@@ -68,14 +68,19 @@ def cubic(t: float) -> float:
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("after", [(28, 60), (130, 20)])  # of blocks of 56, the last one smaller
 @pytest.mark.parametrize(("interpolation", "radius", "kernel"), [("bilinear", 1, triangle), ("bicubic", 2, cubic)])
 def test_equals_a_slow_reference(
-    size: tuple[int, int], interpolation: Interpolation, radius: float, kernel: Callable[[float], float]
+    size: tuple[int, int],
+    after: tuple[int, int],
+    interpolation: Interpolation,
+    radius: float,
+    kernel: Callable[[float], float],
 ) -> None:
-    columns = slowly_resized(photo(*size).transpose(1, 0, 2), 60, radius, kernel).transpose(1, 0, 2)
-    expected = slowly_resized(columns, 28, radius, kernel)
-    found = fitted(photo(*size), Input((28, 60), fit="squash", interpolation=interpolation))
-    assert_close(found, expected, 1, 0.0005)
+    columns = slowly_resized(photo(*size).transpose(1, 0, 2), after[1], radius, kernel).transpose(1, 0, 2)
+    expected = slowly_resized(columns, after[0], radius, kernel)
+    found = fitted(photo(*size), Input(after, fit="squash", interpolation=interpolation))
+    assert_close(found, expected, 1, 0.001)
 
 
 class TestCrop:
@@ -170,6 +175,22 @@ class TestNormalise:
         found = Normalise(card_input)(images)
         torch.testing.assert_close(found, (images / 255 - mean) / std, rtol=1e-6, atol=1e-6)
         assert torch.equal(found, Normalise(card_input)(images.float()))
+
+    @pytest.mark.parametrize("order", ["RGB", "BGR"])
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+    def test_is_the_same_whichever_way_images_lie(self, order: Any, dtype: torch.dtype) -> None:
+        images = torch.randint(0, 256, (2, 3, 5, 4)).to(dtype)
+        lying = images.contiguous(memory_format=torch.channels_last)
+        found = Normalise(Input(order=order))(lying)
+        assert torch.equal(found, Normalise(Input(order=order))(images))
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(lying, images)
+
+    def test_leaves_gradients_to_the_images(self) -> None:
+        images = torch.rand(1, 3, 4, 4).contiguous(memory_format=torch.channels_last).requires_grad_()
+        normalise = Normalise(Input())
+        [gradient] = torch.autograd.grad(normalise(images).sum(), images)
+        assert torch.equal(gradient, normalise.scale.expand_as(images))
 
     def test_knows_bgr(self) -> None:
         images = torch.tensor([10, 20, 30], dtype=torch.uint8)[None, :, None, None]

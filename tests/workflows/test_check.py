@@ -126,6 +126,7 @@ def test_a_fix_list_leaves_out_what_it_names(flowers: Path, tmp_path: Path, caps
     before = content(flowers)
     assert main(["check", str(source), "--fix-list", str(fixes), "--report", str(tmp_path / "out.html")]) == 0
     told = capsys.readouterr().out
+    assert "Write the label there, or leave the image out. It is left out." in told
     assert "table.csv, line 12: there is no image 'lost.png'" in told
     assert "carol-3.png: no row of table.csv names it" in told
     assert "--group-pattern '" in told

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from plusx.cli.main import main
 from plusx.core.errors import InputError
 from plusx.workflows.compare import compare
 from plusx.workflows.fit import fit
+from plusx.workflows.run_record import read_record
 
 Vary = Callable[..., Path]
 
@@ -99,7 +101,18 @@ def test_one_seed_says_nothing_of_significance(vary: Vary, capsys: Any) -> None:
     assert verdict["welch"] is verdict["paired"] is None
     assert verdict["words"] == "Nothing can be said of significance: A and B each have one seed."
     assert main(["compare", *map(str, runs), str(vary("last", 0, 0.7, rate=0.3))]) == 0
+    assert [note[:30] for note in shown["notes"]] == ["To know more, train each with "]
     assert capsys.readouterr().out.count("train each with the same three seeds or more (--seed 1, --seed 2, ...") == 1
+
+
+def test_of_equal_epochs_the_best_is_that_which_training_kept(vary: Vary) -> None:
+    epochs = [(0.9, 2.0), (0.9, 0.3), (0.9, 0.4), (0.8, 0.1)]
+    history = tuple({"epoch": n, "val/accuracy": a, "val/nll": b} for n, (a, b) in enumerate(epochs, start=1))
+    finished = read_record(vary("run", 0, 0.9))
+    assert finished.best_epoch == json.loads((finished.path / "metrics.json").read_text("utf-8"))["best_epoch"]
+    going_on = replace(finished, history=history, kept=None, stopped="")
+    assert (going_on.best_epoch, going_on.score("nll")) == (2, 0.3)
+    assert replace(going_on, history=()).best_epoch is None
 
 
 def test_other_images_are_said_first(vary: Vary, capsys: Any) -> None:

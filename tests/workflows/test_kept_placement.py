@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from plusx.core.errors import StorageError
 from plusx.engine import device
 from plusx.engine.device import Workload, candidates, choose_placement
 from plusx.engine.placement import Placement
@@ -22,17 +23,16 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def measurements(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[Placement]]:
-    """Ways that were measured, in order; channels last is the fastest. Nothing else runs on this machine."""
+    """Ways that were measured, in order; channels last is the fastest, with 2 images/s."""
     made: list[list[Placement]] = []
 
     def speeds(watch: object, ways: list[Placement]) -> dict[Placement, Speed]:
         made.append(list(ways))
         return {way: Speed(1.0 + way.channels_last, 1.0 + way.channels_last) for way in ways}
 
-    monkeypatch.setenv("PLUSX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(kept_placement, "cache_directory", lambda: tmp_path)
     monkeypatch.setattr(device.Stopwatch, "speeds", speeds)
     monkeypatch.setattr(device.Stopwatch, "seconds_an_image", lambda watch, way: 1.0)
-    monkeypatch.setattr(kept_placement, "crowding_hint", lambda device: None)
     return made
 
 
@@ -70,30 +70,46 @@ def test_another_network_size_batch_or_precision_is_measured(
     assert len(measurements) == 2
 
 
+def test_a_longer_run_measures_longer(measurements: list[Any]) -> None:
+    hours = Workload((32, 32), 4, 10_000)
+    choose(network(), Workload((32, 32), 4, 20), precision="fp32")  # 5 s, of which 30 are no repeat
+    choose(network(), hours, precision="fp32")
+    choose(network(), hours, precision="fp32")
+    choose(network(), Workload((32, 32), 4, 100), precision="fp32")
+    assert len(measurements) == 2
+
+
 def test_it_is_measured_again_after_a_month_and_where_the_file_is_damaged(
     measurements: list[Any], tmp_path: Path
 ) -> None:
     task, ways = network(), candidates(CPU, "fp32")
     choose(task, precision="fp32")
-    [file] = (tmp_path / "cache" / "placements").iterdir()
+    [file] = (tmp_path / "placements").iterdir()
     known, said = KeptPlacement(task, LONG), json.loads(file.read_text(encoding="utf-8"))
     today = date.today()
     for day, counts in ((today - timedelta(days=DAYS - 1), True), (today - timedelta(days=DAYS), False)):
         file.write_text(json.dumps({**said, "day": day.isoformat()}), encoding="utf-8")
         assert (known.found(ways) is not None) == counts
-    for text in ("", "{}", "[]", json.dumps({**said, "day": "yesterday"}), json.dumps({**said, "placement": {}})):
+    elsewhere = {**said["placement"], "device": "cuda:3", "sharded": True}
+    others = [{"day": "yesterday"}, {"placement": {}}, {"rate": 0.0}, {"placement": elsewhere}]
+    for text in ("", "{}", "[]", *(json.dumps({**said, **other}) for other in others)):
         file.write_text(text, encoding="utf-8")
         assert known.found(ways) is None
 
 
-def test_nothing_is_kept_of_a_busy_machine_or_without_a_place(
-    measurements: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_nothing_is_kept_that_was_measured_on_a_busy_machine(
+    measurements: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(kept_placement, "crowding_hint", lambda device: "Other processes keep this machine busy.")
-        choose(network(), precision="fp32")
-    (tmp_path / "cache").rmdir()
-    (tmp_path / "cache").write_text("no directory")
+    monkeypatch.setattr(device.Stopwatch, "speeds", lambda watch, ways: {way: Speed(1.0, 2.0) for way in ways})
+    choose(network(), precision="fp32")
+    assert not (tmp_path / "placements").exists()
+
+
+def test_nothing_is_kept_without_a_place(measurements: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise StorageError("There is no cache directory.")
+
+    monkeypatch.setattr(kept_placement, "cache_directory", nowhere)
     choose(network(), precision="fp32")
     choose(network(), precision="fp32")
-    assert len(measurements) == 3
+    assert len(measurements) == 2

@@ -15,12 +15,14 @@ from plusx.core.task import Task
 from plusx.engine import randomness
 from plusx.engine.memory import LESS
 from plusx.engine.placement import Placement, Precision
-from plusx.engine.timing import SECONDS, Stopwatch
+from plusx.engine.timing import SECONDS, Speed, Stopwatch
 
 Auto = Literal["auto"]
 
 WORTH_MEASURING = 20.0  # seconds of training; shorter runs are over before a measurement, of 2 to 10 s, has paid
 SHARE, MOST_SECONDS = 0.02, 30.0  # of a run's seconds the measurement may take, and no more; SECONDS it always may
+NEARLY = 0.5  # of the seconds that a measurement would take now: one that took as many before counts
+STEADY = 0.8  # a way's median has to be this share of its best, or other programs were in the way: it is not kept
 CLEARLY = 1.05  # a way's median has to be this much faster than a plainer way's best, to be preferred to it
 COMPILE_SECONDS = 90  # 35 to 95 s were seen for the training step of a ResNet
 COMPILE_GAIN = 1.2  # a cautious guess at how much faster compiled steps are
@@ -35,12 +37,21 @@ class Workload:
     steps: int | None = None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The fastest of some ways: its images/s, and the seconds in which they were compared."""
+
+    placement: Placement
+    rate: float
+    seconds: float
+
+
 class Known(Protocol):
-    """What was measured before, of the same work on the same CPU: the fastest of some ways."""
+    """What was measured before, of the same work on the same CPU."""
 
-    def found(self, ways: Sequence[Placement]) -> Placement | None: ...
+    def found(self, ways: Sequence[Placement]) -> Measured | None: ...
 
-    def keep(self, ways: Sequence[Placement], fastest: Placement) -> None: ...
+    def keep(self, ways: Sequence[Placement], measured: Measured) -> None: ...
 
 
 def choose_placement(
@@ -54,15 +65,15 @@ def choose_placement(
     seconds: float = MOST_SECONDS,
     known: Known | None = None,
 ) -> Placement:
-    """The fastest way to train `task` here, measured on copies; what is given is kept. On a CPU what is `known` is not
-    measured again.
+    """The fastest way to train `task` here, measured on copies; what is given is kept.
 
-    The measurement takes less than 10 seconds; of long runs a twenty-fifth, and less than twice `seconds`.
+    The measurement takes less than 10 seconds; of long runs a twenty-fifth, and less than twice `seconds`. What is
+    `known` from one that was nearly as long is not measured again, on a CPU.
 
-    Runs that take less than WORTH_MEASURING anyhow, by the time of one image, train plainly, and so does what is too
-    slow to be compared. (A backbone that is known to be faster in channels last brings its images into it by itself.)
-    Nobody can stop a compiler, and on a CPU it took longer than all measuring: there it is used only when asked for, on
-    CUDA it is tried where it would pay thrice over.
+    Runs that take less than WORTH_MEASURING anyhow, by the time of one image, train plainly where nothing is known, and
+    so does what is too slow to be compared. (A backbone that is known to be faster in channels last brings its images
+    into it by itself.) Nobody can stop a compiler, and on a CPU it took longer than all measuring: there it is used
+    only when asked for, on CUDA it is tried where it would pay thrice over.
 
     Neither the task nor any global random state is touched. Raises InputError for a device, precision or compiler
     that is not there, and when not even one image fits into the device's memory.
@@ -75,22 +86,35 @@ def choose_placement(
     if len(ways) == 1 and not may_compile:
         return replace(plainest, reason=f"{plainest}: as asked")
     known = known if plainest.device.type == "cpu" else None
-    if known is not None and (found := known.found(ways)) is not None:
-        return replace(found, compile=compile is True)
+    before = None if known is None else known.found(ways)
+    if before is not None and before.seconds >= NEARLY * _seconds_for(workload, 1 / before.rate, seconds):
+        return _compiled(before.placement) if compile is True else before.placement
     watch = Stopwatch(task, workload.size, workload.batch_size)
     with randomness.sheltered():
         if workload.steps is not None:
-            whole = workload.steps * workload.batch_size * watch.seconds_an_image(ways[0])
+            an_image = watch.seconds_an_image(ways[0])
+            whole = workload.steps * workload.batch_size * an_image
             if whole < WORTH_MEASURING:
                 short = f"some {whole:.0f} s of training are too few to measure what is faster"
                 return replace(plainest, reason=f"{plainest}: {short}")
-            watch.seconds = min(seconds, max(SECONDS, SHARE * whole))
-        chosen, rate = _fastest(ways, watch)
-        if known is not None and rate > 0:
-            known.keep(ways, chosen)
+            watch.seconds = _seconds_for(workload, an_image, seconds)
+        chosen, speed = _fastest(ways, watch)
+        if known is not None and speed.typical > STEADY * speed.best:
+            known.keep(ways, Measured(chosen, speed.typical, watch.seconds))
         if compile is True:
-            return replace(chosen, compile=True, reason=f"{chosen.reason}; compiled as asked")
-        return _compiled_if_it_pays(chosen, rate, workload, watch) if may_compile and rate > 0 else chosen
+            return _compiled(chosen)
+        return _compiled_if_it_pays(chosen, speed.typical, workload, watch) if may_compile and speed.best else chosen
+
+
+def _seconds_for(workload: Workload, an_image: float, most: float) -> float:
+    """That the measurement may take, where training takes `an_image` seconds for each."""
+    if workload.steps is None:
+        return SECONDS
+    return min(most, max(SECONDS, SHARE * workload.steps * workload.batch_size * an_image))
+
+
+def _compiled(chosen: Placement) -> Placement:
+    return replace(chosen, compile=True, reason=f"{chosen.reason}; compiled as asked")
 
 
 def compiler() -> str | None:
@@ -135,8 +159,8 @@ def native_precisions(device: torch.device) -> list[Precision]:
     return ["fp32"]
 
 
-def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, float]:
-    """The clearly fastest way and its images/s; the plainest, and 0, where a step is too slow to compare ways."""
+def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, Speed]:
+    """The clearly fastest way and its speed; the plainest, and 0, where a step is too slow to compare ways."""
     speeds = watch.speeds([ways[0], *reversed(ways[1:])])  # the likeliest to win comes second
     while speeds and not any(speed.best for speed in speeds.values()) and watch.batch_size > 1:
         watch.batch_size //= 2  # as training does, which then computes a batch in parts
@@ -144,7 +168,7 @@ def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, float]
     if not speeds:
         other, limit = _words(ways[-1]), f"{watch.seconds:.2g} s"
         slow = f"steps are too slow here to compare {other} with it within {limit}; name a precision to have it"
-        return replace(ways[0], reason=f"{ways[0]}: {slow}"), 0.0
+        return replace(ways[0], reason=f"{ways[0]}: {slow}"), Speed(0, 0)
     if not any(speed.best for speed in speeds.values()):
         raise InputError(
             f"Not even one image fits into the memory of {ways[0].device}, beside what other programs hold there. "
@@ -156,9 +180,9 @@ def _fastest(ways: list[Placement], watch: Stopwatch) -> tuple[Placement, float]
             chosen = way
     others = ", ".join(f"{_rate(speeds[w].typical)} {_words(w)}" for w in ways if w in speeds and w is not chosen)
     against = f" against {others}" if others else ""
-    rate = speeds[chosen].typical
-    reason = f"{chosen}: {_rate(rate)} images/s{against} (training steps of {watch.batch_size} images)"
-    return replace(chosen, reason=reason), rate
+    rate = _rate(speeds[chosen].typical)
+    reason = f"{chosen}: {rate} images/s{against} (training steps of {watch.batch_size} images)"
+    return replace(chosen, reason=reason), speeds[chosen]
 
 
 def _compiled_if_it_pays(chosen: Placement, rate: float, workload: Workload, watch: Stopwatch) -> Placement:

@@ -37,7 +37,7 @@ class StepInfo:
 
 @dataclass(frozen=True, slots=True)
 class EpochInfo:
-    """One finished epoch: `values` as in `Outcome.history`; `best`: its metric is the best so far."""
+    """One finished epoch: `values` as in `Outcome.history`; `best`: its weights are the best so far."""
 
     epoch: int
     step: int

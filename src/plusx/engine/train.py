@@ -239,10 +239,16 @@ class _Run:
         return metrics[tie] < history[self.state.best_epoch - 1].get(f"val/{tie}", -math.inf)
 
     def out_of_patience(self) -> bool:
-        """Counted from the best epoch, and not before all stages learn that ever will."""
+        """Counted from where the metric itself was last better, and not before all stages learn that ever will."""
         joined = self.plan.last_joins(len(self.stepper.task.backbone.stages))
-        since = self.state.epoch - max(self.state.best_epoch, joined)
+        since = self.state.epoch - max(self.last_improved(), joined)
         return self.parts.evaluate is not None and self.plan.patience is not None and since >= self.plan.patience
+
+    def last_improved(self) -> int:
+        """The epoch that first had the best metric; `best_epoch` may be a later one that has it too."""
+        key = f"val/{self.parts.primary}"
+        values = [one.get(key) for one in self.state.history[: self.state.best_epoch]]
+        return values.index(self.state.best_metric) + 1 if self.state.best_metric in values else self.state.best_epoch
 
     def rate(self) -> float:
         """The head's rate at the last step."""

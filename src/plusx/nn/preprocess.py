@@ -3,7 +3,9 @@
 Resampling is linear along each axis, so it is written as matrix products, columns first and then rows, each followed
 by rounding to 8 bits: what Pillow does, and what published weights were evaluated with. A matrix holds only the rows
 and columns that the crop keeps. Distances between pixels are whole numbers until the last division, so that torch and
-an exported file fill the same matrices. Sizes may be symbolic: there is no branch on them.
+an exported file fill the same matrices; what is zero in them torch leaves out of more products than an exported file
+does, and a sum that ends within TIE_MARGIN of a half may round otherwise: 5 values of 11 million did, by one grey level.
+Sizes may be symbolic: there is no branch on them.
 
 The arithmetic is that of Pillow's `resize` up to version 12, with which published weights were evaluated: the widths
 first (columns), the result in 8 bits, then the heights (rows). The order shows, since the rounding between the passes
@@ -69,10 +71,15 @@ class Normalise(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """images: B, C, H, W, 0..255, uint8 or float, RGB or one channel. Returns float32 of the same shape."""
-        x = images.to(torch.float32)
-        if self.reverse:
-            x = x.flip(1)
-        return x * self.scale + self.shift
+        x = (images.flip(1) if self.reverse else images).to(torch.float32)
+        if _recorded():
+            return x * self.scale + self.shift
+        if x.device.type != "cpu" or x.shape[1] == 1 or not x.is_contiguous(memory_format=torch.channels_last):
+            return (x * self.scale if x is images else x.mul_(self.scale)).add_(self.shift)
+        rows = x.permute(0, 2, 3, 1).flatten(2)  # three channels fill no vector instruction: whole rows do
+        scale, shift = (value.flatten().repeat(x.shape[3]) for value in (self.scale, self.shift))
+        rows = (rows * scale if x is images else rows.mul_(scale)).add_(shift)
+        return rows.unflatten(2, (x.shape[3], x.shape[1])).permute(0, 3, 1, 2)
 
 
 class Preprocess(nn.Module):
@@ -87,6 +94,11 @@ class Preprocess(nn.Module):
         """The network's input, and how it shows the images."""
         view = view_of(images.shape[1], images.shape[2], self.input)
         return self.normalise(shown(images, view, self.input)), view
+
+
+def _recorded() -> bool:
+    """Whether a graph is being made of what is computed."""
+    return torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 
 @dataclass(frozen=True)
@@ -187,7 +199,7 @@ def _rows(images: Tensor, rows: _Axis, interpolation: Interpolation) -> Tensor:
 
 def _weights(axis: _Axis, first: int, count: int, interpolation: Interpolation, device: torch.device) -> Tensor:
     """As `_computed`, which many images of one size share; a graph that is being recorded has it inside."""
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch.jit.is_tracing():
+    if _recorded():
         return _computed(axis, first, count, interpolation, device)
     return _shared(axis, first, count, interpolation, device)
 

@@ -125,7 +125,7 @@ def to_json(made: "Comparison") -> dict[str, Any]:
     return {
         "metric": made.metric,
         "higher_is_better": made.higher_is_better,
-        "notes": list(made.warnings),
+        "notes": [*made.warnings, *_advice(made)],
         "settings": {name: list(row) for name, row in made.asked.items()},
         "resolved": {name: list(row) for name, row in made.resolved.items()},
         "groups": [_group(group, made.metric) for group in made.groups],

@@ -49,7 +49,7 @@ from plusx.workflows.preparation import Prepared, names_in, prepare, read_listin
 from plusx.workflows.rate_finder import found_rate, with_rate
 from plusx.workflows.reading import reading_bar
 from plusx.workflows.run import Run
-from plusx.workflows.scoring import goal
+from plusx.workflows.scoring import TIE, goal
 from plusx.workflows.settling import Job, kept_settings, timed
 from plusx.workflows.signature import takes
 from plusx.workflows.starting import check_head, fetch_start
@@ -250,7 +250,7 @@ def run_training(job: Job, prepared: Prepared, made: Design, placement: Placemen
             evaluate=judge,
             primary=primary,
             higher_is_better=higher_is_better,
-            tie="nll",
+            tie=TIE,
             observers=(Progress(console), journal, *keeping, *voice.watchers) if team.first else (),
             interrupt=interrupt,
             notes=notes,

@@ -12,7 +12,7 @@ from plusx.engine.journal import read_journal
 from plusx.workflows.directory import RunDirectory
 from plusx.workflows.fit_settings import FitSettings
 from plusx.workflows.run import open_run
-from plusx.workflows.scoring import goal_of_name
+from plusx.workflows.scoring import TIE, goal_of_name
 from plusx.workflows.split_table import Row, split_rows
 
 NEUTRAL: Final = frozenset(
@@ -31,7 +31,8 @@ class Record:
     """`asked`: the settings that the user gives; `resolved`: what they came to. Both without the neutral ones.
 
     `history`: the values of each epoch. `metrics`, `test`: of the best weights; like `stopped` empty of a run that has
-    not finished. `images`, `validation`: digests of all images with their targets, and of those it was judged on.
+    not finished. `kept`: their epoch. `images`, `validation`: digests of all images with their targets, and of those it
+    was judged on.
     """
 
     path: Path
@@ -48,14 +49,18 @@ class Record:
     stopped: str
     images: str
     validation: str
+    kept: int | None
 
     @property
     def best_epoch(self) -> int | None:
-        """That with the best value of the primary metric so far, the first of equals; None before any."""
-        values = {int(one["epoch"]): one[key] for one in self.history if (key := f"val/{self.primary}") in one}
-        if not values:
-            return None
-        return (max if self.higher_is_better else min)(values, key=lambda epoch: values[epoch])
+        """That of the weights that were kept; of an unfinished run the best so far, as training chooses it; None before
+        any.
+        """
+        key, sign = f"val/{self.primary}", 1 if self.higher_is_better else -1
+        judged = [one for one in self.history if key in one]
+        if self.kept is not None or not judged:
+            return self.kept
+        return int(max(judged, key=lambda one: (sign * one[key], -one.get(f"val/{TIE}", 0.0)))["epoch"])
 
     @property
     def seconds(self) -> float:
@@ -80,7 +85,7 @@ def read_record(path: Path) -> Record:
     metrics = run.read_json(run.metrics) if run.metrics.is_file() else {}
     test = metrics.pop("test", {})
     stopped = metrics.pop("stopped", "")
-    metrics.pop("best_epoch", None)
+    kept = metrics.pop("best_epoch", None)
     asked: dict[str, Any] = {**DEFAULTS, **saved["settings"]}
     images, validation = digests(run)
     return Record(
@@ -98,6 +103,7 @@ def read_record(path: Path) -> Record:
         stopped=stopped or ("soup" if "soup" in saved else ""),
         images=images,
         validation=validation,
+        kept=kept or None,
     )
 
 

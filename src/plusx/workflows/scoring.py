@@ -23,6 +23,9 @@ METRICS: Final = MappingProxyType(
 LOWER: Final = frozenset({"ece", "nll", "mae", "rmse", "standardised-mae"})
 """Those of which less is better."""
 
+TIE: Final = "nll"
+"""Decides between epochs in which the metric is the same, where a task has it; less is better."""
+
 
 def goal(task: "Task", asked: str | None) -> tuple[str, bool]:
     """The metric that best weights and patience go by, and whether higher is better. InputError for one that the task

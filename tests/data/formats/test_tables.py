@@ -80,6 +80,23 @@ def test_several_labels(tmp_path: Path) -> None:
     assert "labels are taken apart at '|': several classes per image (an empty separator: one class)" in listing.notes
 
 
+@pytest.mark.parametrize(
+    ("cells", "separator", "how"),
+    [
+        (["cat|dog", "dog", ""], None, "or a lone | where it has none of the classes"),
+        (["cat/dog", "dog", ""], "/", "or a lone / where it has none of the classes"),
+        (["cat", "dog", "cat", ""], "", "or leave the image out"),
+    ],
+)
+def test_an_empty_cell_is_answered_with_how_to_write_none_of_the_classes(
+    tmp_path: Path, cells: list[str], separator: str | None, how: str
+) -> None:
+    rows = "".join(f"{letter}.jpg,{cell}\n" for letter, cell in zip("abcd", cells, strict=False))
+    [finding] = read(table(tmp_path, f"image,tags\n{rows}"), ReadOptions(separator=separator)).findings
+    assert finding.code == "no-label"
+    assert how in finding.advice
+
+
 def test_separator_given_or_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "image,label\na.jpg,cat/dog\nb.jpg,dog\nc.jpg,cat/dog\n")
     assert by_name(read(path, ReadOptions(separator="/")))["a.jpg"] == ("cat", "dog")

@@ -6,18 +6,28 @@ from plusx.core.errors import DataError
 from plusx.core.finding import Finding
 from plusx.core.sample import Kind
 from plusx.data.formats.format import Entry
-from plusx.data.formats.labels import is_integer, is_missing, is_number, label_type
+from plusx.data.formats.labels import found_separator, is_integer, is_missing, is_number, label_type
 
 
-def unlabelled(entries: Sequence[Entry], kind: Kind) -> Iterator[Finding]:
+def unlabelled(entries: Sequence[Entry], kind: Kind, separator: str | None) -> Iterator[Finding]:
     """Images without a label: an empty cell, NaN, n/a."""
-    advice = "Write the label there, or leave the image out. It is left out."
-    if kind == "labels":
-        advice = "Write its classes there, or a lone separator (;) where it has none of them. It is left out."
+    none = _none_of_them(entries, separator) if kind == "labels" else None
+    other = "leave the image out" if none is None else f"{none} where it has none of the classes"
+    advice = f"Write the label there, or {other}. It is left out."
     for entry in entries:
         if is_missing(entry.label):
             message = f"{entry.where}: it has no label ({entry.label!r})"
             yield Finding("no-label", "warning", message, advice, entry.name, entry.split, excluded=(entry.name,))
+
+
+def _none_of_them(entries: Sequence[Entry], separator: str | None) -> str | None:
+    """How an image without any of several classes is written, as the others are; None where nothing shows it."""
+    labels = [entry.label for entry in entries if not is_missing(entry.label)]
+    texts = [label for label in labels if isinstance(label, str)]
+    if not texts:
+        return "an empty list" if labels else None
+    used = separator or found_separator(texts)
+    return None if used is None else f"a lone {used}"
 
 
 def of_one_type(entries: Sequence[Entry]) -> tuple[list[Entry], list[Finding]]:

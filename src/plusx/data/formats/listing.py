@@ -54,7 +54,7 @@ def to_listing(found: Entries, options: ReadOptions, name: str) -> Listing:
         kind, labelled = _decided(labelled, options, len(labelled) < len(found.entries), notes)
     elif kind == "labels":
         labelled = _taken_apart(labelled, options.separator, notes)
-    findings = [*found.findings, *unlabelled(found.entries, kind), *strange]
+    findings = [*found.findings, *unlabelled(found.entries, kind, options.separator), *strange]
     if options.separator and (kind != "labels" or not any(isinstance(entry.label, str) for entry in found.entries)):
         notes.append(f"separator {options.separator!r} has no effect: the labels are not lists in text")
     if kind == "boxes":
