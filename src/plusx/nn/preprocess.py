@@ -4,8 +4,8 @@ Resampling is linear along each axis, so it is written as matrix products, colum
 by rounding to 8 bits: what Pillow does, and what published weights were evaluated with. A matrix holds only the rows
 and columns that the crop keeps. Distances between pixels are whole numbers until the last division, so that torch and
 an exported file fill the same matrices; what is zero in them torch leaves out of more products than an exported file
-does, and a sum that ends within TIE_MARGIN of a half may round otherwise: 5 values of 11 million did, by one grey level.
-Sizes may be symbolic: there is no branch on them.
+does, and a sum that ends within TIE_MARGIN of a half may round otherwise: 5 values of 11 million did, by one grey
+level. Sizes may be symbolic: there is no branch on them.
 
 The arithmetic is that of Pillow's `resize` up to version 12, with which published weights were evaluated: the widths
 first (columns), the result in 8 bits, then the heights (rows). The order shows, since the rounding between the passes
