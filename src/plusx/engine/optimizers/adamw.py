@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch.optim import Optimizer
 
+from plusx.engine.optimizers.in_order import AdamWInOrder
 from plusx.engine.optimizers.optimizer import check_positive, check_range
 
 
@@ -28,4 +28,4 @@ class AdamW:
         check_range("AdamW.weight_decay", self.weight_decay, 0, math.inf)
 
     def build(self, groups: Sequence[dict[str, Any]]) -> Optimizer:
-        return torch.optim.AdamW(list(groups), lr=self.rate, betas=self.betas, eps=self.eps, fused=True)
+        return AdamWInOrder(list(groups), lr=self.rate, betas=self.betas, eps=self.eps, fused=True)

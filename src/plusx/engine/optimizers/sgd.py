@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch.optim import Optimizer
 
+from plusx.engine.optimizers.in_order import SGDInOrder
 from plusx.engine.optimizers.optimizer import check_positive, check_range
 
 
@@ -27,4 +27,4 @@ class SGD:
 
     def build(self, groups: Sequence[dict[str, Any]]) -> Optimizer:
         nesterov = self.nesterov and self.momentum > 0
-        return torch.optim.SGD(list(groups), lr=self.rate, momentum=self.momentum, nesterov=nesterov, fused=True)
+        return SGDInOrder(list(groups), lr=self.rate, momentum=self.momentum, nesterov=nesterov, fused=True)
