@@ -215,6 +215,7 @@ def test_early_stopping_counts_from_the_best_epoch_and_spares_the_frozen_ones(ti
     plan = Plan(epochs=20, frozen_epochs=3, patience=2)
     outcome = train(tiny.seeded(), tiny.batches(8), plan, tiny.cpu, parts=parts)
     assert (outcome.stopped, outcome.epochs_done, outcome.best_epoch) == ("early", 5, 1)
+    assert outcome.notes[-1]["text"] == "Stopped early: error was not better for 2 epochs; epoch 1 is kept."
 
 
 def test_more_epochs_continue_at_the_same_step(tiny: Any, tmp_path: Path) -> None:

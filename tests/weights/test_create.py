@@ -210,7 +210,10 @@ def test_model_file_with_other_classes(model_file: tuple[Path, Task], caplog: py
 
 
 def test_model_file_of_another_architecture(model_file: tuple[Path, Task]) -> None:
-    with pytest.raises(InputError, match=r"model\.safetensors holds resnet20, not resnet50\. Ask for resnet20\."):
+    with pytest.raises(
+        InputError,
+        match=r"model\.safetensors holds resnet20, not resnet50\. Ask for resnet20 \(in the shell: --model resnet20\)",
+    ):
         create_model("resnet50", weights=str(model_file[0]))
 
 

@@ -101,7 +101,7 @@ def test_one_seed_says_nothing_of_significance(vary: Vary, capsys: Any) -> None:
     assert verdict["welch"] is verdict["paired"] is None
     assert verdict["words"] == "Nothing can be said of significance: A and B each have one seed."
     assert main(["compare", *map(str, runs), str(vary("last", 0, 0.7, rate=0.3))]) == 0
-    assert [note[:30] for note in shown["notes"]] == ["To know more, train each with "]
+    assert [note[:30] for note in shown["notes"]] == ["One seed says nothing of signi"]
     assert capsys.readouterr().out.count("train each with the same three seeds or more (--seed 1, --seed 2, ...") == 1
 
 
@@ -113,6 +113,17 @@ def test_of_equal_epochs_the_best_is_that_which_training_kept(vary: Vary) -> Non
     going_on = replace(finished, history=history, kept=None, stopped="")
     assert (going_on.best_epoch, going_on.score("nll")) == (2, 0.3)
     assert replace(going_on, history=()).best_epoch is None
+
+
+def test_other_precision_is_said_and_a_split_seed_is_no_setting(vary: Vary) -> None:
+    first, second = vary("a", 0, 0.8), vary("b", 1, 0.9, split_seed=0)
+    saved = json.loads((second / "settings.json").read_text(encoding="utf-8"))
+    saved["placement"]["precision"] = "bf16"
+    (second / "settings.json").write_text(json.dumps(saved), encoding="utf-8")
+    made = compare(first, second)
+    assert len(made.groups) == 1
+    [warning] = made.warnings
+    assert warning.startswith(f"Not all were computed in the same precision: {first} has fp32, {second} has bf16.")
 
 
 def test_other_images_are_said_first(vary: Vary, capsys: Any) -> None:

@@ -39,10 +39,9 @@ class Workload:
 
 @dataclass(frozen=True)
 class Measured:
-    """The fastest of some ways: its images/s, and the seconds in which they were compared."""
+    """The fastest of some ways, and the seconds in which they were compared."""
 
     placement: Placement
-    rate: float
     seconds: float
 
 
@@ -70,8 +69,8 @@ def choose_placement(
     The measurement takes less than 10 seconds; of long runs a twenty-fifth, and less than twice `seconds`. What is
     `known` from one that was nearly as long is not measured again, on a CPU.
 
-    Runs that take less than WORTH_MEASURING anyhow, by the time of one image, train plainly where nothing is known, and
-    so does what is too slow to be compared. (A backbone that is known to be faster in channels last brings its images
+    Runs that take less than WORTH_MEASURING anyhow, by the time of one image, train plainly, whatever is known, and so
+    does what is too slow to be compared. (A backbone that is known to be faster in channels last brings its images
     into it by itself.) Nobody can stop a compiler, and on a CPU it took longer than all measuring: there it is used
     only when asked for, on CUDA it is tried where it would pay thrice over.
 
@@ -86,9 +85,6 @@ def choose_placement(
     if len(ways) == 1 and not may_compile:
         return replace(plainest, reason=f"{plainest}: as asked")
     known = known if plainest.device.type == "cpu" else None
-    before = None if known is None else known.found(ways)
-    if before is not None and before.seconds >= NEARLY * _seconds_for(workload, 1 / before.rate, seconds):
-        return _compiled(before.placement) if compile is True else before.placement
     watch = Stopwatch(task, workload.size, workload.batch_size)
     with randomness.sheltered():
         if workload.steps is not None:
@@ -97,20 +93,16 @@ def choose_placement(
             if whole < WORTH_MEASURING:
                 short = f"some {whole:.0f} s of training are too few to measure what is faster"
                 return replace(plainest, reason=f"{plainest}: {short}")
-            watch.seconds = _seconds_for(workload, an_image, seconds)
+            watch.seconds = min(seconds, max(SECONDS, SHARE * whole))
+        before = None if known is None else known.found(ways)
+        if before is not None and before.seconds >= NEARLY * watch.seconds:
+            return _compiled(before.placement) if compile is True else before.placement
         chosen, speed = _fastest(ways, watch)
         if known is not None and speed.typical > STEADY * speed.best:
-            known.keep(ways, Measured(chosen, speed.typical, watch.seconds))
+            known.keep(ways, Measured(chosen, watch.seconds))
         if compile is True:
             return _compiled(chosen)
         return _compiled_if_it_pays(chosen, speed.typical, workload, watch) if may_compile and speed.best else chosen
-
-
-def _seconds_for(workload: Workload, an_image: float, most: float) -> float:
-    """That the measurement may take, where training takes `an_image` seconds for each."""
-    if workload.steps is None:
-        return SECONDS
-    return min(most, max(SECONDS, SHARE * workload.steps * workload.batch_size * an_image))
 
 
 def _compiled(chosen: Placement) -> Placement:

@@ -97,6 +97,8 @@ class _Run:
         if self.state.epoch >= self.plan.epochs:
             return "finished"
         if self.out_of_patience():
+            best, metric = self.state.best_epoch, self.parts.primary
+            self.note(f"Stopped early: {metric} was not better for {self.plan.patience} epochs; epoch {best} is kept.")
             return "early"
         if self.team.any(not self.parts.pace.another_epoch()):
             return "late"

@@ -125,9 +125,8 @@ def _local(name: str, loaded: Loaded) -> Resolved:
     header, path = loaded.checkpoint.header, loaded.checkpoint.path
     if header is not None:
         if name not in (header.card.architecture, header.card.name):
-            raise InputError(
-                f"{path} holds {header.card.architecture}, not {name}. Ask for {header.card.architecture}."
-            )
+            held = header.card.architecture
+            raise InputError(f"{path} holds {held}, not {name}. Ask for {held} (in the shell: --model {held}).")
         return Resolved(header.card.architecture, header.card.build, header.card, loaded)
     if name in cards():
         _check_family(loaded, card(name).architecture)

@@ -87,6 +87,8 @@ def design(settings: FitSettings, listing: Listing, sizes: Sizes = frozenset()) 
         seen = replace(seen, resize=seen.size[0])  # they have that size already
     card = replace(card, input=seen, classes=listing.classes, largest_image=largest_of(listing, sizes))
     notes = (*notes, *phase_notes(recipe.plan, len(task.backbone.stages)))
+    if origin is not None and name not in WITH_HEADS and origin.classes == listing.classes:
+        notes = (*notes, f"the head of the weights is kept: they have the same {len(origin.classes)} names")
     train_size = None if seen.size == input.size else input.size[0]
     return Design(task, card, recipe, start_of(settings, origin), notes, train_size)
 

@@ -12,6 +12,7 @@ from plusx.core.errors import DataError
 from plusx.core.sample import Listing
 from plusx.core.targets import Boxes
 from plusx.data.audit import Audit, audit
+from plusx.data.formats.format import counted
 from plusx.data.formats.shards import verify
 from plusx.workflows.audit_report import (
     Command,
@@ -120,7 +121,7 @@ def _written(data: Any, checked: Checked, options: CheckSettings) -> Iterator[st
         if left_out and origin_of(data) is not None:
             yield f"Train without them: {training_without(data, options, checked.listing, options.fix_list)}"
     elif left_out and origin_of(data) is not None:
-        yield f"{left_out} names could be left out; --fix-list fix.csv writes them down for --exclude."
+        yield f"{counted(left_out, 'name')} could be left out; --fix-list fix.csv writes them down for --exclude."
 
 
 def refusal(checked: Checked) -> str:

@@ -58,7 +58,7 @@ def compare(*runs: Any, **settings: Any) -> Comparison:
         metric,
         higher,
         groups,
-        tuple(warnings(records, groups)),
+        tuple(warnings(records)),
         differing(groups, "asked"),
         followed(groups),
         tuple(verdict(groups[0], other, metric, higher) for other in groups[1:]),
@@ -111,7 +111,7 @@ def names_of(record: Record) -> list[str]:
     return list(dict.fromkeys([*record.metrics, *of_epochs]))
 
 
-def warnings(records: Sequence[Record], groups: Sequence[Group]) -> list[str]:
+def warnings(records: Sequence[Record]) -> list[str]:
     """What makes scores incomparable, first; then runs that are not at their end."""
     found = []
     if len({one.task for one in records}) > 1:
@@ -120,6 +120,11 @@ def warnings(records: Sequence[Record], groups: Sequence[Group]) -> list[str]:
         found.append("The data differ: not the same images with the same labels. Scores are of different data.")
     elif len({one.validation for one in records}) > 1:
         found.append(_of_validation(records))
+    if len({one.computed for one in records}) > 1:
+        found.append(
+            f"Not all were computed in the same precision: {_by_value(records, 'computed')}. Part of a difference may "
+            "be of that; --precision holds it fast."
+        )
     for one in records:
         if not one.stopped:
             done = f"{len(one.history)} of {one.epochs or '?'} epochs are done"

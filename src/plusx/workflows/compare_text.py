@@ -31,7 +31,7 @@ def lines_of(made: "Comparison") -> Iterator[str]:
     for one in made.verdicts:
         yield from _verdict(one, made.metric)
     yield from _advice(made)
-    if len(made.verdicts) > 1:
+    if sum(any(one.tests.values()) for one in made.verdicts) > 1:
         yield f"{len(made.verdicts)} comparisons were made: one of 20 is below p 0.05 by chance alone."
 
 
@@ -39,8 +39,8 @@ def _advice(made: "Comparison") -> list[str]:
     """Where a group has too few seeds to compare it."""
     if made.verdicts and any(len(group.by_seed(made.metric)) == 1 for group in made.groups):
         return [
-            "To know more, train each with the same three seeds or more (--seed 1, --seed 2, ..., each with "
-            "--split-seed 0: judged on the same images)."
+            "One seed says nothing of significance: train each with the same three seeds or more (--seed 1, --seed 2, "
+            "..., each with --split-seed 0: judged on the same images)."
         ]
     return []
 
@@ -108,7 +108,8 @@ def _verdict(one: Verdict, metric: str) -> Iterator[str]:
         for test in one.tests.values():
             if test is not None:
                 yield f"  {tested(test)}"
-        yield f"  {one.words}"
+        if any(one.tests.values()):
+            yield f"  {one.words}"
     else:
         yield f"{one.second} against {one.first}: {one.words}"
 

@@ -38,7 +38,7 @@ class FitSettings(ReadingSettings):
         "resnet18", "architecture, or architecture.tag for pretrained weights: resnet50.a1_in1k", section="The model"
     )
     weights: str | None = option(
-        None, "imagenet (best permissive weights), a tag, or a local file; none: train from scratch"
+        None, "imagenet (best permissive weights), a tag, a local file, or a run; none: train from scratch"
     )
     head: str | None = option(
         None, "of detect and segment, e.g. yolo or deeplabv3+; none: the task's first; a wrong name lists all"

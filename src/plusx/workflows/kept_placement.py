@@ -38,14 +38,14 @@ class KeptPlacement:
             said = json.loads(self._file(ways).read_text(encoding="utf-8"))
             kept, day = Placement.from_json(said["placement"]), date.fromisoformat(said["day"])
             same = next((way for way in ways if not way.differs(kept)), None)
-            if same is not None and said["rate"] > 0 and day <= date.today() < day + timedelta(days=DAYS):
+            if same is not None and day <= date.today() < day + timedelta(days=DAYS):
                 dated = replace(same, reason=f"{kept.reason}, measured on {day}")
-                return Measured(dated, float(said["rate"]), float(said["seconds"]))
+                return Measured(dated, float(said["seconds"]))
         return None
 
     def keep(self, ways: Sequence[Placement], measured: Measured) -> None:
         """In the place of what was found before."""
-        said = {"placement": measured.placement.to_json(), "rate": measured.rate, "seconds": measured.seconds}
+        said = {"placement": measured.placement.to_json(), "seconds": measured.seconds}
         with suppress(OSError, StorageError):
             file = self._file(ways)
             file.parent.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ from plusx.workflows.split_table import Row, split_rows
 NEUTRAL: Final = frozenset(
     [
         *("seed", "out", "overwrite", "resume", "device", "workers", "max_restarts"),
-        *("keep", "checkpoint_minutes", "export", "weights_dir"),
+        *("keep", "checkpoint_minutes", "export", "weights_dir", "split_seed"),
     ]
 )
 """Settings in which repeats of one run may differ: which draw it was, and where and how it was kept."""
@@ -31,8 +31,8 @@ class Record:
     """`asked`: the settings that the user gives; `resolved`: what they came to. Both without the neutral ones.
 
     `history`: the values of each epoch. `metrics`, `test`: of the best weights; like `stopped` empty of a run that has
-    not finished. `kept`: their epoch. `images`, `validation`: digests of all images with their targets, and of those it
-    was judged on.
+    not finished. `kept`: their epoch. `computed`: in which precision. `images`, `validation`: digests of all images
+    with their targets, and of those it was judged on.
     """
 
     path: Path
@@ -50,6 +50,7 @@ class Record:
     images: str
     validation: str
     kept: int | None
+    computed: str
 
     @property
     def best_epoch(self) -> int | None:
@@ -104,6 +105,7 @@ def read_record(path: Path) -> Record:
         images=images,
         validation=validation,
         kept=kept or None,
+        computed=saved.get("placement", {}).get("precision", ""),
     )
 
 

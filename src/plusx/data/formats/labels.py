@@ -12,7 +12,7 @@ from plusx.data.formats.format import Entry
 MISSING = frozenset({"", "nan", "na", "n/a", "<na>", "null"})
 """Texts, in lower case, that stand for no label. `none` is a good name for a class."""
 
-SEPARATORS = ("|", ";", ",")
+SEPARATORS = ("|", ";", ",", "；", "，", "、")
 _INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
