@@ -46,6 +46,16 @@ def fruits67(shared: Path) -> Contest:
     return _folders(train, files[::4])
 
 
+def fruits34(shared: Path) -> Contest:
+    """Every other of these varieties, from the first on."""
+    return _every_other(fruits67(shared), 0)
+
+
+def fruits33(shared: Path) -> Contest:
+    """The varieties between: what weights that were trained on `fruits34` know nearly."""
+    return _every_other(fruits67(shared), 1)
+
+
 def bccd(shared: Path) -> Contest:
     """How many cells are in a picture of blood; the split of the set (train and val to train on)."""
     root = shared / "bccd"
@@ -94,7 +104,7 @@ def coco(shared: Path) -> Contest:
 
 
 SETS: Final[Mapping[str, Callable[[Path], Contest]]] = {
-    each.__name__: each for each in (clothing, fruits3, fruits67, bccd, nuclei, coco)
+    each.__name__: each for each in (clothing, fruits3, fruits67, fruits34, fruits33, bccd, nuclei, coco)
 }
 
 
@@ -102,6 +112,15 @@ def _folders(train: Sequence[Path], test: Sequence[Path], depth: int = 1) -> Con
     classes = tuple(sorted({path.parts[-1 - depth] for path in train}))
     rows = [[(path, classes.index(path.parts[-1 - depth])) for path in part] for part in (train, test)]
     return Contest("classify", classes, *rows)
+
+
+def _every_other(contest: Contest, first: int) -> Contest:
+    kept = range(first, len(contest.classes), 2)
+    train, test = (
+        [(path, kept.index(target)) for path, target in part if isinstance(target, int) and target in kept]
+        for part in (contest.train, contest.test)
+    )
+    return Contest(contest.kind, tuple(contest.classes[number] for number in kept), train, test)
 
 
 def table(contest: Contest, file: Path) -> None:
