@@ -4,6 +4,7 @@ import logging
 import os
 import platform
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -52,6 +53,15 @@ def cache_directory() -> Path:
             f"The cache directory {directory} could not be made: {error.strerror}. Name another one with PLUSX_CACHE."
         ) from error
     return directory
+
+
+def keep_compiled() -> None:
+    """What torch.compile makes is kept with everything else, for the next run; where torch puts it by itself it is gone
+    when the machine is started anew. Where the user said a place, it is that one. torch decides when it builds its
+    first network without memory: afterwards this has no effect.
+    """
+    with suppress(StorageError):
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_directory() / "compiled"))
 
 
 def shard_cache() -> Path | None:

@@ -36,7 +36,7 @@ from plusx.workflows.clock import started
 from plusx.workflows.command import command_of
 from plusx.workflows.contents import refuse_other_contents
 from plusx.workflows.directory import RunDirectory, create, held, write_json
-from plusx.workflows.environment import audit_cache, environment
+from plusx.workflows.environment import audit_cache, environment, keep_compiled
 from plusx.workflows.explaining import check_together, explained
 from plusx.workflows.finishing import finish
 from plusx.workflows.fit_settings import FitSettings
@@ -77,6 +77,8 @@ def fit(data: Any = None, *, validation_data: Any = None, **settings: Any) -> Ru
 def fit_in_words(spell: Spell, data: Any, validation_data: Any, settings: Mapping[str, Any]) -> Run:
     """`fit`; where settings are named, they are by `spell`'s words: those in which the user wrote them."""
     began = started()
+    if settings.get("compile") == "yes":
+        keep_compiled()
     with terminating(), joined(str(settings.get("device", "auto"))) as team:
         job = settle_together(team, data, validation_data, settings, spell)
         check_together(job.settings, max(job.settings.nproc, team.ranks.world))
