@@ -56,11 +56,11 @@ def versions(python: str, libraries: Sequence[str]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def section(name: str, words: list[str], console: Console) -> tuple[str, bool]:
+def section(name: str, words: list[str], where: str, console: Console) -> tuple[str, bool]:
     """What the benchmark printed, or why it did not run; and whether it ran."""
     shown = [word.replace(str(SHARED), "../shared/data") for word in words]
     command = f"`{' '.join(['python', f'benchmarks/{name}.py', *shown])}`"
-    title = f"### {name}\n\n{command}, {date.today()}: {machine()}.\n"
+    title = f"### {name}\n\n{command}, {date.today()}: {where}.\n"
     if name in NEED_SHARED and not SHARED.is_dir():
         return f"{title}\nNot run: it needs ../shared/data.\n", False
     began = time.perf_counter()
@@ -101,10 +101,10 @@ def main() -> None:
     console = Console(stderr=True)
     if arguments.into is not None:
         parts(arguments.into)  # it has a place for the page, or nothing is measured
-    texts = []
+    where, texts = machine(), []
     for number, name in enumerate(arguments.only, start=1):
         console.print(f"{number} of {len(arguments.only)}: {name}")
-        text, ran = section(name, BENCHMARKS[name], console)
+        text, ran = section(name, BENCHMARKS[name], where, console)
         print(text, flush=True)
         texts.append(text)
         arguments.out.write_text("\n".join(texts), encoding="utf-8")

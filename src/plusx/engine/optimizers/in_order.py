@@ -12,64 +12,70 @@ import torch
 from torch import Tensor
 
 
-@final
-class SGDInOrder(torch.optim.SGD):
+class _InOrder(torch.optim.Optimizer):
+    """What both share: comes before an optimizer of torch among the bases, and leaves to it what is not fused here."""
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[bad-override]
         """closure: torch's signature."""
         if closure is not None or not all(map(_plain, self.param_groups)):
-            return super().step(closure)
+            return super().step(closure)  # type: ignore[arg-type]
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
-            if not weights:
-                continue
-            buffers = [_kept(self.state[weight], "momentum_buffer", weight) for weight in weights if group["momentum"]]
-            torch._fused_sgd_(
-                in_order(weights, weights),
-                in_order(weights, [_laid(weight, weight.grad) for weight in weights]),
-                in_order(weights, buffers) if buffers else [],
-                weight_decay=group["weight_decay"],
-                momentum=group["momentum"],
-                lr=group["lr"],
-                dampening=0.0,
-                nesterov=group["nesterov"],
-                maximize=False,
-                is_first_step=False,  # momentum times nothing, plus the gradient, is the gradient
-            )
+            if weights:
+                gradients = in_order(weights, [_laid(weight, weight.grad) for weight in weights])
+                self._fused(group, weights, in_order(weights, weights), gradients)
         return None
+
+    def _fused(
+        self, group: dict[str, Any], weights: list[Tensor], ordered: list[Tensor], gradients: list[Tensor]
+    ) -> None:
+        """The update of a group. `ordered`, `gradients`: `in_order`; `weights` are the keys of the state."""
+        raise NotImplementedError
 
 
 @final
-class AdamWInOrder(torch.optim.AdamW):
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[bad-override]
-        """closure: torch's signature."""
-        if closure is not None or not all(map(_plain, self.param_groups)):
-            return super().step(closure)
-        for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            if not weights:
-                continue
-            for weight in weights:
-                self.state[weight].setdefault("step", torch.zeros(()))
-            steps = [self.state[weight]["step"] for weight in weights]
-            torch._foreach_add_(steps, 1)
-            torch._fused_adamw_(
-                in_order(weights, weights),
-                in_order(weights, [_laid(weight, weight.grad) for weight in weights]),
-                in_order(weights, [_kept(self.state[weight], "exp_avg", weight) for weight in weights]),
-                in_order(weights, [_kept(self.state[weight], "exp_avg_sq", weight) for weight in weights]),
-                [],
-                steps,
-                lr=group["lr"],
-                beta1=group["betas"][0],
-                beta2=group["betas"][1],
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                amsgrad=False,
-                maximize=False,
-            )
-        return None
+class SGDInOrder(_InOrder, torch.optim.SGD):
+    def _fused(
+        self, group: dict[str, Any], weights: list[Tensor], ordered: list[Tensor], gradients: list[Tensor]
+    ) -> None:
+        buffers = [_kept(self.state[weight], "momentum_buffer", weight) for weight in weights if group["momentum"]]
+        torch._fused_sgd_(
+            ordered,
+            gradients,
+            in_order(weights, buffers) if buffers else [],
+            weight_decay=group["weight_decay"],
+            momentum=group["momentum"],
+            lr=group["lr"],
+            dampening=0.0,
+            nesterov=group["nesterov"],
+            maximize=False,
+            is_first_step=False,  # momentum times nothing, plus the gradient, is the gradient
+        )
+
+
+@final
+class AdamWInOrder(_InOrder, torch.optim.AdamW):
+    def _fused(
+        self, group: dict[str, Any], weights: list[Tensor], ordered: list[Tensor], gradients: list[Tensor]
+    ) -> None:
+        steps = [self.state[weight].setdefault("step", torch.zeros(())) for weight in weights]
+        torch._foreach_add_(steps, 1)
+        torch._fused_adamw_(
+            ordered,
+            gradients,
+            in_order(weights, [_kept(self.state[weight], "exp_avg", weight) for weight in weights]),
+            in_order(weights, [_kept(self.state[weight], "exp_avg_sq", weight) for weight in weights]),
+            [],
+            steps,
+            lr=group["lr"],
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=False,
+        )
 
 
 def in_order(weights: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[Tensor]:
