@@ -88,8 +88,7 @@ def choose_placement(
     watch = Stopwatch(task, workload.size, workload.batch_size)
     with randomness.sheltered():
         if workload.steps is not None:
-            an_image = watch.seconds_an_image(ways[0])
-            whole = workload.steps * workload.batch_size * an_image
+            whole = workload.steps * workload.batch_size * watch.seconds_an_image(ways[0])
             if whole < WORTH_MEASURING:
                 short = f"some {whole:.0f} s of training are too few to measure what is faster"
                 return replace(plainest, reason=f"{plainest}: {short}")

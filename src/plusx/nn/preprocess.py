@@ -241,7 +241,7 @@ def _cubic(t: Tensor) -> Tensor:
 
 def _to_8_bits(x: Tensor) -> Tensor:
     """x, which nobody else needs, rounded."""
-    if not (torch.compiler.is_compiling() or torch.compiler.is_exporting() or x.requires_grad):
+    if not (_recorded() or x.requires_grad):
         return x.add_(0.5 + TIE_MARGIN).floor_().clamp_(0, 255)
     return (x + (0.5 + TIE_MARGIN)).floor().clamp(0, 255)
 

@@ -11,6 +11,8 @@ from plusx.data.formats.labels import found_separator, is_integer, is_missing, i
 
 def unlabelled(entries: Sequence[Entry], kind: Kind, separator: str | None) -> Iterator[Finding]:
     """Images without a label: an empty cell, NaN, n/a."""
+    if not any(is_missing(entry.label) for entry in entries):
+        return
     none = _none_of_them(entries, separator) if kind == "labels" else None
     other = "leave the image out" if none is None else f"{none} where it has none of the classes"
     advice = f"Write the label there, or {other}. It is left out."
